@@ -1,0 +1,92 @@
+"""The facts a node tells: each is past, frozen, and true when told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from p2pd.domain.messages import Message
+from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.peers import Node, Peer
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The present state; the first event of every stream."""
+
+    node: Node
+    peers: tuple[Peer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """A peer is connected, its connection secured."""
+
+    peer: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDisconnected:
+    """The last connection to a peer is gone."""
+
+    peer_id: PeerId
+
+
+@dataclass(frozen=True, slots=True)
+class PeerJoined:
+    """A connected peer is in a room."""
+
+    peer_id: PeerId
+    room: RoomName
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLeft:
+    """A peer is no longer in a room."""
+
+    peer_id: PeerId
+    room: RoomName
+
+
+class GapReason(Enum):
+    """Why events are missing."""
+
+    EXPIRED = "expired"
+    UNKNOWN_CURSOR = "unknown_cursor"
+    LAGGED = "lagged"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events that a reader will not get; ``missing`` is 0 where it cannot be known."""
+
+    reason: GapReason
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChanged:
+    """The node's own addresses, rooms or reachability changed."""
+
+    node: Node
+
+
+Fact: TypeAlias = Message | PeerConnected | PeerDisconnected | PeerJoined | PeerLeft | NodeChanged
+"""What is appended to the log's tail."""
+EventBody: TypeAlias = Fact | Snapshot | Gap
+"""What a reader is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact with its place in the log.
+
+    Attributes:
+        cursor: Where a reader that has handled this event goes on.
+        time_ns: When it happened, nanoseconds since the epoch.
+    """
+
+    cursor: str
+    time_ns: int
+    body: EventBody

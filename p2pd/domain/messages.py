@@ -1,0 +1,77 @@
+"""A message of a room, and what its sequence number tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from p2pd.domain.names import MessageId, PeerId, RoomName
+
+EARLIEST_SEND_TIME_NS = 1_577_836_800 * 10**9
+"""2020-01-01: a sequence number below it is a counter, not a clock."""
+MAX_CLOCK_AHEAD_NS = 24 * 3600 * 10**9
+"""How far an author's clock may be ahead of ours and still be believed."""
+
+
+class Delivery(Enum):
+    """How a message came to this node."""
+
+    LIVE = "live"
+    BACKFILLED = "backfilled"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One verified message.
+
+    Attributes:
+        data: The content as its author sent it.
+        seqno: The author's sequence number, unsigned 64 bit.
+        receive_time_ns: This node's clock, nanoseconds since the epoch.
+        signed_bytes: The GossipSub message protobuf as received, signature
+            included; never re-encoded. Empty only where nothing needs it.
+        client_message_id: Set on this node's own messages only; may be empty.
+    """
+
+    message_id: MessageId
+    room: RoomName
+    author_id: PeerId
+    data: bytes
+    seqno: int
+    receive_time_ns: int
+    forwarder_id: PeerId
+    signed_bytes: bytes
+    delivery: Delivery = Delivery.LIVE
+    client_message_id: str = ""
+
+    @property
+    def send_time_ns(self) -> int | None:
+        """The author's clock in nanoseconds, where the sequence number is one."""
+        return send_time_from_seqno(self.seqno, self.receive_time_ns)
+
+    @property
+    def text(self) -> str | None:
+        """The content as text, or None where it is not valid UTF-8."""
+        try:
+            return self.data.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+
+
+def send_time_from_seqno(seqno: int, now_ns: int) -> int | None:
+    """Read a sequence number as a clock in nanoseconds.
+
+    Returns:
+        Nanoseconds since the epoch, or None where the number is a plain counter
+        or a clock further ahead of ``now_ns`` than a day.
+    """
+    plausible = EARLIEST_SEND_TIME_NS <= seqno <= now_ns + MAX_CLOCK_AHEAD_NS
+    return seqno if plausible else None
+
+
+def message_id_from_parts(author_bytes: bytes, seqno_bytes: bytes) -> MessageId:
+    """Name a message as the GossipSub specification does by default.
+
+    Source: libp2p specs, pubsub/README.md, "Message Identification".
+    """
+    return MessageId((author_bytes + seqno_bytes).hex())

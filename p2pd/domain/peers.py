@@ -1,0 +1,74 @@
+"""What is known of this node and of the peers connected to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from p2pd.domain.names import PeerId, RoomName
+
+
+class ConnectionKind(Enum):
+    """How two nodes are connected."""
+
+    DIRECT = "direct"
+    RELAYED = "relayed"
+
+
+class Direction(Enum):
+    """Who opened a connection."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class Reachability(Enum):
+    """Whether a node can be dialled from outside."""
+
+    UNKNOWN = "unknown"
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The connection to a peer, the best one where there are several.
+
+    Attributes:
+        transport: ``tcp``, ``ws`` or ``quic-v1``.
+        open_time_ns: Nanoseconds since the epoch.
+        round_trip_s: The last ping, None until measured.
+    """
+
+    remote_address: str
+    kind: ConnectionKind
+    transport: str
+    direction: Direction
+    open_time_ns: int
+    round_trip_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A connected peer; ``rooms`` are those joined here that it is in as well."""
+
+    peer_id: PeerId
+    addresses: tuple[str, ...] = ()
+    agent: str = ""
+    protocols: tuple[str, ...] = ()
+    rooms: tuple[RoomName, ...] = ()
+    connection: Connection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """This node as it presents itself."""
+
+    peer_id: PeerId
+    addresses: tuple[str, ...]
+    agent: str
+    rooms: tuple[RoomName, ...]
+    reachability: Reachability
+    version: str
+    max_message_bytes: int
+    start_time_ns: int

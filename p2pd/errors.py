@@ -1,0 +1,93 @@
+"""What a caller of the node can do wrong, or be refused.
+
+    ChatError
+    ├── InvalidInputError       a field breaks the rules        (names the field)
+    ├── MessageTooLargeError    over the publish limit          (names the field)
+    ├── RoomNotJoinedError      the room must be joined first   (names the field)
+    ├── LimitReachedError       come back after ``retry_after_s``
+    ├── DialFailedError         nobody answers at the address
+    ├── DialTimeoutError        the peer took too long
+    └── NodeStoppingError       the node is on its way down
+
+Raised inside the node, translated once, by ``p2pd.api``. A remote peer's
+rubbish never raises one of these: it is counted and dropped in ``p2pd.net``.
+"""
+
+from __future__ import annotations
+
+
+class ChatError(Exception):
+    """A caller's request was refused; nothing of it was carried out.
+
+    Attributes:
+        reason: Stable upper-case name that programs can rely on.
+    """
+
+    reason = "INTERNAL"
+
+
+class InvalidInputError(ChatError):
+    """A field breaks the rules of the contract.
+
+    Attributes:
+        field: The request's field at fault.
+    """
+
+    def __init__(self, field: str, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.reason = reason
+
+
+class MessageTooLargeError(ChatError):
+    """A message is larger than the node takes."""
+
+    reason = "MESSAGE_TOO_LARGE"
+
+    def __init__(self, size_bytes: int, max_bytes: int) -> None:
+        super().__init__(f"message is {size_bytes} bytes; the limit is {max_bytes}")
+        self.field = "text"
+
+
+class RoomNotJoinedError(ChatError):
+    """The room is not joined."""
+
+    reason = "ROOM_NOT_JOINED"
+
+    def __init__(self, room: str, field: str = "room") -> None:
+        super().__init__(f"room {room!r} is not joined; join it first")
+        self.field = field
+
+
+class LimitReachedError(ChatError):
+    """A limit was reached; nothing was accepted.
+
+    Attributes:
+        retry_after_s: Seconds to wait before it is worth another try.
+    """
+
+    def __init__(self, reason: str, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class DialFailedError(ChatError):
+    """Nobody answers at the address."""
+
+    reason = "DIAL_FAILED"
+
+
+class DialTimeoutError(ChatError):
+    """The peer took too long to answer."""
+
+    reason = "DIAL_TIMEOUT"
+
+
+class NodeStoppingError(ChatError):
+    """The node is stopping."""
+
+    reason = "NODE_STOPPING"
+
+    def __init__(self) -> None:
+        super().__init__("the node is stopping; call again with backoff")
