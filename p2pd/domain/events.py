@@ -13,7 +13,7 @@ from p2pd.domain.peers import Node, Peer
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The present state; the first event of every stream."""
+    """The present state: first in every stream, and again for a reader that fell behind."""
 
     node: Node
     peers: tuple[Peer, ...]
@@ -21,7 +21,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class PeerConnected:
-    """A peer is connected, its connection secured."""
+    """A peer is connected, its connection secured; told again once it is identified."""
 
     peer: Peer
 
@@ -54,7 +54,6 @@ class GapReason(Enum):
 
     EXPIRED = "expired"
     UNKNOWN_CURSOR = "unknown_cursor"
-    LAGGED = "lagged"
 
 
 @dataclass(frozen=True, slots=True)
