@@ -1,0 +1,1 @@
+"""The tests; ``tests.driver`` starts what most of them need."""

@@ -1,0 +1,56 @@
+"""Kills the process groups a test run started, if the run dies before it can.
+
+``watch`` is called by ``process`` for every group it starts. The reaper is a
+process of its own session that reads group ids from a pipe; the pipe's end
+means that the run is gone, however it ended, and so must be its children.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import IO
+
+_lock = threading.Lock()
+_pipe: IO[bytes] | None = None
+
+
+def watch(group_id: int) -> None:
+    """Have a process group killed when this process ends."""
+    _tell(f"+{group_id}\n")
+
+
+def forget(group_id: int) -> None:
+    """Take a group off the list once it is gone: its id may be used again."""
+    _tell(f"-{group_id}\n")
+
+
+def _tell(line: str) -> None:
+    global _pipe  # noqa: PLW0603 - one reaper a run, started when first needed
+    with _lock:
+        if _pipe is None:
+            reaper = subprocess.Popen(
+                [sys.executable, "-S", __file__], stdin=subprocess.PIPE, start_new_session=True
+            )
+            _pipe = reaper.stdin
+        assert _pipe is not None
+        _pipe.write(line.encode())
+        _pipe.flush()
+
+
+def main() -> None:
+    """Read ``+ID`` and ``-ID`` lines until the pipe ends, then kill what is left."""
+    groups: set[int] = set()
+    for line in sys.stdin:
+        (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+    for group_id in groups:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group_id, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()
