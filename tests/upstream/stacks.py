@@ -1,0 +1,238 @@
+"""The two stacks a scenario runs on: stock py-libp2p, and ours.
+
+A ``Stack`` opens hosts and chat nodes; both kinds look the same to a scenario.
+Everything listens on 127.0.0.1 at a free port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import trio
+from libp2p import new_host
+from libp2p.abc import IHost, ISubscriptionAPI
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.keys import KeyPair
+from libp2p.network.config import ConnectionConfig
+from libp2p.peer.id import ID
+from libp2p.peer.peerinfo import PeerInfo
+from libp2p.pubsub.gossipsub import GossipSub
+from libp2p.pubsub.pubsub import Pubsub
+from libp2p.tools.anyio_service import background_trio_service
+from multiaddr import Multiaddr
+
+from p2pd.domain.messages import Message
+from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.rejections import Rejections
+
+LISTEN = "/ip4/127.0.0.1/tcp/0"
+PROTOCOLS = ["/meshsub/1.3.0", "/meshsub/1.2.0", "/meshsub/1.1.0", "/meshsub/1.0.0"]
+#: What one sets on the stock library to make it usable at all.
+SAFE_GOSSIP: dict[str, Any] = {"heartbeat_interval": 1, "spam_protection_enabled": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as the application of a node got it."""
+
+    room: str
+    author_id: str
+    data: bytes
+    seqno: int
+
+
+class Node(Protocol):
+    """A chat node: a host with GossipSub."""
+
+    host: IHost
+    pubsub: Pubsub
+    received: list[Received]
+    rejections: Rejections
+
+    async def join(self, room: str) -> None:
+        """Join a room and keep what is heard there in ``received``."""
+
+    async def leave(self, room: str) -> None:
+        """Leave a room."""
+
+    async def publish(self, room: str, data: bytes) -> None:
+        """Sign a message and hand it to the peers."""
+
+
+class Stack(Protocol):
+    """How to open hosts and nodes."""
+
+    name: str
+    is_ours: bool
+
+    def host(
+        self, *, key_pair: KeyPair | None = None, listen: Sequence[str] = (LISTEN,)
+    ) -> AbstractAsyncContextManager[IHost]:
+        """Open a host that listens."""
+
+    def node(
+        self, *, key_pair: KeyPair | None = None, is_safe: bool = True
+    ) -> AbstractAsyncContextManager[Node]:
+        """Open a chat node.
+
+        Args:
+            is_safe: False: stock runs with its own defaults, not ``SAFE_GOSSIP``.
+        """
+
+
+@dataclass
+class StockNode:
+    """Stock host, Pubsub and GossipSub, used as the library's examples do."""
+
+    host: IHost
+    pubsub: Pubsub
+    nursery: trio.Nursery
+    received: list[Received] = field(default_factory=list)
+    rejections: Rejections = field(default_factory=Rejections)
+
+    async def join(self, room: str) -> None:
+        subscription = await self.pubsub.subscribe(room)
+        self.nursery.start_soon(self._collect, room, subscription)
+
+    async def leave(self, room: str) -> None:
+        await self.pubsub.unsubscribe(room)
+
+    async def publish(self, room: str, data: bytes) -> None:
+        await self.pubsub.publish(room, data)
+
+    async def _collect(self, room: str, subscription: ISubscriptionAPI) -> None:
+        while True:
+            message = await subscription.get()
+            author_id = ID(message.from_id).to_base58()
+            seqno = int.from_bytes(message.seqno, "big")
+            if author_id != self.host.get_id().to_base58():
+                self.received.append(Received(room, author_id, message.data, seqno))
+
+
+@dataclass
+class OurNode:
+    """Our host and gossip; also the listener that the gossip tells."""
+
+    host: IHost
+    rejections: Rejections
+    received: list[Received] = field(default_factory=list)
+    joined: list[tuple[PeerId, RoomName]] = field(default_factory=list)
+    left: list[tuple[PeerId, RoomName]] = field(default_factory=list)
+    gossip: Any = field(init=False)
+
+    @property
+    def pubsub(self) -> Pubsub:
+        return self.gossip.pubsub
+
+    async def join(self, room: str) -> None:
+        await self.gossip.join(RoomName(room))
+
+    async def leave(self, room: str) -> None:
+        await self.gossip.leave(RoomName(room))
+
+    async def publish(self, room: str, data: bytes) -> None:
+        await self.gossip.send(self.gossip.sign(RoomName(room), data))
+
+    def messages_received(self, messages: Sequence[Message]) -> None:
+        self.received.extend(Received(m.room, m.author_id, m.data, m.seqno) for m in messages)
+
+    def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
+        self.joined.append((peer_id, room))
+
+    def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
+        self.left.append((peer_id, room))
+
+
+class StockStack:
+    """py-libp2p as it is."""
+
+    name = "stock"
+    is_ours = False
+
+    @asynccontextmanager
+    async def host(
+        self, *, key_pair: KeyPair | None = None, listen: Sequence[str] = (LISTEN,)
+    ) -> AsyncIterator[IHost]:
+        addresses = [Multiaddr(address) for address in listen]
+        host = new_host(
+            key_pair=key_pair or create_new_key_pair(),
+            listen_addrs=addresses,
+            connection_config=ConnectionConfig(min_connections=0),
+        )
+        async with host.run(listen_addrs=addresses):
+            yield host
+
+    @asynccontextmanager
+    async def node(
+        self, *, key_pair: KeyPair | None = None, is_safe: bool = True
+    ) -> AsyncIterator[Node]:
+        settings = SAFE_GOSSIP if is_safe else {}
+        async with self.host(key_pair=key_pair) as host:
+            router = GossipSub(PROTOCOLS, degree=6, degree_low=4, degree_high=12, **settings)
+            pubsub = Pubsub(host, router)
+            async with (
+                background_trio_service(pubsub),
+                background_trio_service(router),
+                trio.open_nursery() as nursery,
+            ):
+                await pubsub.wait_until_ready()
+                yield StockNode(host, pubsub, nursery)
+                nursery.cancel_scope.cancel()
+
+
+class OurStack:
+    """py-libp2p with every correction."""
+
+    name = "ours"
+    is_ours = True
+
+    @asynccontextmanager
+    async def host(
+        self,
+        *,
+        key_pair: KeyPair | None = None,
+        listen: Sequence[str] = (LISTEN,),
+        rejections: Rejections | None = None,
+    ) -> AsyncIterator[IHost]:
+        if find_spec("p2pd.net.host") is None:
+            async with STOCK.host(key_pair=key_pair, listen=listen) as host:
+                yield host
+            return
+        from p2pd.net.host import HostOptions, open_host
+
+        options = HostOptions(key_pair=key_pair or create_new_key_pair(), listen=tuple(listen))
+        async with open_host(options, rejections or Rejections()) as host:
+            yield host
+
+    @asynccontextmanager
+    async def node(
+        self, *, key_pair: KeyPair | None = None, is_safe: bool = True
+    ) -> AsyncIterator[OurNode]:
+        from p2pd.net.gossip import open_gossip
+
+        rejections = Rejections()
+        async with self.host(key_pair=key_pair, rejections=rejections) as host:
+            node = OurNode(host, rejections)
+            async with open_gossip(host, node, rejections) as node.gossip:
+                yield node
+
+
+OURS = OurStack()
+STOCK = StockStack()
+
+
+def peer_info(host: IHost) -> PeerInfo:
+    """Name a host with its addresses, without the ``/p2p`` part, as dialling wants it."""
+    peer_id = host.get_id()
+    suffix = Multiaddr(f"/p2p/{peer_id}")
+    return PeerInfo(peer_id, [address.decapsulate(suffix) for address in host.get_addrs()])
+
+
+async def connect(dialler: IHost, listener: IHost, timeout_s: float = 20.0) -> None:
+    """Dial ``listener`` from ``dialler``."""
+    with trio.fail_after(timeout_s):
+        await dialler.connect(peer_info(listener))
