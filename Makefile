@@ -1,0 +1,95 @@
+# One page of commands. Everything is installed into .venv from hash-locked
+# requirements; a second run of any command installs nothing.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+NODE_TESTS := tests/node
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export GOTOOLCHAIN := local
+
+.DEFAULT_GOAL := help
+.PHONY: help install up demo check test test-needs test-upstream bench lock release-image clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: install ## Run a node and a gateway; the page is http://127.0.0.1:8080
+	@exec $(BIN)/honcho start -f Procfile
+
+demo: install ## Run two of each that find one another; pages on 8080 and 8081
+	@exec $(BIN)/honcho start -f Procfile.demo
+
+check: test-needs build/googleapis ## Check style, types, imports, the contract and JavaScript
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	buf format --diff --exit-code proto
+	buf lint
+	buf breaking --against proto/released.binpb
+	$(NODE_TESTS)/node_modules/.bin/eslint --config $(NODE_TESTS)/eslint.config.js --max-warnings 0 web tests
+
+test: test-needs ## Run every test; ARGS are pytest's
+	$(BIN)/python -m pytest $(ARGS)
+
+test-upstream: test-needs ## Show each correction of py-libp2p against the stock library
+	$(BIN)/python -m pytest tests/upstream $(ARGS)
+
+bench: test-needs ## Measure, beside peers in the same run; ARGS choose what
+	$(BIN)/python -m bench $(ARGS)
+
+lock: $(VENV)/.created ## Resolve requirements/*.in anew
+	@command -v uv >/dev/null || $(PIP) install uv
+	for set in run build test; do \
+	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
+	    --override requirements/override.txt requirements/$$set.in -o requirements/$$set.txt || exit 1; \
+	done
+
+release-image: install build/googleapis ## Make the present contract the one that buf breaking guards
+	buf build --exclude-source-info -o proto/released.binpb
+
+clean: ## Remove what the commands above made
+	rm -rf $(VENV) build dist $(NODE_TESTS)/node_modules .run \
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# --- what the commands need; each stamp is newer than what it was made from
+
+install: $(VENV)/.installed
+
+# fastecdsa, which libp2p needs, has wheels for these Python versions only.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "wsp needs Python 3.11, 3.12 or 3.13, but $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+	    "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.created requirements/build.txt requirements/run.txt
+	$(PIP) install --require-hashes --no-deps -r requirements/build.txt
+	$(PIP) install --require-hashes --no-deps --no-build-isolation -r requirements/run.txt
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.run pyproject.toml hatch_build.py proto/chat.proto
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.installed requirements/test.txt
+	$(PIP) install --require-hashes --no-deps -r requirements/test.txt
+	@touch $@
+
+$(NODE_TESTS)/node_modules/.installed: $(VENV)/.test $(NODE_TESTS)/package.json $(NODE_TESTS)/package-lock.json
+	cd $(NODE_TESTS) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test-needs: $(VENV)/.test $(NODE_TESTS)/node_modules/.installed
+	@tests/setup/system-programs
+
+# buf reads google/rpc/status.proto, which comes with a Python package.
+build/googleapis: $(VENV)/.run
+	@rm -rf $@ && mkdir -p $@/google/rpc
+	@cp "$$($(BIN)/python -c 'from google.rpc import status_pb2 as s; print(s.__file__)' | xargs dirname)/status.proto" $@/google/rpc/
+	@touch $@
