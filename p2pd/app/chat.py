@@ -1,0 +1,267 @@
+"""The chat itself: what a caller can ask of the node.
+
+Lives in the trio thread. The API calls it through its bridge; it talks to the
+log and to the network and knows neither gRPC nor libp2p.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import trio
+
+from p2pd.app.presence import Presence
+from p2pd.app.publish import MAX_CLIENT_MESSAGE_ID_BYTES, Answers, Publish, Published
+from p2pd.app.roombook import RoomBook
+from p2pd.app.seqno import SeqnoMark
+from p2pd.app.waiting import Waiting
+from p2pd.domain.events import NodeChanged
+from p2pd.domain.limits import TokenBucket
+from p2pd.domain.messages import Message
+from p2pd.domain.names import RoomName
+from p2pd.domain.peers import Node, Peer
+from p2pd.errors import (
+    ChatError,
+    InvalidInputError,
+    LimitReachedError,
+    MessageTooLargeError,
+    NodeStoppingError,
+    RoomNotJoinedError,
+)
+from p2pd.log.log import Log, Page
+from p2pd.log.reader import Reader
+from p2pd.net.gossip import SignedMessage
+from p2pd.net.network import Network
+
+MAX_ROOMS = 256
+MAX_ANSWERS = 100_000
+FULL_PRESSURE = 1.0
+PRESSURE_RETRY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class RoomState:
+    """A joined room: who is in it, and how much of it is kept."""
+
+    name: RoomName
+    peer_count: int
+    message_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublishLimits:
+    """What callers may publish: bytes a message, and all of them together a second."""
+
+    max_message_bytes: int
+    rate_per_s: float
+    burst: int
+
+
+class Chat:
+    """Publish, read, join and dial.
+
+    Args:
+        clock_ns: Wall clock, nanoseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        network: Network,
+        presence: Presence,
+        rooms: RoomBook,
+        waiting: Waiting,
+        mark: SeqnoMark,
+        limits: PublishLimits,
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._log = log
+        self._network = network
+        self._presence = presence
+        self._rooms = rooms
+        self._waiting = waiting
+        self._mark = mark
+        self._limits = limits
+        self._bucket = TokenBucket(limits.rate_per_s, limits.burst)
+        self._answers = Answers(MAX_ANSWERS)
+        self._clock_ns = clock_ns
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Refuse what comes from now on; what was begun goes on."""
+        self._stopping = True
+
+    async def publish(self, publishes: Sequence[Publish]) -> list[Published | ChatError]:
+        """Publish in order; each gets its answer or its own error."""
+        answers: list[Published | ChatError] = []
+        for publish in publishes:
+            try:
+                answers.append(await self._publish_once(publish))
+            except ChatError as error:
+                answers.append(error)
+        return answers
+
+    async def connect(self, address: str) -> Peer:
+        """Dial a peer and hold the connection.
+
+        Raises:
+            InvalidInputError: Not an address of another peer.
+            DialFailedError: Nobody answers there.
+            DialTimeoutError: The peer took too long.
+        """
+        return self._with_rooms(await self._network.connect(address))
+
+    async def join_room(self, room: RoomName) -> RoomState:
+        """Join a room; joined already is fine.
+
+        Raises:
+            LimitReachedError: Too many rooms.
+        """
+        if room not in self._rooms:
+            if len(self._rooms.joined) >= MAX_ROOMS:
+                raise LimitReachedError("TOO_MANY_ROOMS", f"{MAX_ROOMS} rooms are joined", 60.0)
+            self._rooms.join(room)
+            await self._network.join(room)
+            self.tell_node_changed()
+            for peer_id in self._network.peers_in(room):
+                self._presence.peer_joined(peer_id, room)
+            await trio.to_thread.run_sync(self._rooms.save)
+        return self._room_state(room)
+
+    async def leave_room(self, room: RoomName) -> None:
+        """Leave a room; not joined is fine."""
+        if room not in self._rooms:
+            return
+        self._rooms.leave(room)
+        await self._network.leave(room)
+        for peer_id in self._log.state.peers:
+            self._presence.peer_left(peer_id, room)
+        self.tell_node_changed()
+        await trio.to_thread.run_sync(self._rooms.save)
+
+    def rooms(self) -> tuple[RoomState, ...]:
+        """List the joined rooms by name."""
+        return tuple(self._room_state(room) for room in self._rooms.joined)
+
+    def node(self) -> Node:
+        """Tell who and where this node is."""
+        return replace(
+            self._log.state.node,
+            addresses=self._network.addresses(),
+            rooms=self._rooms.joined,
+            reachability=self._network.reachability(),
+        )
+
+    def peers(self, room: RoomName | None) -> tuple[Peer, ...]:
+        """List the connected peers, or those in one room, by id."""
+        peers = [self._with_rooms(peer) for peer in self._network.peers()]
+        return tuple(
+            peer
+            for peer in sorted(peers, key=lambda peer: peer.peer_id)
+            if room is None or room in peer.rooms
+        )
+
+    def open_reader(self, after: str | None, rooms: frozenset[RoomName]) -> Reader:
+        """Begin to read the log behind a cursor; no rooms means all.
+
+        Raises:
+            RoomNotJoinedError: One of the rooms is not joined.
+            NodeStoppingError: The node is stopping.
+        """
+        if self._stopping:
+            raise NodeStoppingError
+        for room in sorted(rooms):
+            self._check_joined(room, "rooms")
+        return self._log.open_reader(after, rooms)
+
+    def page(self, room: RoomName, *, before: str | None, after: str | None, limit: int) -> Page:
+        """Read stored messages of a room.
+
+        Raises:
+            InvalidInputError: Not a cursor.
+        """
+        return self._log.page(room, before=before, after=after, limit=limit)
+
+    def tell_node_changed(self) -> None:
+        """Tell readers of the node's addresses and rooms, where they have changed."""
+        node = self.node()
+        if node != self._log.state.node:
+            self._log.tell(NodeChanged(node))
+
+    async def _publish_once(self, publish: Publish) -> Published:
+        self._check(publish)
+        key = publish.client_message_id
+        if not key:
+            return await self._accept(publish)
+        known = await self._answers.wait(key)
+        if known is not None:
+            return known
+        published = None
+        self._answers.begin(key)
+        try:
+            published = await self._accept(publish)
+        finally:
+            self._answers.settle(key, published)
+        return published
+
+    async def _accept(self, publish: Publish) -> Published:
+        self._check_limits()
+        signed = self._network.sign(publish.room, publish.data)
+        self._mark.reach(signed.seqno)
+        self._log.append([self._own_message(signed, publish.client_message_id)])
+        cursor = self._log.cursor(self._log.store.last_offset)
+        recipients = await self._network.send(signed)
+        if recipients == 0:
+            self._waiting.keep(signed)
+        return Published(signed.message_id, cursor, recipients)
+
+    def _check(self, publish: Publish) -> None:
+        if self._stopping:
+            raise NodeStoppingError
+        if not publish.data:
+            raise InvalidInputError("text", "EMPTY_MESSAGE", "the message is empty")
+        if len(publish.data) > self._limits.max_message_bytes:
+            raise MessageTooLargeError(len(publish.data), self._limits.max_message_bytes)
+        if len(publish.client_message_id.encode()) > MAX_CLIENT_MESSAGE_ID_BYTES:
+            raise InvalidInputError(
+                "client_message_id",
+                "INVALID_CLIENT_MESSAGE_ID",
+                f"client_message_id is over {MAX_CLIENT_MESSAGE_ID_BYTES} bytes",
+            )
+        self._check_joined(publish.room, "room")
+
+    def _check_joined(self, room: RoomName, field: str) -> None:
+        if room not in self._rooms:
+            raise RoomNotJoinedError(room, field)
+
+    def _check_limits(self) -> None:
+        if self._network.send_pressure() >= FULL_PRESSURE:
+            raise LimitReachedError(
+                "SEND_QUEUE_FULL", "too much waits to be sent to peers", PRESSURE_RETRY_S
+            )
+        wait_s = self._bucket.take(trio.current_time())
+        if wait_s:
+            raise LimitReachedError("PUBLISH_RATE", "over the publish rate", wait_s)
+
+    def _own_message(self, signed: SignedMessage, client_message_id: str) -> Message:
+        return Message(
+            message_id=signed.message_id,
+            room=signed.room,
+            author_id=signed.author_id,
+            data=signed.data,
+            seqno=signed.seqno,
+            receive_time_ns=self._clock_ns(),
+            forwarder_id=signed.author_id,
+            signed_bytes=signed.signed_bytes,
+            client_message_id=client_message_id,
+        )
+
+    def _room_state(self, room: RoomName) -> RoomState:
+        peer_count = len(self._network.peers_in(room))
+        return RoomState(room, peer_count, self._log.store.count(room))
+
+    def _with_rooms(self, peer: Peer) -> Peer:
+        joined = self._rooms.joined
+        rooms = (room for room in joined if peer.peer_id in self._network.peers_in(room))
+        return replace(peer, rooms=tuple(rooms))

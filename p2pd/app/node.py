@@ -1,0 +1,147 @@
+"""The node put together: parts nested by lifetime, one way to start and to stop.
+
+Called by ``p2pd.__main__``. Opened from the inside out and closed in reverse:
+the API first, so that nothing new is accepted, then the network, then the log.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Never
+
+import structlog
+import trio
+
+from p2pd import __version__
+from p2pd.api.errors import ApiError
+from p2pd.api.server import Api, open_api
+from p2pd.api.settings import ApiSettings
+from p2pd.api.token_file import load_or_create_token
+from p2pd.app.chat import Chat, PublishLimits
+from p2pd.app.errors import MetricsBindError
+from p2pd.app.metrics import Gauges, serve_metrics
+from p2pd.app.presence import Presence
+from p2pd.app.roombook import RoomBook
+from p2pd.app.seqno import SeqnoMark
+from p2pd.app.waiting import Waiting
+from p2pd.config import Settings
+from p2pd.domain.names import PeerId
+from p2pd.domain.peers import Node, Reachability
+from p2pd.domain.rejections import Rejections
+from p2pd.domain.state import State
+from p2pd.log.log import Log
+from p2pd.log.memory import MemoryStore
+from p2pd.net.errors import StartUpError
+from p2pd.net.identity import load_or_create_identity
+from p2pd.net.network import NetworkOptions, open_network, peer_id_from_key
+
+AGENT = f"wsp/{__version__}"
+SECONDS = 1.0
+STOP_DEADLINE_S = 4.5 * SECONDS
+ADDRESS_CHECK_INTERVAL_S = 5 * SECONDS
+
+EXPECTED_ERRORS = (StartUpError, ApiError, MetricsBindError, OSError)
+"""What an operator can mend; each is one clear sentence."""
+
+log_line = structlog.get_logger(__name__)
+
+
+async def run_node(settings: Settings, announce_ready: Callable[[str], None]) -> None:
+    """Run a node until SIGTERM or SIGINT.
+
+    Args:
+        announce_ready: Called once with the line that names peer id and addresses.
+
+    Raises:
+        StartUpError: The network cannot start.
+        ApiError: The API cannot start, or ended by itself.
+        OSError: The data directory cannot be used.
+    """
+    with (
+        trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
+        trio.CancelScope() as life,
+    ):
+        async with _open_parts(settings) as (chat, api):
+            announce_ready(_ready_line(chat.node(), api.address))
+            api.set_serving(True)
+            await anext(signals)
+            log_line.info("stopping")
+            life.deadline = trio.current_time() + STOP_DEADLINE_S
+            chat.stop()
+
+
+@asynccontextmanager
+async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
+    """Open network, log and API, each inside the one before."""
+    rejections = Rejections()
+    key_pair = load_or_create_identity(settings.data_dir)
+    rooms = RoomBook(settings.data_dir / "rooms.json", settings.rooms)
+    mark = SeqnoMark(settings.data_dir / "seqno")
+    node = _node_at_start(settings, peer_id_from_key(key_pair))
+    store = MemoryStore(settings.history_messages, settings.history_mib << 20)
+    log = Log(store, State(node, {}))
+    waiting = Waiting(settings.history_messages)
+    presence = Presence(log, waiting.room_filled)
+    options = NetworkOptions(
+        key_pair=key_pair,
+        listen=settings.listen,
+        announce=settings.announce,
+        agent=AGENT,
+        bootstrap=settings.bootstrap,
+        mdns=settings.mdns,
+        first_seqno=mark.first,
+    )
+    limits = PublishLimits(
+        settings.max_message_bytes, settings.publish_rate, settings.publish_burst
+    )
+    async with open_network(options, presence, rejections) as network:
+        for room in rooms.joined:
+            await network.join(room)
+        chat = Chat(log, network, presence, rooms, waiting, mark, limits, time.time_ns)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(waiting.run, network.send)
+            nursery.start_soon(_watch_addresses, chat)
+            with serve_metrics(settings.metrics_listen, Gauges(log, network, rejections)):
+                async with open_api(chat, log.on_append, _api_settings(settings)) as api:
+                    yield chat, api
+            nursery.cancel_scope.cancel()
+
+
+async def _watch_addresses(chat: Chat) -> Never:
+    """Tell readers when the addresses that peers can dial have changed."""
+    while True:
+        chat.tell_node_changed()
+        await trio.sleep(ADDRESS_CHECK_INTERVAL_S)
+
+
+def _node_at_start(settings: Settings, peer_id: PeerId) -> Node:
+    return Node(
+        peer_id=peer_id,
+        addresses=(),
+        agent=AGENT,
+        rooms=(),
+        reachability=Reachability.UNKNOWN,
+        version=__version__,
+        max_message_bytes=settings.max_message_bytes,
+        start_time_ns=time.time_ns(),
+    )
+
+
+def _api_settings(settings: Settings) -> ApiSettings:
+    token_file = settings.grpc_token_file or settings.data_dir / "grpc.token"
+    return ApiSettings(
+        listen=settings.grpc_listen,
+        token=load_or_create_token(token_file),
+        allow_open=settings.grpc_allow_open,
+        tls_certificate=settings.grpc_tls_cert,
+        tls_key=settings.grpc_tls_key,
+        tls_client_ca=settings.grpc_tls_client_ca,
+    )
+
+
+def _ready_line(node: Node, grpc_address: str) -> str:
+    addresses = ",".join(node.addresses)
+    return f"p2pd ready peer_id={node.peer_id} grpc={grpc_address} addresses={addresses}"

@@ -1,0 +1,66 @@
+"""What the network tells, made into facts of the log in an order readers can trust.
+
+The layers of the network find things out each in its own time. Here a peer is
+connected before it is in a room, and leaves its rooms before it is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from p2pd.domain.events import PeerConnected, PeerDisconnected, PeerJoined, PeerLeft
+from p2pd.domain.messages import Message
+from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.peers import Peer
+from p2pd.log.log import Log
+
+
+class Presence:
+    """Listen to the network and append to the log; called in the trio thread.
+
+    Args:
+        room_filled: Called when a peer has come into a room.
+    """
+
+    def __init__(self, log: Log, room_filled: Callable[[RoomName], None]) -> None:
+        self._log = log
+        self._room_filled = room_filled
+
+    def messages_received(self, messages: Sequence[Message]) -> None:
+        """Append what peers sent."""
+        self._log.append(messages)
+
+    def peer_connected(self, peer: Peer) -> None:
+        """Tell a new peer, then the rooms it is in."""
+        self._log.tell(PeerConnected(replace(peer, rooms=())))
+        for room in peer.rooms:
+            self.peer_joined(peer.peer_id, room)
+
+    def peer_identified(self, peer: Peer) -> None:
+        """Tell a connected peer again, now with its agent and protocols."""
+        known = self._log.state.peers.get(peer.peer_id)
+        if known is not None:
+            self._log.tell(PeerConnected(replace(peer, rooms=known.rooms)))
+
+    def peer_disconnected(self, peer_id: PeerId) -> None:
+        """Tell that a peer left its rooms and is gone."""
+        known = self._log.state.peers.get(peer_id)
+        if known is None:
+            return
+        for room in known.rooms:
+            self._log.tell(PeerLeft(peer_id, room))
+        self._log.tell(PeerDisconnected(peer_id))
+
+    def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
+        """Tell that a connected peer is in a room, once."""
+        known = self._log.state.peers.get(peer_id)
+        if known is not None and room not in known.rooms:
+            self._log.tell(PeerJoined(peer_id, room))
+        self._room_filled(room)
+
+    def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
+        """Tell that a connected peer is no longer in a room, once."""
+        known = self._log.state.peers.get(peer_id)
+        if known is not None and room in known.rooms:
+            self._log.tell(PeerLeft(peer_id, room))

@@ -1,0 +1,163 @@
+"""The log itself: a store of messages, a tail of everything, the present state.
+
+The trio thread appends; readers in any thread follow. Nothing else writes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from p2pd.domain.cursors import Cursor, cursor_from_text
+from p2pd.domain.events import Event, EventBody, Fact, Gap, GapReason
+from p2pd.domain.messages import Message
+from p2pd.domain.names import RoomName
+from p2pd.domain.state import State, state_after
+from p2pd.errors import InvalidInputError
+from p2pd.log.reader import Entry, Reader
+from p2pd.log.store import MessageStore, StoredPage
+from p2pd.log.window import Window
+
+TAIL_MAX_ENTRIES = 16_384
+TAIL_MAX_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some messages of a room, oldest first.
+
+    Attributes:
+        next_cursor: Where the next page in the same direction begins; empty at
+            the end.
+        gap: What is missing between the cursor asked for and the page.
+    """
+
+    events: tuple[Event, ...]
+    next_cursor: str
+    gap: Gap | None = None
+
+
+class Log:
+    """Append facts, tell readers that there is something new."""
+
+    def __init__(
+        self,
+        store: MessageStore,
+        state: State,
+        *,
+        tail_max_entries: int = TAIL_MAX_ENTRIES,
+        tail_max_bytes: int = TAIL_MAX_BYTES,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.store = store
+        self.tail: Window[Entry] = Window(tail_max_entries, tail_max_bytes)
+        self.clock_ns = clock_ns
+        self._state = state
+        self._callbacks: list[Callable[[], None]] = []
+
+    @property
+    def state(self) -> State:
+        """The present state."""
+        return self._state
+
+    def append(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """Keep the messages that are not in the log yet and tell readers.
+
+        Returns:
+            The messages that were new, in order.
+        """
+        fresh = tuple(
+            {
+                message.message_id: message
+                for message in messages
+                if self.store.offset_of(message.message_id) is None
+            }.values()
+        )
+        if fresh:
+            first_offset = self.store.last_offset + 1
+            self.store.append(fresh)
+            for offset, message in enumerate(fresh, first_offset):
+                entry = self.entry(message, offset)
+                self.tail.append(entry, entry.size_bytes)
+            self._wake()
+        return fresh
+
+    def tell(self, fact: Fact) -> None:
+        """Tell a fact that is not stored: a peer's coming or going, a change of the node."""
+        entry = self.entry(fact, self.store.last_offset)
+        self._state = state_after(self._state, fact)
+        self.tail.append(entry, entry.size_bytes)
+        self._wake()
+
+    def on_append(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` in the writer's thread after every append.
+
+        Returns:
+            A function that ends it.
+        """
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
+
+    def open_reader(self, after: str | None, rooms: frozenset[RoomName] = frozenset()) -> Reader:
+        """Begin to read behind a cursor; None is the present, "" the beginning."""
+        return Reader(self, after, rooms)
+
+    def moment(self) -> tuple[State, int, int]:
+        """Return the tail's end, and a state and last offset at or just past it.
+
+        Callable from any thread. The writer moves the store and the state before
+        the tail, so reading the tail's end first can only repeat, never miss; a
+        reader passes over the messages that it has told already.
+        """
+        end = self.tail.end
+        return self._state, end, self.store.last_offset
+
+    def entry(self, body: EventBody, offset: int) -> Entry:
+        """Make an event at an offset; a message happened when it was received."""
+        time_ns = body.receive_time_ns if isinstance(body, Message) else self.clock_ns()
+        return Entry(Event(self.cursor(offset), time_ns, body), offset)
+
+    def cursor(self, offset: int) -> str:
+        """Write the cursor of an offset."""
+        return str(Cursor(self.store.epoch, offset))
+
+    def page(self, room: RoomName, *, before: str | None, after: str | None, limit: int) -> Page:
+        """Read messages of a room before or after a cursor, or the newest.
+
+        Raises:
+            InvalidInputError: Not a cursor.
+        """
+        if after is not None:
+            return self._page_after(room, after, limit)
+        place = self._place("before", before) if before else None
+        end = self.store.last_offset + 1 if place is None else place
+        page = self.store.page_before(room, end, limit)
+        gap = Gap(GapReason.UNKNOWN_CURSOR, 0) if before and place is None else None
+        return self._page(page, 0, gap)
+
+    def _page_after(self, room: RoomName, after: str, limit: int) -> Page:
+        oldest = self.store.first_offset - 1
+        place = self._place("after", after) if after else oldest
+        gap = None
+        if place is None:
+            gap = Gap(GapReason.UNKNOWN_CURSOR, 0)
+        elif place < oldest:
+            gap = Gap(GapReason.EXPIRED, oldest - place)
+        return self._page(self.store.page_after(room, place or oldest, limit), -1, gap)
+
+    def _page(self, page: StoredPage, edge: int, gap: Gap | None) -> Page:
+        events = tuple(self.entry(one.message, one.offset).event for one in page.messages)
+        return Page(events, events[edge].cursor if page.more else "", gap)
+
+    def _place(self, field: str, text: str) -> int | None:
+        """Return a cursor's offset, None where it is of another log."""
+        cursor = cursor_from_text(text)
+        if cursor is None:
+            raise InvalidInputError(field, "INVALID_CURSOR", "not a cursor of this API")
+        known = cursor.epoch == self.store.epoch and cursor.offset <= self.store.last_offset
+        return cursor.offset if known else None
+
+    def _wake(self) -> None:
+        for callback in self._callbacks:
+            callback()

@@ -1,0 +1,154 @@
+"""One reader of the log: a cursor, and what to tell next.
+
+Made by ``Log.open_reader``, read by the gRPC thread while the trio thread
+appends. A reader first tells the state, then catches up from the store, then
+follows the tail; one that the tail has outrun does the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from p2pd.domain.cursors import Cursor, cursor_from_text
+from p2pd.domain.events import Event, EventBody, Gap, GapReason, PeerJoined, PeerLeft
+from p2pd.domain.messages import Message
+from p2pd.domain.names import RoomName
+
+if TYPE_CHECKING:
+    from p2pd.log.log import Log
+
+EVENT_OVERHEAD_BYTES = 400
+"""What an event takes on the wire beside a message's content, at most, roughly."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """An event as readers share it.
+
+    Attributes:
+        offset: Offset of the newest message at or before this event.
+        encoded: The event in the form of the API, put there by its first user.
+    """
+
+    event: Event
+    offset: int
+    encoded: bytes | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """About what the event takes on the wire."""
+        body = self.event.body
+        return EVENT_OVERHEAD_BYTES + (len(body.data) if isinstance(body, Message) else 0)
+
+    def is_in(self, rooms: frozenset[RoomName]) -> bool:
+        """Tell whether one who asked for these rooms wants it; no rooms means all."""
+        match self.event.body:
+            case Message(room=room) | PeerJoined(room=room) | PeerLeft(room=room):
+                return not rooms or room in rooms
+            case _:
+                return True
+
+
+class Reader:
+    """Go through the log from a cursor, without a hole and without a repeat.
+
+    Used by one thread at a time.
+    """
+
+    def __init__(self, log: Log, after: str | None, rooms: frozenset[RoomName]) -> None:
+        self._log = log
+        self._rooms = rooms
+        self._offset = 0
+        """Offset of the newest message told or passed over."""
+        self._position = 0
+        """Place in the tail from where to follow once the store is read."""
+        self._target = 0
+        """Offset up to which the store is read before the tail is followed."""
+        self._pending = self._begin(after)
+
+    def read(self, max_bytes: int) -> tuple[Entry, ...]:
+        """Return the next entries, about ``max_bytes`` of them; empty when caught up."""
+        batch: list[Entry] = []
+        size_bytes = 0
+        while size_bytes < max_bytes:
+            entry = next(self._pending, None)
+            if entry is not None:
+                batch.append(entry)
+                size_bytes += entry.size_bytes
+            elif self._is_caught_up():
+                break
+            else:
+                self._pending = self._next_stretch(max_bytes)
+        return tuple(batch)
+
+    def close(self) -> None:
+        """Let go of what the reader holds."""
+        self._pending = iter(())
+
+    def _is_caught_up(self) -> bool:
+        return self._offset >= self._target and self._position == self._log.tail.end
+
+    def _begin(self, after: str | None) -> Iterator[Entry]:
+        state, self._position, self._target = self._log.moment()
+        self._offset, gap = self._start_of(after)
+        first: list[EventBody] = [state.snapshot()]
+        if gap is not None:
+            first.append(gap)
+        return iter([self._entry(body) for body in first])
+
+    def _start_of(self, after: str | None) -> tuple[int, Gap | None]:
+        store = self._log.store
+        if after is None:
+            return self._target, None
+        oldest = store.first_offset - 1
+        if after == "":
+            return oldest, None
+        cursor = cursor_from_text(after)
+        if cursor is None or cursor.epoch != store.epoch or cursor.offset > self._target:
+            return oldest, Gap(GapReason.UNKNOWN_CURSOR, 0)
+        return cursor.offset, None
+
+    def _next_stretch(self, max_bytes: int) -> Iterator[Entry]:
+        if self._offset < self._target:
+            return self._stored(max_bytes)
+        if self._position < self._log.tail.start:
+            return self._restart()
+        return self._live()
+
+    def _stored(self, max_bytes: int) -> Iterator[Entry]:
+        while self._offset < self._target:
+            messages = self._log.store.read(self._offset, self._target, max_bytes)
+            first = messages[0].offset if messages else self._target + 1
+            if first > self._offset + 1:
+                missing = first - 1 - self._offset
+                self._offset = first - 1
+                yield self._entry(Gap(GapReason.EXPIRED, missing))
+            for stored in messages:
+                self._offset = stored.offset
+                entry = self._log.entry(stored.message, stored.offset)
+                if entry.is_in(self._rooms):
+                    yield entry
+
+    def _restart(self) -> Iterator[Entry]:
+        """Catch up from the store once more, then tell the state anew."""
+        state, self._position, self._target = self._log.moment()
+        yield from self._stored(max_bytes=1 << 18)
+        yield self._entry(state.snapshot())
+
+    def _live(self) -> Iterator[Entry]:
+        for position, entry in self._log.tail.iterate(self._position):
+            if position != self._position:
+                return
+            self._position = position + 1
+            if isinstance(entry.event.body, Message):
+                if entry.offset <= self._offset:
+                    continue
+                self._offset = entry.offset
+            if entry.is_in(self._rooms):
+                yield entry
+
+    def _entry(self, body: EventBody) -> Entry:
+        cursor = Cursor(self._log.store.epoch, self._offset)
+        return Entry(Event(str(cursor), self._log.clock_ns(), body), self._offset)

@@ -1,0 +1,5 @@
+"""The network: the only place that imports libp2p.
+
+``host``, ``connections``, ``gossip`` and ``discovery`` are the layers,
+``network`` joins them, ``mended`` holds what py-libp2p needs corrected.
+"""

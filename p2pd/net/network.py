@@ -1,0 +1,163 @@
+"""The network as the program sees it: one object over host, gossip, peers and discovery.
+
+Made and used by ``p2pd.app``. Joins the layers; does nothing of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from libp2p.abc import IHost
+from libp2p.crypto.keys import KeyPair
+from libp2p.peer.id import ID
+
+from p2pd.domain.messages import Message
+from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.peers import Peer, Reachability
+from p2pd.domain.rejections import Rejections
+from p2pd.net.connections import Connections, open_connections
+from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
+from p2pd.net.gossip import Gossip, SignedMessage, open_gossip
+from p2pd.net.host import HostOptions, open_host
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """How to be part of the network.
+
+    Attributes:
+        first_seqno: Number that the first message's sequence number exceeds.
+    """
+
+    key_pair: KeyPair
+    listen: tuple[str, ...]
+    announce: tuple[str, ...]
+    agent: str
+    bootstrap: tuple[str, ...]
+    mdns: bool
+    first_seqno: int
+
+
+class NetworkListener(Protocol):
+    """Who is told what the network brings; called in the trio thread, must not raise."""
+
+    def messages_received(self, messages: Sequence[Message]) -> None:
+        """Take verified messages of others, each once."""
+
+    def peer_connected(self, peer: Peer) -> None:
+        """Take a new peer, with the joined rooms it is known to be in."""
+
+    def peer_identified(self, peer: Peer) -> None:
+        """Take a connected peer whose agent and protocols are known now."""
+
+    def peer_disconnected(self, peer_id: PeerId) -> None:
+        """Take note that the last connection to a peer is gone."""
+
+    def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
+        """Take note that a peer is in a joined room."""
+
+    def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
+        """Take note that a peer is no longer in a joined room."""
+
+
+def peer_id_from_key(key_pair: KeyPair) -> PeerId:
+    """Name the peer that has this key."""
+    return PeerId(str(ID.from_pubkey(key_pair.public_key)))
+
+
+@asynccontextmanager
+async def open_network(
+    options: NetworkOptions, listener: NetworkListener, rejections: Rejections
+) -> AsyncIterator[Network]:
+    """Run the network inside the block; leaving it closes every connection.
+
+    Raises:
+        ListenError: An address cannot be listened on.
+    """
+    host_options = HostOptions(
+        options.key_pair, options.listen, announce=options.announce, agent=options.agent
+    )
+    discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
+    async with (
+        open_host(host_options, rejections) as host,
+        open_gossip(host, listener, rejections, first_seqno=options.first_seqno) as gossip,
+        open_connections(host, _WithRooms(listener, gossip), rejections) as connections,
+        open_discovery(host, connections, discovery_options, rejections) as discovery,
+    ):
+        yield Network(host, gossip, connections, discovery)
+
+
+class Network:
+    """Join rooms, send, dial; every call in the trio thread."""
+
+    def __init__(
+        self, host: IHost, gossip: Gossip, connections: Connections, discovery: Discovery
+    ) -> None:
+        self._host = host
+        self._gossip = gossip
+        self._connections = connections
+        self._discovery = discovery
+
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that peers can dial, each ending in ``/p2p/ID``."""
+        return tuple(str(address) for address in self._host.get_addrs())
+
+    def reachability(self) -> Reachability:
+        """Whether others have dialled this node from elsewhere."""
+        return self._connections.reachability()
+
+    async def join(self, room: RoomName) -> None:
+        """Join a room and begin to look for its members."""
+        await self._gossip.join(room)
+        self._discovery.look_for(room)
+
+    async def leave(self, room: RoomName) -> None:
+        """Leave a room."""
+        self._discovery.forget(room)
+        await self._gossip.leave(room)
+
+    def sign(self, room: RoomName, data: bytes) -> SignedMessage:
+        """Sign a message with the next sequence number."""
+        return self._gossip.sign(room, data)
+
+    async def send(self, message: SignedMessage) -> int:
+        """Hand a message to the peers of its room; returns how many took it."""
+        return await self._gossip.send(message)
+
+    def send_pressure(self) -> float:
+        """How full the fullest queue to a peer is, 0.0 to 1.0."""
+        return self._gossip.send_pressure()
+
+    async def connect(self, address: str) -> Peer:
+        """Dial a peer; see ``Connections.connect``."""
+        return await self._connections.connect(address)
+
+    def peers(self) -> tuple[Peer, ...]:
+        """The connected peers."""
+        return self._connections.peers()
+
+    def peers_in(self, room: RoomName) -> frozenset[PeerId]:
+        """The connected peers that are in a room."""
+        return self._gossip.peers_in(room)
+
+
+class _WithRooms:
+    """Tell of a new peer together with the rooms that gossip has seen it in."""
+
+    def __init__(self, listener: NetworkListener, gossip: Gossip) -> None:
+        self._listener = listener
+        self._gossip = gossip
+
+    def peer_connected(self, peer: Peer) -> None:
+        peer_id = peer.peer_id
+        rooms = [room for room in self._gossip.rooms if peer_id in self._gossip.peers_in(room)]
+        self._listener.peer_connected(replace(peer, rooms=tuple(sorted(rooms))))
+
+    def peer_identified(self, peer: Peer) -> None:
+        self._listener.peer_identified(peer)
+
+    def peer_disconnected(self, peer_id: PeerId) -> None:
+        self._listener.peer_disconnected(peer_id)

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from p2pd.domain.events import (
+    EventBody,
+    Gap,
+    GapReason,
+    PeerConnected,
+    PeerDisconnected,
+    PeerJoined,
+    Snapshot,
+)
+from p2pd.domain.messages import Message
+from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.state import State
+from p2pd.errors import InvalidInputError
+from p2pd.log.log import Log
+from p2pd.log.memory import MemoryStore
+from p2pd.log.reader import Entry, Reader
+from tests.p2pd.facts import make_message, make_node, make_peer
+
+MANY = 1 << 20
+LOBBY = RoomName("lobby")
+
+
+def make_log(keep: int = 1000, tail: int = 1000) -> Log:
+    store = MemoryStore(keep, 1 << 30)
+    return Log(store, State(make_node(), {}), tail_max_entries=tail)
+
+
+def bodies(entries: Sequence[Entry]) -> list[EventBody]:
+    return [entry.event.body for entry in entries]
+
+
+def numbers(entries: Sequence[Entry]) -> list[int]:
+    return [int(body.message_id, 16) for body in bodies(entries) if isinstance(body, Message)]
+
+
+def read_all(reader: Reader) -> list[Entry]:
+    entries: list[Entry] = []
+    while batch := reader.read(2000):
+        entries.extend(batch)
+    return entries
+
+
+def append(log: Log, *these: int) -> None:
+    for number in these:
+        log.append([make_message(number)])
+
+
+def test_first_event_is_the_present_state() -> None:
+    log = make_log()
+    log.tell(PeerConnected(make_peer("b")))
+    log.tell(PeerConnected(make_peer("a")))
+    log.tell(PeerJoined(PeerId("a"), LOBBY))
+    (snapshot,) = bodies(log.open_reader(None).read(MANY))
+    assert isinstance(snapshot, Snapshot)
+    assert [(peer.peer_id, peer.rooms) for peer in snapshot.peers] == [("a", (LOBBY,)), ("b", ())]
+
+
+def test_without_a_cursor_only_what_comes_is_told() -> None:
+    log = make_log()
+    append(log, 1, 2)
+    reader = log.open_reader(None)
+    assert numbers(read_all(reader)) == []
+    append(log, 3, 4)
+    assert numbers(read_all(reader)) == [3, 4]
+
+
+def test_resuming_at_any_cursor_repeats_nothing_and_misses_nothing() -> None:
+    log = make_log()
+    reader = log.open_reader("")
+    append(log, *range(20))
+    for entry in read_all(reader):
+        before = numbers([entry])
+        rest = numbers(read_all(log.open_reader(entry.event.cursor)))
+        if before:
+            assert rest == list(range(before[0] + 1, 20))
+
+
+def test_a_repeated_message_is_in_the_log_once() -> None:
+    log = make_log()
+    assert len(log.append([make_message(1), make_message(1)])) == 1
+    assert log.append([make_message(1)]) == ()
+    assert numbers(read_all(log.open_reader(""))) == [1]
+
+
+def test_only_the_rooms_asked_for_are_told() -> None:
+    log = make_log()
+    reader = log.open_reader("", frozenset({LOBBY}))
+    log.append([make_message(1), make_message(2, LOBBY), make_message(3)])
+    log.tell(PeerConnected(make_peer("a")))
+    entries = read_all(reader)
+    assert numbers(entries) == [2]
+    assert PeerConnected(make_peer("a")) in bodies(entries)
+
+
+def test_reader_behind_the_tail_misses_no_message_and_gets_a_fresh_state() -> None:
+    log = make_log(keep=1000, tail=8)
+    reader = log.open_reader(None)
+    read_all(reader)
+    log.tell(PeerConnected(make_peer("a")))
+    append(log, *range(100))
+    log.tell(PeerConnected(make_peer("b")))
+    entries = read_all(reader)
+    assert numbers(entries) == list(range(100))
+    states = [body for body in bodies(entries) if isinstance(body, Snapshot)]
+    assert [peer.peer_id for peer in states[-1].peers] == ["a", "b"]
+    assert not any(isinstance(body, Gap) for body in bodies(entries))
+
+
+def test_reader_behind_what_is_kept_is_told_how_much_it_missed() -> None:
+    log = make_log(keep=10, tail=4)
+    reader = log.open_reader(None)
+    read_all(reader)
+    append(log, *range(100))
+    entries = read_all(reader)
+    first = log.store.first_offset
+    gaps = [body for body in bodies(entries) if isinstance(body, Gap)]
+    assert gaps == [Gap(GapReason.EXPIRED, first - 1)]
+    assert numbers(entries) == list(range(first - 1, 100))
+
+
+@pytest.mark.parametrize("cursor", ["junk", "00000000-5", "x" * 5000, "-", "\x00"])
+def test_a_cursor_of_another_log_is_told_and_everything_kept_follows(cursor: str) -> None:
+    log = make_log()
+    append(log, 1, 2, 3)
+    entries = read_all(log.open_reader(cursor))
+    assert bodies(entries)[1] == Gap(GapReason.UNKNOWN_CURSOR, 0)
+    assert numbers(entries) == [1, 2, 3]
+
+
+def test_a_cursor_ahead_of_the_log_is_unknown() -> None:
+    log = make_log()
+    append(log, 1)
+    entries = read_all(log.open_reader(log.cursor(5)))
+    assert bodies(entries)[1] == Gap(GapReason.UNKNOWN_CURSOR, 0)
+
+
+def test_a_departure_is_told_after_the_arrival() -> None:
+    log = make_log()
+    reader = log.open_reader(None)
+    read_all(reader)
+    log.tell(PeerConnected(make_peer("a")))
+    log.tell(PeerDisconnected(PeerId("a")))
+    told = [PeerConnected(make_peer("a")), PeerDisconnected(PeerId("a"))]
+    assert bodies(read_all(reader)) == told
+
+
+Step = tuple[str, int]
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(1, 6)),
+        st.tuples(st.just("read"), st.integers(1, 3000)),
+        st.tuples(st.just("resume"), st.just(0)),
+        st.tuples(st.just("peer"), st.integers(0, 3)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps=steps, keep=st.integers(2, 12), tail=st.integers(1, 12))
+def test_a_reader_has_no_unmarked_hole_and_no_repeat(
+    steps: list[Step], keep: int, tail: int
+) -> None:
+    log = make_log(keep, tail)
+    reader = log.open_reader("")
+    seen: list[Entry] = []
+    appended = 0
+    for step, amount in [*steps, ("read", MANY)]:
+        match step:
+            case "append":
+                append(log, *range(appended, appended + amount))
+                appended += amount
+            case "read":
+                seen.extend(reader.read(amount))
+            case "resume" if seen:
+                reader = log.open_reader(seen[-1].event.cursor)
+            case "peer":
+                log.tell(PeerConnected(make_peer(str(amount))))
+    expected = 0
+    for body in bodies(seen):
+        match body:
+            case Message():
+                assert int(body.message_id, 16) == expected
+                expected += 1
+            case Gap(_, missing):
+                expected += missing
+    assert expected == appended
+
+
+class TestPage:
+    def test_pages_back_and_forth_without_a_hole(self) -> None:
+        log = make_log()
+        append(log, *range(25))
+        backwards: list[int] = []
+        before: str | None = None
+        while before != "":
+            page = log.page(make_message(0).room, before=before, after=None, limit=10)
+            backwards[:0] = [int(event.body.message_id, 16) for event in page.events]  # type: ignore[union-attr]
+            before = page.next_cursor
+        assert backwards == list(range(25))
+        forwards: list[int] = []
+        after, more = "", True
+        while more:
+            page = log.page(make_message(0).room, before=None, after=after, limit=10)
+            forwards += [int(event.body.message_id, 16) for event in page.events]  # type: ignore[union-attr]
+            after, more = page.next_cursor, bool(page.next_cursor)
+        assert forwards == list(range(25))
+
+    def test_a_page_is_of_one_room(self) -> None:
+        log = make_log()
+        log.append([make_message(1), make_message(2, LOBBY)])
+        page = log.page(LOBBY, before=None, after=None, limit=10)
+        assert [event.body.message_id for event in page.events] == [make_message(2).message_id]  # type: ignore[union-attr]
+
+    def test_what_is_no_longer_kept_is_told(self) -> None:
+        log = make_log(keep=10)
+        append(log, 0)
+        cursor = log.cursor(1)
+        append(log, *range(1, 100))
+        page = log.page(make_message(0).room, before=None, after=cursor, limit=10)
+        assert page.gap == Gap(GapReason.EXPIRED, log.store.first_offset - 2)
+
+    def test_junk_is_not_a_cursor(self) -> None:
+        with pytest.raises(InvalidInputError) as caught:
+            make_log().page(LOBBY, before="junk", after=None, limit=10)
+        assert (caught.value.field, caught.value.reason) == ("before", "INVALID_CURSOR")
