@@ -1,0 +1,117 @@
+"""A libp2p host with every correction of the host's side, opened and closed.
+
+Called by the composition of the node. What is wrong in the library, and where
+it is put right, is listed in ``mended/README.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import trio
+from libp2p.crypto.keys import KeyPair
+from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
+from libp2p.custom_types import TProtocol
+from libp2p.peer.id import ID
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
+from libp2p.security.noise.transport import Transport as NoiseTransport
+from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
+from libp2p.stream_muxer.yamux.yamux import Yamux
+from libp2p.transport.upgrader import TransportUpgrader
+from multiaddr import Multiaddr
+
+from p2pd.domain.rejections import Rejections
+from p2pd.net.errors import ListenError
+from p2pd.net.listening import listen_addresses_from_text, refuse_silent_failure
+from p2pd.net.mended.basic_host import MendedHost
+from p2pd.net.mended.keys import install_ecdsa_keys
+from p2pd.net.mended.logs import route_library_logs
+from p2pd.net.mended.peerstore import LastingPeerStore
+from p2pd.net.mended.swarm import MendedSwarm
+from p2pd.net.mended.transports import AddressedTcp, AddressedWebsocket
+from p2pd.net.multiaddrs import multiaddr_from_text
+
+DEFAULT_MAX_CONNECTIONS = 512
+CLOSE_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """What a host is made of.
+
+    Attributes:
+        key_pair: Ed25519, from ``identity``.
+        listen: Multiaddrs of TCP and WebSocket, each on a port of its own.
+        announce: Multiaddrs told to others instead of the ones bound.
+        agent: The agent version in identify.
+        max_connections: Inbound and outbound together; more are refused.
+    """
+
+    key_pair: KeyPair
+    listen: tuple[str, ...]
+    announce: tuple[str, ...] = ()
+    agent: str = "wsp/0.1.0"
+    max_connections: int = DEFAULT_MAX_CONNECTIONS
+
+
+@asynccontextmanager
+async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterator[MendedHost]:
+    """Run a host that listens on all its addresses, and close it within 2 s.
+
+    Raises:
+        ListenError: An address cannot be listened on, or announced.
+    """
+    addresses = listen_addresses_from_text(options.listen)
+    host = _host_from_options(options, rejections)
+    failure: ListenError | None = None
+    async with host.run(addresses):
+        try:
+            try:
+                refuse_silent_failure(addresses, host.get_network().listeners)
+            except ListenError as error:
+                # Raised below, outside the library's nurseries, which would
+                # wrap it in a group.
+                failure = error
+            else:
+                yield host
+        finally:
+            with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
+                scope.shield = True
+                await host.close()
+    if failure is not None:
+        raise failure
+
+
+def _host_from_options(options: HostOptions, rejections: Rejections) -> MendedHost:
+    install_ecdsa_keys()
+    route_library_logs()
+    peer_id = ID.from_pubkey(options.key_pair.public_key)
+    upgrader = _upgrader(options.key_pair)
+    # Strangers are forgotten first: the swarm knows who is connected.
+    peerstore = LastingPeerStore(lambda other: other == peer_id or other in swarm.connections)
+    peerstore.add_key_pair(peer_id, options.key_pair)
+    swarm = MendedSwarm(
+        peer_id=peer_id,
+        peerstore=peerstore,
+        upgrader=upgrader,
+        transports=[AddressedTcp(), AddressedWebsocket(upgrader)],
+        rejections=rejections,
+        max_connections=options.max_connections,
+    )
+    announce = [_announce_address(text) for text in options.announce]
+    return MendedHost(swarm, agent=options.agent, announce=announce or None, rejections=rejections)
+
+
+def _upgrader(key_pair: KeyPair) -> TransportUpgrader:
+    """Offer Noise alone (36), so that go dials with what is quick here."""
+    noise = NoiseTransport(key_pair, noise_privkey=create_noise_key_pair().private_key)
+    return TransportUpgrader({NOISE: noise}, {TProtocol(YAMUX): Yamux})
+
+
+def _announce_address(text: str) -> Multiaddr:
+    try:
+        return multiaddr_from_text(text)
+    except ValueError as error:
+        raise ListenError(f"cannot announce {text!r}: {error}") from error

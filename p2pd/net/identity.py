@@ -1,0 +1,81 @@
+"""The node's identity key: an Ed25519 key in the data directory, made once.
+
+Called by the program at start. Only Ed25519, because peers on js-libp2p refuse
+an RSA peer's identify (19 in ``mended/README.md``).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from libp2p.crypto.ed25519 import Ed25519PrivateKey, create_new_key_pair
+from libp2p.crypto.keys import KeyPair, PrivateKey
+from libp2p.crypto.serialization import deserialize_private_key
+
+from p2pd.net.errors import IdentityError
+
+KEY_FILE = "identity.key"
+MAX_KEY_BYTES = 4096
+OWNER_ONLY_FILE = 0o600
+OWNER_ONLY_DIRECTORY = 0o700
+OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
+
+
+def load_or_create_identity(data_dir: Path) -> KeyPair:
+    """Read the node's key, or make one where there is none yet.
+
+    Args:
+        data_dir: Made with mode 0700 where it does not exist.
+
+    Raises:
+        IdentityError: The file or directory cannot be used, others may read
+            it, or it holds no Ed25519 key. A key is never replaced.
+    """
+    path = data_dir / KEY_FILE
+    try:
+        data_dir.mkdir(mode=OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
+        return _read_key(path) if path.exists() else _create_key(path)
+    except OSError as error:
+        raise IdentityError(f"cannot use identity key {path}: {error.strerror}") from error
+
+
+def _read_key(path: Path) -> KeyPair:
+    with path.open("rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if mode & OTHERS_MAY:
+            raise IdentityError(
+                f"identity key {path} may be used by others (mode {mode:04o}); make it 0600"
+            )
+        encoded = file.read(MAX_KEY_BYTES + 1)
+    key = _key_from_bytes(path, encoded)
+    return KeyPair(key, key.get_public_key())
+
+
+def _key_from_bytes(path: Path, encoded: bytes) -> PrivateKey:
+    try:
+        key = deserialize_private_key(encoded)
+    # The parsers of four key types raise whatever they like on a broken file.
+    except Exception as error:
+        raise IdentityError(f"identity key {path} is not a libp2p private key") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise IdentityError(f"identity key {path} is not an Ed25519 key but {key.get_type().name}")
+    return key
+
+
+def _create_key(path: Path) -> KeyPair:
+    """Write a new key under another name first: a full disk leaves no half key."""
+    pair = create_new_key_pair()
+    draft = path.with_name(f"{KEY_FILE}.{os.getpid()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with os.fdopen(os.open(draft, flags, OWNER_ONLY_FILE), "wb") as file:
+            file.write(pair.private_key.serialize())
+            file.flush()
+            os.fsync(file.fileno())
+        # Unlike a rename, a link never replaces a key made meanwhile.
+        os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return pair
