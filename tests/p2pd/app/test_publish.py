@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import trio
+import trio.testing
+
+from p2pd.app.publish import Answers, Published
+from p2pd.domain.names import MessageId
+
+FIRST = Published(MessageId("01"), "cursor", 2)
+
+
+async def _ask(answers: Answers, into: list[Published | None]) -> None:
+    into.append(await answers.wait("id"))
+
+
+def test_the_first_answer_comes_again() -> None:
+    async def scenario() -> None:
+        answers = Answers(10)
+        assert await answers.wait("id") is None
+        answers.begin("id")
+        answers.settle("id", FIRST)
+        assert await answers.wait("id") == FIRST
+
+    trio.run(scenario)
+
+
+def test_a_repeated_call_waits_for_the_one_under_way() -> None:
+    async def scenario() -> None:
+        answers = Answers(10)
+        answers.begin("id")
+        got: list[Published | None] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_ask, answers, got)
+            await trio.testing.wait_all_tasks_blocked()
+            assert got == []
+            answers.settle("id", FIRST)
+        assert got == [FIRST]
+
+    trio.run(scenario)
+
+
+def test_a_failed_call_may_be_tried_again() -> None:
+    async def scenario() -> None:
+        answers = Answers(10)
+        answers.begin("id")
+        answers.settle("id", None)
+        assert await answers.wait("id") is None
+
+    trio.run(scenario)
+
+
+def test_the_oldest_answers_go_at_the_bound() -> None:
+    async def scenario() -> None:
+        answers = Answers(2)
+        for name in ("a", "b", "c"):
+            answers.begin(name)
+            answers.settle(name, FIRST)
+        assert [await answers.wait(name) for name in ("a", "b", "c")] == [None, FIRST, FIRST]
+
+    trio.run(scenario)

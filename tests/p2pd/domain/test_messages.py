@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from p2pd.domain.messages import message_id_from_parts, send_time_from_seqno
+from tests.p2pd.facts import NOW_NS, make_message
+
+DAY_NS = 24 * 3600 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("seqno", "expected"),
+    [
+        (NOW_NS, NOW_NS),
+        (NOW_NS - 300 * DAY_NS, NOW_NS - 300 * DAY_NS),
+        (NOW_NS + DAY_NS, NOW_NS + DAY_NS),
+        (NOW_NS + DAY_NS + 1, None),
+        (1, None),
+        (NOW_NS // 10**9, None),
+        (2**64 - 1, None),
+    ],
+)
+def test_a_sequence_number_is_a_clock_only_where_plausible(
+    seqno: int, expected: int | None
+) -> None:
+    assert send_time_from_seqno(seqno, NOW_NS) == expected
+
+
+def test_text_is_absent_where_the_bytes_are_no_utf8() -> None:
+    message = make_message(1)
+    assert replace(message, data="grüße".encode()).text == "grüße"
+    assert replace(message, data=b"\xff\xfe").text is None
+
+
+def test_a_message_is_named_by_author_and_sequence_number() -> None:
+    assert message_id_from_parts(b"\x00\x24", bytes(7) + b"\x01") == "00240000000000000001"
