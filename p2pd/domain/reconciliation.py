@@ -54,6 +54,7 @@ class End:
     """Behind every item."""
 
 
+END = End()
 Upper: TypeAlias = Bound | End
 
 
@@ -147,11 +148,13 @@ class RangesError(Exception):
     """The other side's ranges break the rules; the message says how."""
 
 
-def first_ranges(own: ItemSet, lower: Bound = LOWEST) -> tuple[Range, ...]:
-    """Begin: what the initiator sends first, of everything from ``lower`` up."""
-    begin: tuple[Range, ...] = () if lower == LOWEST else (Settled(lower),)
-    end = End()
-    return begin + (Hashed(end, own.summary(lower, end).fingerprint),)
+def first_ranges(own: ItemSet, lower: Bound = LOWEST, upper: Upper = END) -> tuple[Range, ...]:
+    """Begin: what the initiator sends first, of the items with ``lower <= item < upper``."""
+    ranges: list[Range] = [] if lower == LOWEST else [Settled(lower)]
+    ranges.append(Hashed(upper, own.summary(lower, upper).fingerprint))
+    if not isinstance(upper, End):
+        ranges.append(Settled(END))
+    return tuple(ranges)
 
 
 def reply_to(ranges: Sequence[Range], own: ItemSet) -> tuple[Range, ...]:

@@ -1,0 +1,165 @@
+"""A room's items for reconciliation, summarised in chunks so that little is read.
+
+The store keeps the items in order; this keeps the summary of each run of some
+thousand of them. What is appended or dropped marks its chunk as stale, and the
+next reconciliation reads just that chunk again. Marked in the trio thread, used
+in a worker thread; one reconciliation at a time uses an index.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from p2pd.domain.reconciliation import LOWEST, Bound, End, Item, Summary, Upper, summary_of
+
+CHUNK_ITEMS = 2048
+FEW_CHUNKS = 4
+"""A range over so few is split by its items, a longer one by chunks."""
+
+ReadItems = Callable[[int, int | None], Iterator[Item]]
+"""Items with ``first <= seqno``, and ``seqno <= last`` unless it is None, in order."""
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """The items from ``lower`` up to the next chunk's; a summary of None is stale."""
+
+    lower: Bound
+    summary: Summary | None
+
+
+class ItemIndex:
+    """An ``ItemSet`` over one room of the store.
+
+    Args:
+        read: Reads the room's items from the store.
+    """
+
+    def __init__(self, read: ReadItems) -> None:
+        self._read = read
+        self._chunks = [_Chunk(LOWEST, None)]
+        self._touched: set[int] = set()
+
+    def touch(self, seqno: int) -> None:
+        """Note that an item with this sequence number came or went; from any thread."""
+        self._touched.add(seqno)
+
+    def summary(self, lower: Bound, upper: Upper) -> Summary:
+        """Summarise the items with ``lower <= item < upper``."""
+        self._refresh()
+        total = Summary()
+        for part_lower, part_upper, whole in self._parts(lower, upper):
+            total += whole or summary_of(self._cut(part_lower, part_upper))
+        return total
+
+    def items(self, lower: Bound, upper: Upper) -> Sequence[Item]:
+        """Return the items with ``lower <= item < upper``, in order."""
+        return self._cut(lower, upper)
+
+    def split(self, lower: Bound, upper: Upper, parts: int) -> Sequence[tuple[Upper, Summary]]:
+        """Cut a range into ranges of about equally many items."""
+        self._refresh()
+        stretches = [(start, stop, whole) for start, stop, whole in self._parts(lower, upper)]
+        if len(stretches) <= FEW_CHUNKS:
+            return self._split_items(lower, upper, parts)
+        size = -(-len(stretches) // parts)
+        groups = [stretches[at : at + size] for at in range(0, len(stretches), size)]
+        return [
+            (group[-1][1], _sum(part[2] or summary_of(self._cut(*part[:2])) for part in group))
+            for group in groups
+        ]
+
+    def _split_items(
+        self, lower: Bound, upper: Upper, parts: int
+    ) -> Sequence[tuple[Upper, Summary]]:
+        items = self._cut(lower, upper)
+        if not items:
+            return [(upper, Summary())]
+        size = -(-len(items) // parts)
+        pieces = [items[at : at + size] for at in range(0, len(items), size)]
+        uppers: list[Upper] = [
+            _bound_before(before[-1], after[0]) for before, after in _pairs(pieces)
+        ]
+        return [
+            (bound, summary_of(piece))
+            for bound, piece in zip([*uppers, upper], pieces, strict=True)
+        ]
+
+    def _parts(self, lower: Bound, upper: Upper) -> Iterator[tuple[Bound, Upper, Summary | None]]:
+        """Yield the pieces of a range by chunk, with the summary where it is a whole one."""
+        first = bisect_right(self._chunks, lower, key=lambda chunk: chunk.lower) - 1
+        for number in range(first, len(self._chunks)):
+            chunk = self._chunks[number]
+            if not isinstance(upper, End) and chunk.lower >= upper:
+                return
+            end = self._upper_of(number)
+            begins = lower <= chunk.lower
+            ends = isinstance(upper, End) or (not isinstance(end, End) and end <= upper)
+            part_lower, part_upper = max(lower, chunk.lower), end if ends else upper
+            yield part_lower, part_upper, chunk.summary if begins and ends else None
+
+    def _refresh(self) -> None:
+        """Read stale chunks again; one that has grown too long becomes several."""
+        self._mark_touched()
+        stale = [number for number, chunk in enumerate(self._chunks) if chunk.summary is None]
+        for number in reversed(stale):
+            items = self._cut(self._chunks[number].lower, self._upper_of(number))
+            pieces = [items[at : at + CHUNK_ITEMS] for at in range(0, len(items), CHUNK_ITEMS)]
+            lowers = [self._chunks[number].lower]
+            lowers += [_bound_before(before[-1], after[0]) for before, after in _pairs(pieces)]
+            self._chunks[number : number + 1] = [
+                _Chunk(lower, summary_of(piece))
+                for lower, piece in zip(lowers, pieces or [[]], strict=True)
+            ]
+        self._drop_empty()
+
+    def _mark_touched(self) -> None:
+        touched, self._touched = self._touched, set()
+        for seqno in touched:
+            bound = Item(seqno, b"")
+            first = bisect_right(self._chunks, bound, key=lambda chunk: chunk.lower) - 1
+            self._chunks[first].summary = None
+            after = first + 1
+            while after < len(self._chunks) and self._chunks[after].lower.seqno == seqno:
+                self._chunks[after].summary = None
+                after += 1
+
+    def _drop_empty(self) -> None:
+        """Join chunks that have become empty to the one before."""
+        self._chunks[1:] = [
+            chunk for chunk in self._chunks[1:] if chunk.summary is None or chunk.summary.count
+        ]
+
+    def _upper_of(self, number: int) -> Upper:
+        return self._chunks[number + 1].lower if number + 1 < len(self._chunks) else End()
+
+    def _cut(self, lower: Bound, upper: Upper) -> list[Item]:
+        last = None if isinstance(upper, End) else upper.seqno
+        items = list(self._read(lower.seqno, last))
+        items.sort()
+        end = len(items) if isinstance(upper, End) else bisect_left(items, upper)
+        return items[bisect_left(items, lower) : end]
+
+
+def _bound_before(before: Item, after: Item) -> Bound:
+    """Return the shortest bound above one item and not above the next."""
+    if before.seqno != after.seqno:
+        return Item(after.seqno, b"")
+    for length in range(1, len(after.digest)):
+        if after.digest[:length] > before.digest:
+            return Item(after.seqno, after.digest[:length])
+    return after
+
+
+def _pairs(pieces: list[list[Item]]) -> Iterator[tuple[list[Item], list[Item]]]:
+    yield from itertools.pairwise(pieces)
+
+
+def _sum(summaries: Iterator[Summary]) -> Summary:
+    total = Summary()
+    for summary in summaries:
+        total += summary
+    return total
