@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 import trio
@@ -28,6 +27,8 @@ from multiaddr import Multiaddr
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
+from p2pd.net.gossip import Gossip, open_gossip
+from p2pd.net.host import HostOptions, open_host
 
 LISTEN = "/ip4/127.0.0.1/tcp/0"
 PROTOCOLS = ["/meshsub/1.3.0", "/meshsub/1.2.0", "/meshsub/1.1.0", "/meshsub/1.0.0"]
@@ -122,7 +123,7 @@ class OurNode:
     received: list[Received] = field(default_factory=list)
     joined: list[tuple[PeerId, RoomName]] = field(default_factory=list)
     left: list[tuple[PeerId, RoomName]] = field(default_factory=list)
-    gossip: Any = field(init=False)
+    gossip: Gossip = field(init=False)
 
     @property
     def pubsub(self) -> Pubsub:
@@ -198,12 +199,6 @@ class OurStack:
         listen: Sequence[str] = (LISTEN,),
         rejections: Rejections | None = None,
     ) -> AsyncIterator[IHost]:
-        if find_spec("p2pd.net.host") is None:
-            async with STOCK.host(key_pair=key_pair, listen=listen) as host:
-                yield host
-            return
-        from p2pd.net.host import HostOptions, open_host
-
         options = HostOptions(key_pair=key_pair or create_new_key_pair(), listen=tuple(listen))
         async with open_host(options, rejections or Rejections()) as host:
             yield host
@@ -212,8 +207,6 @@ class OurStack:
     async def node(
         self, *, key_pair: KeyPair | None = None, is_safe: bool = True
     ) -> AsyncIterator[OurNode]:
-        from p2pd.net.gossip import open_gossip
-
         rejections = Rejections()
         async with self.host(key_pair=key_pair, rejections=rejections) as host:
             node = OurNode(host, rejections)
