@@ -45,6 +45,7 @@ class MendedHost(BasicHost):
         rejections: Rejections,
     ) -> None:
         self.agent = agent
+        self.swarm = swarm
         self.on_identified: list[Callable[[ID], None]] = []
         self._rejections = rejections
         self._identities: dict[ID, PeerIdentity] = {}

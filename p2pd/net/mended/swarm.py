@@ -40,6 +40,10 @@ MAX_CONNECTIONS_PER_HOST = 256
 company may share one; still far from what the process can hold."""
 
 
+class SwarmDialTimeoutError(SwarmException):
+    """A dial took too long."""
+
+
 class _NoAutoConnector(AutoConnector):
     """Dials nobody unasked (22): ``p2pd.net.connections`` decides whom."""
 
@@ -88,11 +92,12 @@ class MendedSwarm(Swarm):
             SwarmException: Nobody answered there, or not in time.
         """
         connected = [each for each in self.get_connections(peer_id) if not each.is_closed]
-        return connected or [await self.dial_addresses(peer_id, self._known_addresses(peer_id))]
+        return connected or [await self.dial_addresses(peer_id, self.known_addresses(peer_id))]
 
     async def dial_addresses(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
         """Open a connection to a peer at one of some addresses, within a deadline (16).
 
+        The first of them has a head start.
         A dial of the same peer that is under way already is waited for.
 
         Raises:
@@ -106,7 +111,7 @@ class MendedSwarm(Swarm):
                 async with lock:
                     return await self._dial_unless_connected(peer_id, addresses)
         except trio.TooSlowError:
-            raise SwarmException(f"no answer within {DIAL_TIMEOUT_S:.0f} s") from None
+            raise SwarmDialTimeoutError(f"no answer within {DIAL_TIMEOUT_S:.0f} s") from None
         finally:
             if not lock.statistics().tasks_waiting and not lock.locked():
                 self._dialling.pop(peer_id, None)
@@ -115,15 +120,16 @@ class MendedSwarm(Swarm):
         for connection in self.get_connections(peer_id):
             if not connection.is_closed:
                 return connection
-        usable = sorted(filter(self._can_dial, addresses), key=preferred_order)
+        usable = [each for each in dict.fromkeys(addresses) if self._can_dial(each)]
         return await dial_first_answering(usable, lambda each: self.dial_addr(each, peer_id))
 
     def _can_dial(self, address: Multiaddr) -> bool:
         return not is_relay_address(address) and self.transport_manager.has_transport_for(address)
 
-    def _known_addresses(self, peer_id: ID) -> Sequence[Multiaddr]:
+    def known_addresses(self, peer_id: ID) -> Sequence[Multiaddr]:
+        """List the addresses the peerstore has of a peer, the likeliest first."""
         try:
-            return self.peerstore.addrs(peer_id)
+            return sorted(self.peerstore.addrs(peer_id), key=preferred_order)
         except PeerStoreError:
             return ()
 
