@@ -112,6 +112,11 @@ class Gossip:
         self._signer = signer
         self._send_wait_s = send_wait_s
 
+    @property
+    def rooms(self) -> frozenset[RoomName]:
+        """The joined rooms."""
+        return self._teller.rooms
+
     async def join(self, room: RoomName) -> None:
         """Join a room; peers known to be in it are told as joined at once."""
         if room in self.pubsub.topic_ids:
@@ -175,7 +180,12 @@ class _Teller:
 
     def __init__(self, listener: GossipListener) -> None:
         self._listener = listener
-        self._rooms: set[str] = set()
+        self._rooms: set[RoomName] = set()
+
+    @property
+    def rooms(self) -> frozenset[RoomName]:
+        """The rooms told of."""
+        return frozenset(self._rooms)
 
     def enter(self, room: RoomName, peers: frozenset[PeerId]) -> None:
         """Begin to tell of a room."""
