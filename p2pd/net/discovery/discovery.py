@@ -13,15 +13,16 @@ from dataclasses import dataclass
 
 import structlog
 import trio
+from libp2p.abc import INetConn
 from libp2p.kad_dht.common import PROTOCOL_ID
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import Rejections
+from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.discovery.bootstrap import stay_connected
 from p2pd.net.discovery.dialler import Dialler
-from p2pd.net.discovery.disconnects import Disconnects
 from p2pd.net.discovery.introductions import Introductions
 from p2pd.net.discovery.mdns_records import LOOPBACK
 from p2pd.net.discovery.rendezvous import RoomSearch
@@ -58,14 +59,14 @@ async def open_discovery(
     async with trio.open_nursery() as nursery:
         discovery = Discovery(host, connections, dht, nursery, rejections)
         host.on_identified.append(discovery.peer_identified)
-        disconnects = Disconnects(discovery.peer_lost)
-        host.get_network().register_notifee(disconnects)
+        notifee = ConnectionNotifee(discovery.connection_opened, discovery.connection_closed)
+        host.get_network().register_notifee(notifee)
         discovery.start(options)
         try:
             yield discovery
         finally:
             host.on_identified.remove(discovery.peer_identified)
-            host.get_network().remove_notifee(disconnects)
+            host.get_network().remove_notifee(notifee)
             host.remove_stream_handler(PROTOCOL_ID)
             nursery.cancel_scope.cancel()
 
@@ -138,8 +139,14 @@ class Discovery:
             self._servers.add(peer_id)
             self._nursery.start_soon(self._add_server, peer_id)
 
-    def peer_lost(self, peer_id: ID) -> None:
-        """Look again for the rooms a lost peer was in."""
+    def connection_opened(self, _connection: INetConn) -> None:
+        """Wait for identify instead, which tells what the peer can do."""
+
+    def connection_closed(self, connection: INetConn) -> None:
+        """Look again for the rooms of a peer whose last connection is gone."""
+        peer_id = connection.muxed_conn.peer_id
+        if self._host.get_network().get_connections(peer_id):
+            return
         self._servers.discard(peer_id)
         for search in self._searches.values():
             search.peer_lost(peer_id)

@@ -30,6 +30,7 @@ LONELY_LEAST_S = 1 * SECONDS
 LONELY_MOST_S = 15 * SECONDS
 COMPANY_MOST_S = 300 * SECONDS
 LEAST_REST_S = 0.5 * SECONDS
+LOOK_AGAIN_S = 5 * SECONDS
 PROVIDE_EVERY_S = 3 * HOURS
 ENOUGH_MEMBERS = 32
 """Members connected beyond which no more are dialled; gossip needs a dozen."""
@@ -131,11 +132,18 @@ class RoomSearch:
     async def _rest(self) -> None:
         """Wait for the next round: seconds while lonely, minutes in company."""
         await trio.sleep(LEAST_REST_S)
+        was_lonely = self._is_lonely()
         delay_s = self._pace.next_delay_s()
-        if not self._connected_members():
-            delay_s = min(delay_s, LONELY_MOST_S)
-        with trio.move_on_after(delay_s):
-            await self._wake.wait()
+        until_s = trio.current_time() + (min(delay_s, LONELY_MOST_S) if was_lonely else delay_s)
+        while not self._wake.is_set() and (left_s := until_s - trio.current_time()) > 0:
+            if self._is_lonely() and not was_lonely:
+                self._pace.quicken()
+                return
+            with trio.move_on_after(min(left_s, LOOK_AGAIN_S)):
+                await self._wake.wait()
+
+    def _is_lonely(self) -> bool:
+        return not self._connected_members()
 
     def _connected_members(self) -> list[ID]:
         return [
