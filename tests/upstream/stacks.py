@@ -6,14 +6,15 @@ Everything listens on 127.0.0.1 at a free port.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import trio
 from libp2p import new_host
 from libp2p.abc import IHost, ISubscriptionAPI
+from libp2p.crypto import serialization
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
 from libp2p.network.config import ConnectionConfig
@@ -31,6 +32,8 @@ from p2pd.net.gossip import Gossip, open_gossip
 from p2pd.net.host import HostOptions, open_host
 
 LISTEN = "/ip4/127.0.0.1/tcp/0"
+#: The readers of keys as the library brings them, before a host of ours adds any.
+_STOCK_KEY_READERS = dict(serialization.key_type_to_public_key_deserializer)
 PROTOCOLS = ["/meshsub/1.3.0", "/meshsub/1.2.0", "/meshsub/1.1.0", "/meshsub/1.0.0"]
 #: What one sets on the stock library to make it usable at all.
 SAFE_GOSSIP: dict[str, Any] = {"heartbeat_interval": 1, "spam_protection_enabled": False}
@@ -164,8 +167,9 @@ class StockStack:
             listen_addrs=addresses,
             connection_config=ConnectionConfig(min_connections=0),
         )
-        async with host.run(listen_addrs=addresses):
-            yield host
+        with _stock_key_readers():
+            async with host.run(listen_addrs=addresses):
+                yield host
 
     @asynccontextmanager
     async def node(
@@ -183,6 +187,20 @@ class StockStack:
                 await pubsub.wait_until_ready()
                 yield StockNode(host, pubsub, nursery)
                 nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def _stock_key_readers() -> Iterator[None]:
+    """Take back, for a while, what our hosts add to the library's table of keys."""
+    readers = serialization.key_type_to_public_key_deserializer
+    mended = dict(readers)
+    readers.clear()
+    readers.update(_STOCK_KEY_READERS)
+    try:
+        yield
+    finally:
+        readers.clear()
+        readers.update(mended)
 
 
 class OurStack:

@@ -172,8 +172,16 @@ class MendedPubsub(OutboundPubsub):
                 taken.append(message)
                 self._relay(message, forwarder)
         if taken:
-            self._observer.wire_messages_received(taken, forwarder)
+            self._tell(taken, forwarder)
         return forged
+
+    def _tell(self, messages: list[WireMessage], forwarder: ID) -> None:
+        """Tell the application; its failure is not the fault of the stream."""
+        try:
+            self._observer.wire_messages_received(messages, forwarder)
+        # Boundary: the network goes on when the application cannot take a batch.
+        except Exception:
+            log.exception("application took no messages", messages=len(messages))
 
     def _relay(self, message: WireMessage, forwarder: ID) -> None:
         """Keep a message for those who ask, and queue it for the mesh."""
