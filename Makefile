@@ -85,7 +85,11 @@ $(NODE_TESTS)/node_modules/.installed: $(VENV)/.test $(NODE_TESTS)/package.json 
 	cd $(NODE_TESTS) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test-needs: $(VENV)/.test $(NODE_TESTS)/node_modules/.installed
+build/interop/.built: $(VENV)/.test build/googleapis proto/chat.proto tests/setup/go-programs $(wildcard tests/interop/go*/*.go tests/interop/go*/go.mod)
+	tests/setup/go-programs
+	@touch $@
+
+test-needs: $(NODE_TESTS)/node_modules/.installed build/interop/.built
 	@tests/setup/system-programs
 
 # buf reads google/rpc/status.proto, which comes with a Python package.
