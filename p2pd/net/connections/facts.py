@@ -10,7 +10,6 @@ from ipaddress import ip_address
 
 from libp2p.abc import INetConn
 from libp2p.peer.id import ID
-from libp2p.peer.peerstore import PeerStoreError
 from libp2p.rcmgr import Direction as LibraryDirection
 from multiaddr import Multiaddr
 
@@ -33,7 +32,7 @@ def peer_from_connections(
     best = min(connections, key=_is_relayed, default=None)
     return Peer(
         peer_id=PeerId(str(peer_id)),
-        addresses=_addresses_of(host, peer_id),
+        addresses=_addresses_of(host, peer_id, connections),
         agent=identity.agent if identity else "",
         protocols=identity.protocols if identity else (),
         connection=connection_from_open(best) if best else None,
@@ -63,12 +62,17 @@ def is_from_internet(opened: OpenConnection) -> bool:
     return is_ip and ip_address(str(address.value_for_protocol(name))).is_global
 
 
-def _addresses_of(host: MendedHost, peer_id: ID) -> tuple[str, ...]:
-    try:
-        known = host.get_peerstore().addrs(peer_id)
-    except PeerStoreError:
-        return ()
-    return tuple(f"{address}/p2p/{peer_id}" for address in known[:MAX_ADDRESSES])
+def _addresses_of(
+    host: MendedHost, peer_id: ID, connections: Sequence[OpenConnection]
+) -> tuple[str, ...]:
+    """List where a peer can be dialled: where it says, or until then where it was."""
+    known = host.swarm.known_addresses(peer_id)[:MAX_ADDRESSES] or [
+        address
+        for each in connections
+        if _direction_of(each.connection) is Direction.OUTBOUND
+        and (address := _remote_address(each.connection))
+    ]
+    return tuple(f"{address}/p2p/{peer_id}" for address in known)
 
 
 def _remote_address(connection: INetConn) -> Multiaddr | None:

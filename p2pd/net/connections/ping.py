@@ -1,43 +1,36 @@
 """Whether a connection's other end still answers, and how fast.
 
 ``service`` pings after a dial, ``keepalive`` for as long as a connection lives.
+The ping is yamux's own: one small frame each way on this very connection,
+answered by every implementation, without a stream or a negotiation.
 """
 
 from __future__ import annotations
 
-import secrets
-
-import trio
 from libp2p.abc import INetConn
-from libp2p.host.ping import ID as PING
-from libp2p.host.ping import PING_LENGTH
-from libp2p.io.utils import read_exactly
-from libp2p.protocol_muxer.multiselect_client import MultiselectClient
-from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
+from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 
-NEGOTIATION_TIMEOUT_S = 10
-RESET_TIMEOUT_S = 1.0
+from p2pd.net.mended.yamux import YamuxConnection
 
 
 async def ping(connection: INetConn) -> float:
-    """Ask for an echo over this very connection; returns the round trip in seconds.
+    """Ask for an answer; returns the round trip in seconds.
 
     Raises:
-        Exception: The connection is gone, or what comes back is no echo.
+        MuxedConnUnavailable: The connection is gone.
 
     Cancellation: safe; the caller sets the deadline.
     """
-    stream = await connection.new_stream()
-    try:
-        client = MultiselectClient()
-        await client.select_one_of([PING], MultiselectCommunicator(stream), NEGOTIATION_TIMEOUT_S)
-        payload = secrets.token_bytes(PING_LENGTH)
-        started_s = trio.current_time()
-        await stream.write(payload)
-        if await read_exactly(stream, PING_LENGTH) != payload:
-            raise ConnectionError("the peer's echo is not what was sent")
-        return trio.current_time() - started_s
-    finally:
-        with trio.move_on_after(RESET_TIMEOUT_S) as scope:
-            scope.shield = True
-            await stream.reset()
+    return await _muxer_of(connection).ping()
+
+
+def last_heard_s(connection: INetConn) -> float:
+    """Tell when anything last came from the peer, on trio's clock."""
+    return _muxer_of(connection).last_heard_s
+
+
+def _muxer_of(connection: INetConn) -> YamuxConnection:
+    muxed = connection.muxed_conn
+    if not isinstance(muxed, YamuxConnection):
+        raise MuxedConnUnavailable(f"{type(muxed).__name__} has no ping")
+    return muxed

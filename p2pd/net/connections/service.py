@@ -5,7 +5,7 @@ Opened by ``p2pd.net.network``; discovery dials through it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -14,6 +14,8 @@ from libp2p.abc import INetConn
 from libp2p.network.exceptions import SwarmException
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
+from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
+from multiaddr import Multiaddr
 
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Peer, Reachability
@@ -28,13 +30,13 @@ from p2pd.net.connections.ping import ping
 from p2pd.net.connections.redial import Redialler
 from p2pd.net.connections.registry import ConnectionListener, OpenConnection, Registry
 from p2pd.net.mended.basic_host import MendedHost
+from p2pd.net.mended.dialling import preferred_order
 from p2pd.net.mended.swarm import DIAL_TIMEOUT_S, SwarmDialTimeoutError
 
 log = structlog.get_logger(__name__)
 
 PING_TIMEOUT_S = 4.0
 """For the ping after a dial: leaves time to dial again within the deadline."""
-ADDRESS_TTL_S = 600
 
 
 @asynccontextmanager
@@ -94,7 +96,7 @@ class Connections:
             raise InvalidInputError("address", "SELF_DIAL", "that is this node's own address")
         try:
             with trio.fail_after(DIAL_TIMEOUT_S):
-                await self._dial_and_ping(info)
+                await self._dial_and_ping(info, info.addrs)
         except (trio.TooSlowError, SwarmDialTimeoutError) as error:
             raise DialTimeoutError(f"no answer within {DIAL_TIMEOUT_S:.0f} s") from error
         except SwarmException as error:
@@ -170,7 +172,7 @@ class Connections:
     async def _try_dial(self, info: PeerInfo) -> bool:
         try:
             with trio.fail_after(DIAL_TIMEOUT_S):
-                await self._dial_and_ping(info)
+                await self._dial_and_ping(info, self._likely_addresses(info))
         except (SwarmException, trio.TooSlowError) as error:
             self._rejections.count("dial_failed")
             self._backoffs.failed(str(info.peer_id), trio.current_time())
@@ -178,11 +180,16 @@ class Connections:
             return False
         return True
 
-    async def _dial_and_ping(self, info: PeerInfo) -> None:
+    def _likely_addresses(self, info: PeerInfo) -> Sequence[Multiaddr]:
+        """List where a peer may be: what it said of itself lately, and what others say."""
+        return [
+            *self._swarm.known_addresses(info.peer_id),
+            *sorted(info.addrs, key=preferred_order),
+        ]
+
+    async def _dial_and_ping(self, info: PeerInfo, addresses: Sequence[Multiaddr]) -> None:
         """Dial until a connection answers (35): one just closed looks open for a while."""
-        self._host.get_peerstore().add_addrs(info.peer_id, info.addrs, ADDRESS_TTL_S)
         for _ in range(2):
-            addresses = [*info.addrs, *self._swarm.known_addresses(info.peer_id)]
             connection = await self._swarm.dial_addresses(info.peer_id, addresses)
             if await self._answers(connection):
                 return
@@ -193,9 +200,7 @@ class Connections:
         try:
             with trio.fail_after(PING_TIMEOUT_S):
                 round_trip_s = await ping(connection)
-        # However a ping fails, the connection is of no use.
-        except Exception as error:
-            log.debug("dialled peer does not answer", error=repr(error))
+        except (trio.TooSlowError, MuxedConnUnavailable):
             return False
         for opened in self._registry.connections_to(connection.muxed_conn.peer_id):
             if opened.connection is connection:

@@ -21,14 +21,15 @@ from libp2p.network.exceptions import SwarmException
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStoreError
-from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.transport.upgrader import TransportUpgrader
 from libp2p.utils.address_validation import is_relay_address
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
 from p2pd.net.mended.dialling import dial_first_answering, preferred_order
+from p2pd.net.mended.names import resolve_all, without_peer_id
 from p2pd.net.mended.transports import address_from_endpoint, endpoint_from_stream
+from p2pd.net.mended.yamux.connection import YamuxConnection
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +121,8 @@ class MendedSwarm(Swarm):
         for connection in self.get_connections(peer_id):
             if not connection.is_closed:
                 return connection
-        usable = [each for each in dict.fromkeys(addresses) if self._can_dial(each)]
+        resolved = await resolve_all(addresses, peer_id)
+        usable = [each for each in resolved if self._can_dial(each)]
         return await dial_first_answering(usable, lambda each: self.dial_addr(each, peer_id))
 
     def _can_dial(self, address: Multiaddr) -> bool:
@@ -129,7 +131,8 @@ class MendedSwarm(Swarm):
     def known_addresses(self, peer_id: ID) -> Sequence[Multiaddr]:
         """List the addresses the peerstore has of a peer, the likeliest first."""
         try:
-            return sorted(self.peerstore.addrs(peer_id), key=preferred_order)
+            known = {without_peer_id(each) for each in self.peerstore.addrs(peer_id)}
+            return sorted(known, key=preferred_order)
         except PeerStoreError:
             return ()
 
@@ -159,7 +162,7 @@ class MendedSwarm(Swarm):
         try:
             muxed = await self.upgrade_inbound_raw_conn(raw, raw.get_transport_addresses()[0])
             # The one muxer offered, see ``p2pd.net.host``.
-            await cast(Yamux, muxed).event_closed.wait()
+            await cast(YamuxConnection, muxed).event_closed.wait()
         # Whatever a stranger does in a handshake ends his connection only.
         except Exception as error:
             self._rejections.count("inbound_handshake")
