@@ -39,7 +39,7 @@ def test_grpcurl_publishes(node: NodeProcess) -> None:
         answer = json.loads(
             grpcurl(node, f"{SERVICE}/Publish", options=("-d", '{"text": "from grpcurl"}'))
         )
-        assert listener.wait_text("from grpcurl").message_id == answer["messageId"]
+        assert listener.wait_text("from grpcurl").message_id == answer["message_id"]
 
 
 def test_grpcurl_streams_events(node: NodeProcess) -> None:
@@ -79,5 +79,5 @@ def test_grpcurl_needs_the_token_beyond_loopback(start_node: StartNode) -> None:
     )
     assert "Unauthenticated" in refused.stderr
     answer = run(*command, "-H", f"authorization: Bearer {node.token}", *call)
-    assert json.loads(answer)["node"]["peerId"] == node.peer_id
+    assert json.loads(answer)["node"]["peer_id"] == node.peer_id
     assert SERVICE in run(*command, address, "list").split()
