@@ -7,10 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import trio
+import trio.testing
 from libp2p.abc import IHost
+from libp2p.host.exceptions import HostException
+from libp2p.io.exceptions import IOException
 from libp2p.kad_dht.common import PROTOCOL_ID
 from libp2p.kad_dht.kad_dht import DHTMode, KadDHT
 from libp2p.kad_dht.pb.kademlia_pb2 import Message
+from libp2p.network.exceptions import SwarmException
+from libp2p.network.stream.exceptions import StreamError
 from libp2p.tools.anyio_service import background_trio_service
 from libp2p.utils.varint import encode_varint_prefixed, read_varint_prefixed_bytes
 
@@ -24,7 +29,8 @@ from tests.upstream.stacks import Stack
 
 ROOM = RoomName("chat-room")
 KEY = cid_from_room(ROOM)
-MAX_REPLY_BYTES = 1024 * 1024
+REFUSED = (HostException, SwarmException, StreamError, IOException)
+"""How a stream ends that the other side does not want."""
 
 
 @dataclass
@@ -44,11 +50,11 @@ class DhtNode:
 
 
 @asynccontextmanager
-async def open_dht(stack: Stack) -> AsyncIterator[DhtNode]:
-    """Open a host with the stack's DHT, in server mode."""
+async def open_dht(stack: Stack, stock_mode: DHTMode = DHTMode.SERVER) -> AsyncIterator[DhtNode]:
+    """Open a host with the stack's DHT; ours is always in server mode."""
     async with stack.host() as host:
         if not stack.is_ours:
-            async with open_stock_dht(host) as dht:
+            async with open_stock_dht(host, stock_mode) as dht:
                 yield DhtNode(host, dht)
             return
         rejections = Rejections()
@@ -61,9 +67,10 @@ async def open_dht(stack: Stack) -> AsyncIterator[DhtNode]:
 
 @asynccontextmanager
 async def open_stock_dht(host: IHost, mode: DHTMode = DHTMode.SERVER) -> AsyncIterator[KadDHT]:
-    """Run the library's DHT on a host."""
+    """Run the library's DHT on a host, its first refresh behind it."""
     dht = KadDHT(host, mode)
     async with background_trio_service(dht):
+        await trio.testing.wait_all_tasks_blocked(0.05)
         yield dht
 
 
