@@ -1,6 +1,6 @@
 /** What people and the gateway do to the page, each as one step. */
-import { HISTORY_PAGE } from "./limits.js";
-import { messageFromFrame, newClientId } from "./model/messages.js";
+import { loadOlder } from "./history.js";
+import { newClientId } from "./model/messages.js";
 import { roomFromHash, showRoomInAddress } from "./route.js";
 
 export class Actions {
@@ -83,21 +83,8 @@ export class Actions {
     this.touch(["link"]);
   }
 
-  /** Bring the messages before the first one of a room. */
-  async loadOlder(room) {
-    const conversation = this.chat.conversation(room);
-    const before = conversation.older;
-    if (before.state === "loading" || !this.chat.isReady) return;
-    conversation.older = { ...before, state: "loading" };
-    this.touch(["messages"]);
-    try {
-      const frame = { type: "history", room, limit: HISTORY_PAGE };
-      const page = await this.link.request(before.cursor ? { ...frame, before: before.cursor } : frame);
-      conversation.prepend(page.messages.map(messageFromFrame), page.next_cursor, Boolean(page.gap));
-    } catch {
-      conversation.older = before;
-    }
-    this.touch(["messages"]);
+  loadOlder(room) {
+    return loadOlder(this, room);
   }
 
   #turnTo(room) {

@@ -28,11 +28,13 @@ export const WINDOW_STEP = 200;
 /** Messages of one room kept in memory, and down to how many it is cut. */
 export const MAX_KEPT = 4_000;
 export const KEPT_AFTER_CUT = 3_000;
+/** The same while older ones are being read. */
+export const MAX_KEPT_WHILE_READ = 20_000;
 /** Messages asked for at once. */
 export const HISTORY_PAGE = 100;
 /** Characters and lines of a message shown before it is folded. */
-export const FOLD_CHARACTERS = 2_000;
-export const FOLD_LINES = 24;
+export const FOLD_CHARACTERS = 1_000;
+export const FOLD_LINES = 16;
 
 /** Nearer to the end than this counts as being at the end. */
 export const AT_END_PX = 60;

@@ -46,9 +46,8 @@ export class Chat {
 
   /** Take an event or a word of the gateway; return the topics it changed. */
   receive(frame) {
-    const take = this.#takers[frame.type];
-    if (!take) return [];
-    const topics = take(frame);
+    if (!Object.hasOwn(this.#takers, frame.type)) return [];
+    const topics = this.#takers[frame.type](frame);
     const isNext = frame.type !== "snapshot" || this.cursor === null;
     if (isNext && typeof frame.cursor === "string") this.cursor = frame.cursor;
     return topics;

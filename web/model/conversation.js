@@ -2,7 +2,7 @@
  * The messages of one room: what the log told, by time, and behind it what is
  * not sent yet. Owned by the chat, read by the views.
  */
-import { KEPT_AFTER_CUT, MAX_KEPT } from "../limits.js";
+import { KEPT_AFTER_CUT, MAX_KEPT, MAX_KEPT_WHILE_READ } from "../limits.js";
 import { orderFromTime, placeOf } from "./times.js";
 
 export class Conversation {
@@ -15,6 +15,8 @@ export class Conversation {
   /** Messages that came live, since the page was opened. */
   arrivals = 0;
   unread = 0;
+  /** Whether somebody reads older messages here, so that they are not to be cut. */
+  isHeld = false;
   #byId = new Map();
   #newest = 0;
   #oldest = 0;
@@ -27,7 +29,7 @@ export class Conversation {
   append(message) {
     const isNew = this.#put(message, ++this.#newest);
     if (isNew) this.arrivals += 1;
-    if (this.messages.length > MAX_KEPT) this.#cut();
+    if (this.messages.length > (this.isHeld ? MAX_KEPT_WHILE_READ : MAX_KEPT)) this.#cut();
     return isNew;
   }
 
@@ -75,15 +77,13 @@ export class Conversation {
     return !known;
   }
 
-  /** Drop the oldest; they can be asked for again from the first one left. */
+  /** Drop the first of the log; they can be asked for again before the first one left. */
   #cut() {
-    const dropped = this.messages.splice(0, this.messages.length - KEPT_AFTER_CUT);
-    const lastDropped = Math.max(...dropped.map((message) => message.position));
-    for (const message of dropped) this.#byId.delete(message.id);
-    const next = this.messages
-      .filter((message) => message.position > lastDropped)
-      .reduce((first, message) => (message.position < first.position ? message : first));
-    this.#oldest = next.position;
-    this.older = { state: "more", cursor: next.cursor, expired: false };
+    const inLogOrder = this.messages.toSorted((a, b) => a.position - b.position);
+    const first = inLogOrder[inLogOrder.length - KEPT_AFTER_CUT];
+    this.messages = this.messages.filter((message) => message.position >= first.position);
+    for (const { id, position } of inLogOrder) if (position < first.position) this.#byId.delete(id);
+    this.#oldest = first.position;
+    this.older = { state: "more", cursor: first.cursor, expired: false };
   }
 }

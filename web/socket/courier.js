@@ -45,8 +45,9 @@ export class Courier {
   async #send(entry) {
     this.#inFlight += 1;
     const { id, room, text } = entry;
+    const frame = { type: "publish", id, client_message_id: id, room, text };
     try {
-      const answer = await this.link.request({ type: "publish", id, room, text });
+      const answer = await this.link.request(frame);
       this.outbox.remove(id);
       this.on.kept(entry, answer);
     } catch (error) {

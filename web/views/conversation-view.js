@@ -40,6 +40,7 @@ export class ConversationView {
   render() {
     const conversation = this.#chat.active;
     if (conversation !== this.#shown) this.#begin(conversation);
+    conversation.isHeld = !this.#window.follows;
     this.#log.ariaBusy = String(conversation.older.state === "loading");
     const rows = laidOut(this.#visible(conversation), this.#chat.node?.peer_id, !this.#chat.isReady);
     setText(byId("log-start"), startNote(conversation));
@@ -54,6 +55,7 @@ export class ConversationView {
   }
 
   #begin(conversation) {
+    if (this.#shown) this.#shown.isHeld = false;
     this.#shown = conversation;
     this.#rows.clear();
     this.#window.follow();
