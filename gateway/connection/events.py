@@ -13,6 +13,8 @@ from gateway.errors import Refusal
 from gateway.frames import FrameId
 
 MAX_ID_CHARS = 128
+MAX_ID_NUMBER = 2**53 - 1
+"""What JavaScript tells apart."""
 MAX_ROOM_CHARS = 256
 MAX_ROOMS = 256
 MAX_ADDRESS_CHARS = 1024
@@ -131,11 +133,13 @@ def id_from_frame(frame: dict[str, Any]) -> FrameId | None:
         BrokenFrameError: It is neither.
     """
     found = frame.get("id")
-    if found is None or (isinstance(found, int) and not isinstance(found, bool)):
+    if found is None or (isinstance(found, str) and len(found) <= MAX_ID_CHARS):
         return found
-    if isinstance(found, str) and len(found) <= MAX_ID_CHARS:
-        return found
-    raise BrokenFrameError("id", f"id is a string of at most {MAX_ID_CHARS} characters or a number")
+    if _is_whole(found, -MAX_ID_NUMBER, MAX_ID_NUMBER):
+        return int(found)
+    raise BrokenFrameError(
+        "id", f"id is a string of at most {MAX_ID_CHARS} characters or a whole number"
+    )
 
 
 def _command(kind: str, frame: dict[str, Any], frame_id: FrameId) -> Command:
@@ -193,6 +197,10 @@ def _limit(frame: dict[str, Any]) -> int:
     found = frame.get("limit")
     if found is None:
         return 0
-    if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= MAX_HISTORY:
+    if not _is_whole(found, 1, MAX_HISTORY):
         raise BrokenFrameError("limit", f"limit is a whole number, 1 to {MAX_HISTORY}")
-    return found
+    return int(found)
+
+
+def _is_whole(found: object, least: int, most: int) -> bool:
+    return isinstance(found, int) and not isinstance(found, bool) and least <= found <= most
