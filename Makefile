@@ -29,7 +29,7 @@ check: test-needs build/googleapis ## Check style, types, imports, the contract 
 	lint-imports
 	buf format --diff --exit-code proto
 	buf lint
-	buf breaking --against proto/released.binpb
+	buf breaking proto --against proto/released.binpb
 	$(NODE_TESTS)/node_modules/.bin/eslint --config $(NODE_TESTS)/eslint.config.js --max-warnings 0 web tests
 
 test: test-needs ## Run every test; ARGS are pytest's
@@ -49,7 +49,7 @@ lock: $(VENV)/.created ## Resolve requirements/*.in anew
 	done
 
 release-image: install build/googleapis ## Make the present contract the one that buf breaking guards
-	buf build --exclude-source-info -o proto/released.binpb
+	buf build proto --exclude-source-info -o proto/released.binpb
 
 clean: ## Remove what the commands above made
 	rm -rf $(VENV) build dist $(NODE_TESTS)/node_modules .run \
