@@ -31,21 +31,32 @@ StreamMethod = Callable[[Any, Context], Awaitable[None]]
 class Edge:
     """Put admission and the translation of errors around methods.
 
+    Dials have places of their own, since one may take 15 s.
+
     Attributes:
         failures: Calls that failed by the node's own fault since the start.
     """
 
-    def __init__(self, calls: CallAdmission, streams: StreamAdmission) -> None:
+    def __init__(
+        self, calls: CallAdmission, dials: CallAdmission, streams: StreamAdmission
+    ) -> None:
         self._calls = calls
+        self._dials = dials
         self._streams = streams
         self.failures = 0
 
     def unary(self, method: UnaryMethod) -> UnaryMethod:
         """Wrap a call with one request and one response."""
+        return self._admitted(method, self._calls)
 
+    def dial(self, method: UnaryMethod) -> UnaryMethod:
+        """Wrap the call that dials."""
+        return self._admitted(method, self._dials)
+
+    def _admitted(self, method: UnaryMethod, calls: CallAdmission) -> UnaryMethod:
         async def answer(request: Any, context: Context) -> Proto:
             try:
-                async with self._calls.admit():
+                async with calls.admit():
                     return await method(request, context)
             except grpc.aio.AbortError:
                 raise
@@ -63,6 +74,8 @@ class Edge:
                     await method(request, context)
             except grpc.aio.AbortError:
                 raise
+            except grpc.aio.InternalError:
+                return  # reading or writing failed: the caller is gone, there is nobody to tell
             except Exception as error:  # the edge: every error ends as a status
                 await self._abort(context, error, method.__name__)
 
@@ -82,7 +95,7 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
         SERVICE,
         {
             "Publish": _unary(unary(service.publish), chat_pb2.PublishRequest),
-            "Connect": _unary(unary(service.connect), chat_pb2.ConnectRequest),
+            "Connect": _unary(edge.dial(service.connect), chat_pb2.ConnectRequest),
             "GetNode": _unary(unary(service.get_node), chat_pb2.GetNodeRequest),
             "ListPeers": _unary(unary(service.list_peers), chat_pb2.ListPeersRequest),
             "JoinRoom": _unary(unary(service.join_room), chat_pb2.JoinRoomRequest),

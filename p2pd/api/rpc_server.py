@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from p2pd.app.chat import Chat
 
 MAX_RECEIVE_BYTES = 256 * 1024
+MAX_PENDING_CALLS = 8_192
+"""Calls that gRPC holds until Python takes them; above it gRPC drops some."""
+MAX_ACTIVE_DIALS = 64
+MAX_WAITING_DIALS = 256
 MAX_OPEN_STREAMS = 256
 """Watch and reflection streams, which need no token, all callers together."""
 READERS_GRACE_S = 0.3
@@ -39,6 +43,7 @@ class ApiCounters:
     streams_refused: int
     tokens_refused: int
     calls_failed: int
+    calls_active: int
     streams_open: int
 
 
@@ -57,9 +62,10 @@ class RpcServer:
         token = settings.required_token
         self._guard = None if token is None else TokenGuard(token)
         self._calls = CallAdmission(settings.max_active_calls, settings.max_waiting_calls)
+        self._dials = CallAdmission(MAX_ACTIVE_DIALS, MAX_WAITING_DIALS)
         self._streams = StreamAdmission(settings.max_streams)
         self._open_streams = StreamAdmission(MAX_OPEN_STREAMS)
-        self._edge = Edge(self._calls, self._streams)
+        self._edge = Edge(self._calls, self._dials, self._streams)
         self._changes = Changes()
         self._service = ChatService(chat, bridge, self._changes)
         self._health = Health(self._open_streams)
@@ -69,10 +75,11 @@ class RpcServer:
     def counters(self) -> ApiCounters:
         """What was turned away since the start; readable from any thread."""
         return ApiCounters(
-            calls_refused=self._calls.refused,
+            calls_refused=self._calls.refused + self._dials.refused,
             streams_refused=self._streams.refused + self._open_streams.refused,
             tokens_refused=0 if self._guard is None else self._guard.refused,
             calls_failed=self._edge.failures,
+            calls_active=self._calls.active + self._dials.active,
             streams_open=self._streams.open,
         )
 
@@ -108,7 +115,7 @@ class RpcServer:
     def _make_server(self) -> grpc.aio.Server:
         server = grpc.aio.server(
             interceptors=[] if self._guard is None else [self._guard],
-            options=_options(self._settings),
+            options=_options(),
         )
         handlers = [
             chat_handlers(self._service, self._edge),
@@ -125,6 +132,7 @@ class RpcServer:
         """
         self._health.stop()
         self._calls.stop()
+        self._dials.stop()
         self._service.stop()
         ending = asyncio.create_task(server.stop(self._settings.grace_s))
         await asyncio.wait({ending}, timeout=READERS_GRACE_S)
@@ -134,22 +142,21 @@ class RpcServer:
         await ending
 
 
-def _options(settings: ApiSettings) -> list[tuple[str, int]]:
+def _options() -> list[tuple[str, int]]:
     """Return gRPC's own settings.
 
     A Go client pings every 10 s at most often; gRPC's default calls that abuse
-    and drops the connection. Calls that arrive faster than Python takes them are
-    to wait for ``CallAdmission`` instead of being thrown away at random.
+    and drops the connection. ``grpc.max_concurrent_streams`` stays unset: with it
+    a burst above the limit is reset, without a word, where ``CallAdmission``
+    answers each call. For the same reason many may wait to be taken over.
 
     Source: grpc, doc/keepalive.md; include/grpc/impl/channel_arg_names.h.
     """
-    calls_at_once = settings.max_active_calls + settings.max_waiting_calls + settings.max_streams
     return [
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
-        ("grpc.max_concurrent_streams", calls_at_once),
-        ("grpc.server.max_pending_requests", calls_at_once),
-        ("grpc.server.max_pending_requests_hard_limit", 2 * calls_at_once),
+        ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),
         ("grpc.server_handshake_timeout_ms", 10_000),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),

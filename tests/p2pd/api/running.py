@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import grpc
 import trio
+from wsp.chat.v1 import chat_pb2_grpc
 
 from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
@@ -32,7 +33,6 @@ from p2pd.log.log import Log
 from p2pd.log.memory import MemoryStore
 from p2pd.net.identity import load_or_create_identity
 from p2pd.net.network import NetworkOptions, open_network, peer_id_from_key
-from wsp.chat.v1 import chat_pb2_grpc
 
 T = TypeVar("T")
 
