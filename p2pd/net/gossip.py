@@ -69,10 +69,10 @@ class GossipListener(Protocol):
         """Take 1 to 128 verified messages of others, each told once."""
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
-        """Note that a peer is in a room that is joined here."""
+        """Note that a peer is in a room that is joined here, and can be sent to."""
 
     def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
-        """Note that a peer left a room that is joined here, or is gone."""
+        """Note that a peer left a room that is joined here, or cannot be sent to."""
 
 
 @asynccontextmanager
@@ -164,9 +164,9 @@ class Gossip:
         return await self.pubsub.send(message.wire, self._send_wait_s)
 
     def peers_in(self, room: RoomName) -> frozenset[PeerId]:
-        """Return the connected peers that are in a room."""
+        """Return the peers that are in a room and can be written to."""
         return frozenset(
-            PeerId(peer_id.to_base58()) for peer_id in self.pubsub.peer_topics.get(room, ())
+            peer_id_from_bytes(peer_id.to_bytes()) for peer_id in self.pubsub.router.receivers(room)
         )
 
     def send_pressure(self) -> float:
@@ -199,18 +199,18 @@ class _Teller:
 
     def wire_messages_received(self, messages: Sequence[WireMessage], forwarder: ID) -> None:
         now_ns = time.time_ns()
-        forwarder_id = PeerId(forwarder.to_base58())
+        forwarder_id = peer_id_from_bytes(forwarder.to_bytes())
         self._listener.messages_received(
             [_message_from_wire(message, forwarder_id, now_ns) for message in messages]
         )
 
     def topic_entered(self, peer_id: ID, topic: str) -> None:
         if topic in self._rooms:
-            self._listener.peer_joined(PeerId(peer_id.to_base58()), RoomName(topic))
+            self._listener.peer_joined(peer_id_from_bytes(peer_id.to_bytes()), RoomName(topic))
 
     def topic_left(self, peer_id: ID, topic: str) -> None:
         if topic in self._rooms:
-            self._listener.peer_left(PeerId(peer_id.to_base58()), RoomName(topic))
+            self._listener.peer_left(peer_id_from_bytes(peer_id.to_bytes()), RoomName(topic))
 
 
 def _message_from_wire(wire: WireMessage, forwarder_id: PeerId, now_ns: int) -> Message:

@@ -7,6 +7,9 @@ subscriptions stays, since it told that on its own stream.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import structlog
 import trio
 from libp2p.abc import IHost, INetStream
@@ -21,6 +24,7 @@ from libp2p.pubsub.pubsub import Pubsub
 
 from p2pd.domain.rejections import Rejections
 from p2pd.net.mended.pubsub.frames import frame_from_rpc, varint
+from p2pd.net.mended.pubsub.messages import WireMessage
 from p2pd.net.mended.pubsub.router import MendedGossipSub
 from p2pd.net.mended.pubsub.send_queue import SendQueue
 
@@ -46,6 +50,19 @@ STREAM_ENDED = (
 )
 
 
+class PubsubObserver(Protocol):
+    """Whom the service tells; called in the trio thread, must not block."""
+
+    def wire_messages_received(self, messages: Sequence[WireMessage], forwarder: ID) -> None:
+        """Take verified messages that are here for the first time, none of our own."""
+
+    def topic_entered(self, peer_id: ID, topic: str) -> None:
+        """Note that a peer is in a topic, joined here or not, and can be written to."""
+
+    def topic_left(self, peer_id: ID, topic: str) -> None:
+        """Note that a peer left a topic, or cannot be written to."""
+
+
 class OutboundPubsub(Pubsub):
     """Pubsub that writes through bounded queues of ready frames."""
 
@@ -53,9 +70,16 @@ class OutboundPubsub(Pubsub):
     peer_queues: dict[ID, SendQueue]
 
     def __init__(
-        self, host: IHost, router: MendedGossipSub, rejections: Rejections, queue_max_bytes: int
+        self,
+        host: IHost,
+        router: MendedGossipSub,
+        observer: PubsubObserver,
+        rejections: Rejections,
+        queue_max_bytes: int,
     ) -> None:
         super().__init__(host, router)
+        self._observer = observer
+        self._topics_told: dict[ID, set[str]] = {}
         self._rejections = rejections
         self._queue_max_bytes = queue_max_bytes
         self._opening: set[ID] = set()
@@ -109,6 +133,7 @@ class OutboundPubsub(Pubsub):
         for topic in [topic for topic, peers in self.peer_topics.items() if peer_id in peers]:
             await self.router.on_peer_subscribed(peer_id, topic)
             await self._replay_recent_messages(peer_id, topic)
+        self._tell_membership(peer_id)
 
     def get_hello_packet(self) -> rpc_pb2.RPC:
         """Tell all our topics, and where we are, once a stream."""
@@ -159,6 +184,7 @@ class OutboundPubsub(Pubsub):
         del self.peer_queues[peer_id]
         self.router.remove_peer(peer_id)
         self._replayed_recent_topics.pop(peer_id, None)
+        self._tell_membership(peer_id)
         if self.manager.is_running and self._peer_is_connected(peer_id):
             self._schedule_peer_stream_retry(peer_id)
 
@@ -170,6 +196,18 @@ class OutboundPubsub(Pubsub):
         stream = self.peers.get(peer_id)
         if stream is not None:
             self._retire(peer_id, stream, self.peer_queues[peer_id])
+
+    def _tell_membership(self, peer_id: ID) -> None:
+        """Tell the observer what changed since: a peer is in a topic when it can be written to."""
+        told = self._topics_told.pop(peer_id, set())
+        topics: set[str] = set()
+        if peer_id in self.peers:
+            topics = {topic for topic, peers in self.peer_topics.items() if peer_id in peers}
+            self._topics_told[peer_id] = topics
+        for topic in told - topics:
+            self._observer.topic_left(peer_id, topic)
+        for topic in topics - told:
+            self._observer.topic_entered(peer_id, topic)
 
     # Telling everybody
 

@@ -9,9 +9,6 @@ A peer's subscriptions are those its newest inbound stream told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
-
 import structlog
 import trio
 from google.protobuf.message import DecodeError
@@ -27,7 +24,7 @@ from p2pd.net.mended.pubsub.author_rates import AuthorRates
 from p2pd.net.mended.pubsub.frames import FrameError, FrameReader, frame_from_message, split_rpc
 from p2pd.net.mended.pubsub.intake import MessageIntake
 from p2pd.net.mended.pubsub.messages import MessageRefusedError, WireMessage
-from p2pd.net.mended.pubsub.outbound import STREAM_ENDED, OutboundPubsub
+from p2pd.net.mended.pubsub.outbound import STREAM_ENDED, OutboundPubsub, PubsubObserver
 from p2pd.net.mended.pubsub.router import DONT_WANT_MIN_BYTES, MendedGossipSub
 from p2pd.net.mended.pubsub.seen import SeenIds
 
@@ -41,24 +38,13 @@ MAX_TOPIC_BYTES = 256
 MAX_FORGED_IN_STREAM = 100
 SEEN_TTL_S = 120.0
 MAX_SEEN_IDS = 500_000
+#: Messages of our own after which other tasks get a turn.
+SENDS_A_TURN = 32
 #: How long a stream is not read while a peer in the mesh takes nothing.
 RELAY_WAIT_S = 1.0
 SUBSCRIPTIONS_PER_S = 50.0
 SUBSCRIPTIONS_BURST = 1_000.0
 CLOSE_TIMEOUT_S = 1.0
-
-
-class PubsubObserver(Protocol):
-    """Whom the service tells; called in the trio thread, must not block."""
-
-    def wire_messages_received(self, messages: Sequence[WireMessage], forwarder: ID) -> None:
-        """Take verified messages that are here for the first time, none of our own."""
-
-    def topic_entered(self, peer_id: ID, topic: str) -> None:
-        """Note that a peer entered a topic, joined here or not."""
-
-    def topic_left(self, peer_id: ID, topic: str) -> None:
-        """Note that a peer left a topic, joined here or not."""
 
 
 class StreamFaultError(Exception):
@@ -83,15 +69,15 @@ class MendedPubsub(OutboundPubsub):
         author_rates: AuthorRates,
         queue_max_bytes: int,
     ) -> None:
-        super().__init__(host, router, rejections, queue_max_bytes)
+        super().__init__(host, router, observer, rejections, queue_max_bytes)
         self.seen_messages.stop()
         self.seen_messages = SeenIds(SEEN_TTL_S, MAX_SEEN_IDS)
-        self._observer = observer
         own_author = self.my_id.to_bytes()
         self._intake = MessageIntake(own_author, self.topic_ids, self.seen_messages, author_rates)
         self._inbound: dict[ID, INetStream] = {}
         self._subscription_rates: dict[ID, TokenBucket] = {}
         self._records: dict[ID, bytes] = {}
+        self._sent = 0
 
     # Streams
 
@@ -222,6 +208,9 @@ class MendedPubsub(OutboundPubsub):
                 handed += 1
             else:
                 self._rejections.count("send_queue_full")
+        self._sent += 1
+        if self._sent % SENDS_A_TURN == 0:
+            await trio.lowlevel.checkpoint()
         return handed
 
     # Everything else in an RPC
@@ -235,6 +224,8 @@ class MendedPubsub(OutboundPubsub):
             raise StreamFaultError("subscriptions_excess")
         for subscription in rpc.subscriptions:
             self.handle_subscription(peer_id, subscription)
+        if rpc.subscriptions:
+            self._tell_membership(peer_id)
         if rpc.HasField("control"):
             await self.router.handle_rpc(rpc, peer_id)
 
@@ -248,7 +239,7 @@ class MendedPubsub(OutboundPubsub):
             self._rejections.count("peer_record_refused")
 
     def handle_subscription(self, origin_id: ID, sub_message: rpc_pb2.RPC.SubOpts) -> None:
-        """Note that a peer enters or leaves a topic, and tell it once."""
+        """Note that a peer enters or leaves a topic."""
         bucket = self._subscription_rates.get(origin_id)
         if bucket is not None and bucket.take(trio.current_time()) > 0.0:
             raise StreamFaultError("subscriptions_flood")
@@ -256,19 +247,13 @@ class MendedPubsub(OutboundPubsub):
         if len(topic.encode()) > MAX_TOPIC_BYTES:
             self._rejections.count("subscription_topic_too_long")
             return
-        was_there = origin_id in self.peer_topics.get(topic, ())
-        super().handle_subscription(origin_id, sub_message)
-        is_there = origin_id in self.peer_topics.get(topic, ())
-        if is_there and not was_there:
-            self._observer.topic_entered(origin_id, topic)
-        elif was_there and not is_there:
+        if not sub_message.subscribe:
             self.router.mesh.get(topic, set()).discard(origin_id)
-            self._observer.topic_left(origin_id, topic)
+        super().handle_subscription(origin_id, sub_message)
 
     def _forget_all_subscriptions(self, peer_id: ID) -> None:
         """Note that a peer left every topic."""
-        topics = [topic for topic, peers in self.peer_topics.items() if peer_id in peers]
+        for mesh_peers in self.router.mesh.values():
+            mesh_peers.discard(peer_id)
         super()._forget_all_subscriptions(peer_id)
-        for topic in topics:
-            self.router.mesh.get(topic, set()).discard(peer_id)
-            self._observer.topic_left(peer_id, topic)
+        self._tell_membership(peer_id)
