@@ -79,11 +79,15 @@ class RunningApi:
         if self.failure is not None:
             raise self.failure
 
-    def stop(self) -> float:
-        """Stop the API first and wait for it, as the node does; return the seconds it took."""
-        began = time.monotonic()
+    def ask_to_stop(self) -> None:
+        """Begin to stop the API, without waiting for its end."""
         if self._thread.is_alive():
             self.on_trio(self._end.set)
+
+    def stop(self) -> float:
+        """Stop the API first, as the node does; return the seconds that it took."""
+        began = time.monotonic()
+        self.ask_to_stop()
         self._thread.join(STOP_S)
         assert not self._thread.is_alive(), "the API did not stop"
         return self.stopped_at - began
