@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from p2pd.api.access import Access
 from p2pd.api.admission import CallAdmission, StreamAdmission
 from p2pd.api.auth import TokenGuard
 from p2pd.api.binding import bind
@@ -19,7 +20,6 @@ from p2pd.api.health import HEALTH_SERVICE, Health, health_handlers
 from p2pd.api.reflection import reflection_handlers
 from p2pd.api.service import ChatService
 from p2pd.api.settings import ApiSettings
-from p2pd.api.tls import server_credentials_from_settings
 
 if TYPE_CHECKING:
     from p2pd.app.chat import Chat
@@ -48,19 +48,13 @@ class ApiCounters:
 
 
 class RpcServer:
-    """Serve the API until told to stop.
+    """Serve the API until told to stop."""
 
-    Raises:
-        ApiSettingsError: A setting cannot be used.
-    """
-
-    def __init__(self, chat: Chat, bridge: Bridge, settings: ApiSettings) -> None:
+    def __init__(self, chat: Chat, bridge: Bridge, access: Access, settings: ApiSettings) -> None:
         self._settings = settings
         self._bridge = bridge
-        self._address = settings.address
-        self._credentials = server_credentials_from_settings(settings)
-        token = settings.required_token
-        self._guard = None if token is None else TokenGuard(token)
+        self._access = access
+        self._guard = None if access.token is None else TokenGuard(access.token)
         self._calls = CallAdmission(settings.max_active_calls, settings.max_waiting_calls)
         self._dials = CallAdmission(MAX_ACTIVE_DIALS, MAX_WAITING_DIALS)
         self._streams = StreamAdmission(settings.max_streams)
@@ -94,7 +88,7 @@ class RpcServer:
         """
         self._bridge.attach(asyncio.get_running_loop())
         server = self._make_server()
-        address = bind(server, self._address, self._credentials)
+        address = bind(server, self._access.address, self._access.credentials)
         await server.start()
         bound(str(address))
         await self._stop.wait()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import trio
 import uvloop
 
+from p2pd.api.access import access_from_settings
 from p2pd.api.bridge import Bridge
 from p2pd.api.errors import ApiCrashedError, ApiError
 from p2pd.api.rpc_server import ApiCounters, RpcServer
@@ -63,9 +64,10 @@ async def open_api(
         ApiCrashedError: The gRPC thread ended by itself; in a group, and the
             body is cancelled.
     """
+    access = access_from_settings(settings)
     async with trio.open_nursery() as nursery:
         bridge = Bridge(nursery)
-        thread = _GrpcThread(RpcServer(chat, bridge, settings))
+        thread = _GrpcThread(RpcServer(chat, bridge, access, settings))
         nursery.start_soon(thread.run)
         end_signals = log_changes(bridge.coalesced(thread.rpc.log_changed))
         try:

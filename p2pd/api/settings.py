@@ -1,14 +1,9 @@
-"""What the API needs to know before it starts, and its bounds."""
+"""What the API needs to know before it starts, and its bounds; checked by ``access``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-from p2pd.api.errors import ApiSettingsError
-from p2pd.api.listen_address import ListenAddress, is_local, listen_address_from_text
-
-KIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +35,3 @@ class ApiSettings:
     max_active_calls: int = 256
     max_waiting_calls: int = 2048
     grace_s: float = 3.0
-
-    @property
-    def address(self) -> ListenAddress:
-        """The address to listen on.
-
-        Raises:
-            ApiSettingsError: ``listen`` is no address.
-        """
-        return listen_address_from_text(self.listen)
-
-    @property
-    def required_token(self) -> str | None:
-        """The token callers must show, or None where the API is open.
-
-        Raises:
-            ApiSettingsError: A token is needed and there is none.
-        """
-        if self.allow_open or is_local(self.address):
-            return None
-        if not self.token:
-            raise ApiSettingsError(
-                f"gRPC on {self.listen} can be reached from elsewhere and there is no token"
-            )
-        return self.token

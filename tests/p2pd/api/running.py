@@ -76,8 +76,15 @@ class RunningApi:
     def start(self) -> None:
         self._thread.start()
         assert self._ready.wait(START_S), "the API did not start"
-        if self.failure is not None:
-            raise self.failure
+        self.check()
+
+    def check(self) -> None:
+        """Raise what ended the API, out of the groups of the nurseries around it."""
+        failure = self.failure
+        while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+            failure = failure.exceptions[0]
+        if failure is not None:
+            raise failure
 
     def ask_to_stop(self) -> None:
         """Begin to stop the API, without waiting for its end."""
@@ -145,8 +152,7 @@ def running_api(
         yield running
     finally:
         running.stop()
-    if running.failure is not None:
-        raise running.failure
+    running.check()
 
 
 def stub_of(channel: grpc.Channel) -> Any:
