@@ -20,6 +20,7 @@ MAX_ROOMS = 256
 MAX_ADDRESS_CHARS = 1024
 MAX_CURSOR_CHARS = 256
 MAX_HISTORY = 1000
+COMMANDS = frozenset({"publish", "connect", "join", "leave", "history"})
 
 
 class BrokenFrameError(Exception):
@@ -119,7 +120,7 @@ def action_from_frame(frame: dict[str, Any], frame_id: FrameId | None) -> Action
     kind = frame.get("type")
     if kind == "hello":
         return Greeted(_cursor(frame, "after"), _rooms(frame))
-    if kind not in {"publish", "connect", "join", "leave", "history"}:
+    if not isinstance(kind, str) or kind not in COMMANDS:
         raise BrokenFrameError("type", "type is none of the known frames", "UNKNOWN_TYPE")
     if frame_id is None:
         raise BrokenFrameError("id", "id is missing: a string or a whole number")

@@ -15,6 +15,7 @@ import base64
 import binascii
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -26,6 +27,10 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 SUBPROTOCOL = "wsp.chat.v1"
 TOKEN_SUBPROTOCOL = "bearer."
 """Before the token in base64url: the one place where a page can put it for ``/ws``."""
+
+_ADDRESS = re.compile(
+    r"(?:(?P<name>localhost)|(?P<v4>[0-9.]+)|\[(?P<v6>[0-9a-f:.]+)\])(?::[0-9]{1,5})?"
+)
 
 HOST_REFUSED = Refusal("PERMISSION_DENIED", "HOST_NOT_ALLOWED", "this Host is not answered to")
 ORIGIN_REFUSED = Refusal("PERMISSION_DENIED", "ORIGIN_NOT_ALLOWED", "this Origin may not do that")
@@ -124,17 +129,11 @@ def _bracketed(host: str) -> str:
 
 def _is_address(host: str) -> bool:
     """Tell whether a Host is localhost or an IP address, with or without a port."""
-    name = host
-    if not host.endswith("]"):
-        name, colon, port = host.rpartition(":")
-        if not colon or (":" in name.strip("[]") and not name.startswith("[")):
-            name, port = host, "0"
-        if not port.isdigit():
-            return False
-    if name == "localhost":
-        return True
+    found = _ADDRESS.fullmatch(host)
+    if found is None or found["name"]:
+        return found is not None
     try:
-        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+        ipaddress.ip_address(found["v4"] or found["v6"])
     except ValueError:
         return False
     return True
