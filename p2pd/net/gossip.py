@@ -39,6 +39,7 @@ class GossipOptions:
         author_burst: What is taken of one author at once.
         queue_max_bytes: What may wait to be written to one peer.
         send_wait_s: How long ``send`` waits for a peer whose queue is full.
+        finish_s: How long what was sent may take to be written when gossip ends.
     """
 
     heartbeat_s: float = 1.0
@@ -47,6 +48,7 @@ class GossipOptions:
     author_burst: float = 40_000.0
     queue_max_bytes: int = 8 * 1024 * 1024
     send_wait_s: float = 2.0
+    finish_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,10 @@ async def open_gossip(
         for peer_id in list(host.get_network().connections):
             pubsub.adopt(peer_id)
         signer = MessageSigner(host.get_private_key(), first_seqno)
-        yield Gossip(pubsub, teller, signer, options.send_wait_s)
+        try:
+            yield Gossip(pubsub, teller, signer, options.send_wait_s)
+        finally:
+            await pubsub.finish(options.finish_s)
 
 
 class Gossip:

@@ -28,7 +28,7 @@ from multiaddr import Multiaddr
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
-from p2pd.net.gossip import Gossip, open_gossip
+from p2pd.net.gossip import Gossip, GossipOptions, open_gossip
 from p2pd.net.host import HostOptions, open_host
 
 LISTEN = "/ip4/127.0.0.1/tcp/0"
@@ -124,6 +124,8 @@ class OurNode:
     host: IHost
     rejections: Rejections
     received: list[Received] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
     joined: list[tuple[PeerId, RoomName]] = field(default_factory=list)
     left: list[tuple[PeerId, RoomName]] = field(default_factory=list)
     gossip: Gossip = field(init=False)
@@ -142,6 +144,8 @@ class OurNode:
         await self.gossip.send(self.gossip.sign(RoomName(room), data))
 
     def messages_received(self, messages: Sequence[Message]) -> None:
+        self.batches.append(len(messages))
+        self.messages.extend(messages)
         self.received.extend(Received(m.room, m.author_id, m.data, m.seqno) for m in messages)
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
@@ -223,12 +227,19 @@ class OurStack:
 
     @asynccontextmanager
     async def node(
-        self, *, key_pair: KeyPair | None = None, is_safe: bool = True
+        self,
+        *,
+        key_pair: KeyPair | None = None,
+        is_safe: bool = True,
+        first_seqno: int = 0,
+        options: GossipOptions | None = None,
     ) -> AsyncIterator[OurNode]:
         rejections = Rejections()
         async with self.host(key_pair=key_pair, rejections=rejections) as host:
             node = OurNode(host, rejections)
-            async with open_gossip(host, node, rejections) as node.gossip:
+            async with open_gossip(
+                host, node, rejections, first_seqno=first_seqno, options=options or GossipOptions()
+            ) as node.gossip:
                 yield node
 
 

@@ -82,9 +82,9 @@ def message_from_bytes(signed_bytes: bytes) -> WireMessage:
     fields = rpc_pb2.Message()
     try:
         fields.ParseFromString(signed_bytes)
-        topics = list(fields.topicIDs)
-    except (DecodeError, UnicodeDecodeError):
+    except DecodeError:
         raise MessageRefusedError("message_malformed") from None
+    topics = fields.topicIDs
     if len(topics) != 1:
         raise MessageRefusedError("message_topic_count")
     if len(fields.data) > MAX_DATA_BYTES:

@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 WRITE_BYTES = 64 * 1024
 #: A stream that takes nothing for so long is given up.
 WRITE_STALL_S = 30.0
+CLOSE_TIMEOUT_S = 1.0
 OPEN_STREAM_TIMEOUT_S = 30.0
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 10.0
@@ -83,6 +84,8 @@ class OutboundPubsub(Pubsub):
         self._rejections = rejections
         self._queue_max_bytes = queue_max_bytes
         self._opening: set[ID] = set()
+        self._is_finishing = False
+        self._all_retired = trio.Event()
 
     # Opening
 
@@ -94,7 +97,7 @@ class OutboundPubsub(Pubsub):
         """Open the stream to a peer, again and again while it is connected."""
         delay_s = RETRY_FIRST_S
         with trio.move_on_after(float("inf") if timeout is None else timeout):
-            while self.manager.is_running and self._peer_is_connected(peer_id):
+            while not self._is_finishing and self._peer_is_connected(peer_id):
                 try:
                     await self._handle_new_peer(peer_id)
                 except STREAM_ENDED:
@@ -149,20 +152,22 @@ class OutboundPubsub(Pubsub):
         self, peer_id: ID, stream: INetStream, queue: SendQueue
     ) -> None:
         """Write what is queued, joined, until the stream or the peer is gone."""
+        is_written = False
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch, stream, nursery.cancel_scope)
                 while data := await queue.take(WRITE_BYTES):
                     with trio.fail_after(WRITE_STALL_S):
                         await stream.write(data)
+                is_written = True
                 nursery.cancel_scope.cancel()
         # Boundary: a stream ends in many ways; each means that it is opened again.
         except Exception:
             log.debug("pubsub stream ended", peer_id=str(peer_id), exc_info=True)
         finally:
+            with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
+                await (stream.close() if is_written else stream.reset())
             self._retire(peer_id, stream, queue)
-            with trio.move_on_after(1.0, shield=True):
-                await stream.reset()
 
     async def _watch(self, stream: INetStream, scope: trio.CancelScope) -> None:
         """End the writer when the stream dies; nothing is ever sent to us on it."""
@@ -175,6 +180,18 @@ class OutboundPubsub(Pubsub):
             pass
         scope.cancel()
 
+    async def finish(self, timeout_s: float) -> None:
+        """Write what waits, then end every stream; peers can open none to us any more."""
+        self._is_finishing = True
+        self._all_retired = trio.Event()
+        for protocol in self.protocols:
+            self.host.remove_stream_handler(protocol)
+        for queue in self.peer_queues.values():
+            queue.finish()
+        with trio.move_on_after(timeout_s, shield=True):
+            if self.peers:
+                await self._all_retired.wait()
+
     def _retire(self, peer_id: ID, stream: INetStream, queue: SendQueue) -> None:
         """Take a stream out of use, and open the next one if the peer is still there."""
         queue.close()
@@ -185,7 +202,9 @@ class OutboundPubsub(Pubsub):
         self.router.remove_peer(peer_id)
         self._replayed_recent_topics.pop(peer_id, None)
         self._tell_membership(peer_id)
-        if self.manager.is_running and self._peer_is_connected(peer_id):
+        if not self.peers:
+            self._all_retired.set()
+        if not self._is_finishing and self._peer_is_connected(peer_id):
             self._schedule_peer_stream_retry(peer_id)
 
     def _handle_dead_peer(self, peer_id: ID) -> None:

@@ -28,6 +28,7 @@ class SendQueue:
         self._message_bytes = 0
         self._control_bytes = 0
         self._is_closed = False
+        self._is_finishing = False
         self._filled = trio.Event()
         self._drained = trio.Event()
         self.is_lagging = False
@@ -39,7 +40,7 @@ class SendQueue:
 
     def push(self, frame: bytes) -> bool:
         """Add a message; False where the queue is full or closed."""
-        if self._is_closed or self._message_bytes + len(frame) > self._max_bytes:
+        if self._refuses or self._message_bytes + len(frame) > self._max_bytes:
             return False
         self._messages.append(frame)
         self._message_bytes += len(frame)
@@ -48,7 +49,7 @@ class SendQueue:
 
     def push_control(self, frame: bytes) -> bool:
         """Add a frame that goes before the messages; False where it cannot."""
-        if self._is_closed or self._control_bytes + len(frame) > self._max_bytes:
+        if self._refuses or self._control_bytes + len(frame) > self._max_bytes:
             return False
         self._control.append(frame)
         self._control_bytes += len(frame)
@@ -59,9 +60,10 @@ class SendQueue:
         """Wait for frames and return them joined, the first whole even if larger.
 
         Returns:
-            About ``max_bytes`` at most; nothing once the queue is closed.
+            About ``max_bytes`` at most; nothing once the queue is closed, or
+            finished and empty.
         """
-        while not (self._control or self._messages or self._is_closed):
+        while not (self._control or self._messages or self._refuses):
             self._filled = trio.Event()
             await self._filled.wait()
         taken: list[bytes] = []
@@ -88,13 +90,23 @@ class SendQueue:
 
     async def wait_for_room(self, timeout_s: float) -> None:
         """Wait while the queue is above its mark, unless the peer is lagging."""
-        if self._message_bytes <= self._mark_bytes or self.is_lagging or self._is_closed:
+        if self._message_bytes <= self._mark_bytes or self.is_lagging or self._refuses:
             return
         if self._drained.is_set():
             self._drained = trio.Event()
         with trio.move_on_after(timeout_s) as scope:
             await self._drained.wait()
-        self.is_lagging = scope.cancelled_caught and not self._is_closed
+        self.is_lagging = scope.cancelled_caught and not self._refuses
+
+    @property
+    def _refuses(self) -> bool:
+        return self._is_closed or self._is_finishing
+
+    def finish(self) -> None:
+        """Take nothing more; what waits is still to be written."""
+        self._is_finishing = True
+        self._filled.set()
+        self._drained.set()
 
     def close(self) -> None:
         """Drop what waits and wake everybody."""

@@ -89,7 +89,7 @@ class MendedPubsub(OutboundPubsub):
             await self.continuously_read_stream(stream)
         except (FrameError, StreamFaultError) as fault:
             self._rejections.count(fault.reason)
-        except (DecodeError, UnicodeDecodeError):
+        except DecodeError:
             self._rejections.count("rpc_malformed")
         except STREAM_ENDED:
             pass
@@ -109,13 +109,13 @@ class MendedPubsub(OutboundPubsub):
         self._subscription_rates[peer_id] = TokenBucket(SUBSCRIPTIONS_PER_S, SUBSCRIPTIONS_BURST)
 
     def _end_inbound(self, peer_id: ID, stream: INetStream) -> None:
-        """Forget the peer with its newest stream, unless it is still connected."""
+        """Forget what the peer told on its newest stream; the next tells it afresh."""
         if self._inbound.get(peer_id) is not stream:
             return
         del self._inbound[peer_id]
         del self._subscription_rates[peer_id]
         self._records.pop(peer_id, None)
-        self._handle_dead_peer(peer_id)
+        self._forget_all_subscriptions(peer_id)
 
     async def continuously_read_stream(self, stream: INetStream) -> None:
         """Read RPCs until the stream ends.
@@ -244,6 +244,9 @@ class MendedPubsub(OutboundPubsub):
         if bucket is not None and bucket.take(trio.current_time()) > 0.0:
             raise StreamFaultError("subscriptions_flood")
         topic = sub_message.topicid
+        # The protobuf library hands out text that is not UTF-8 as bytes.
+        if isinstance(topic, bytes):
+            raise StreamFaultError("rpc_malformed")
         if len(topic.encode()) > MAX_TOPIC_BYTES:
             self._rejections.count("subscription_topic_too_long")
             return
