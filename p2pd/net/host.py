@@ -63,7 +63,8 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
     addresses = listen_addresses_from_text(options.listen)
     host = _host_from_options(options, rejections)
     failure: ListenError | None = None
-    async with host.run(addresses):
+    async with host.run(addresses), trio.open_nursery() as nursery:
+        nursery.start_soon(host.push_changes)
         try:
             try:
                 refuse_silent_failure(addresses, host.get_network().listeners)
@@ -77,6 +78,7 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
             with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
                 scope.shield = True
                 await host.close()
+            nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure
 
