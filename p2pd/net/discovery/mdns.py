@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import structlog
 import trio
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
+from multiaddr.utils import get_network_addrs
 from zeroconf import (
     DNSOutgoing,
     DNSQuestion,
     DNSText,
-    IPVersion,
     RecordUpdate,
     RecordUpdateListener,
     ServiceInfo,
@@ -42,7 +43,7 @@ NAME_BYTES = 20
 LEAST_ASK_S = 1.0
 MOST_ASK_S = 30.0
 LEAST_RETRY_S = 2.0
-MOST_RETRY_S = 120.0
+MOST_RETRY_S = 15.0
 CLOSE_TIMEOUT_S = 2.0
 MAX_TEXTS_WAITING = 256
 FALLBACK_PORT = 4001
@@ -123,7 +124,7 @@ class _Session(RecordUpdateListener):
             )
 
     def _open(self) -> Zeroconf:
-        zeroconf = Zeroconf(ip_version=IPVersion.All)
+        zeroconf = Zeroconf(self._hosts or network_hosts())
         try:
             zeroconf.add_listener(self, None)
             if self._hosts:
@@ -140,11 +141,14 @@ class _Session(RecordUpdateListener):
         self._zeroconf.send(question)
 
     def async_update_records(self, _zc: Zeroconf, _now: float, records: list[RecordUpdate]) -> None:
-        """Pass on the peers' records; called in zeroconf's thread."""
+        """Pass on the peers of one packet; called in zeroconf's thread."""
+        texts: defaultdict[str, bytes] = defaultdict(bytes)
         for update in records:
             record = update.new
             if isinstance(record, DNSText) and record.name.lower().endswith(f".{SERVICE}"):
-                self._hand_over(record.text)
+                texts[record.name] += record.text  # js and rust send a record an address
+        for text in texts.values():
+            self._hand_over(text)
 
     def async_update_records_complete(self) -> None:
         """Nothing is left to do once the cache has the records."""
@@ -185,6 +189,18 @@ def _service_from_addresses(addresses: Sequence[Multiaddr], hosts: Sequence[str]
         server=f"{name}.local.",
         addresses=[_packed(host) for host in hosts],
     )
+
+
+def network_hosts() -> list[str]:
+    """List this machine's addresses, for a node that none of them can dial.
+
+    Raises:
+        OSError: There is no network.
+    """
+    hosts = [host for host in get_network_addrs(4) if not host.startswith("127.")]
+    if not hosts:
+        raise OSError("no network but loopback")
+    return hosts
 
 
 def _packed(host: str) -> bytes:

@@ -26,6 +26,8 @@ MAX_STRING_BYTES = 255
 MAX_TEXT_BYTES = 1000
 """Fits, with the other records, into one packet that no network splits."""
 LOOPBACK = ("/ip4/127.", "/ip6/::1/")
+LINK_LOCAL = "/ip6/fe80:"
+"""Means nothing without the name of an interface, which a multiaddr here lacks."""
 
 
 def text_from_addresses(addresses: Iterable[Multiaddr]) -> bytes:
@@ -44,13 +46,14 @@ def text_from_addresses(addresses: Iterable[Multiaddr]) -> bytes:
 
 
 def is_announced(address: Multiaddr) -> bool:
-    """Tell whether an address is of use on the local network: IP and TCP, not loopback.
+    """Tell whether others on the local network can dial an address: IP and TCP, not loopback.
 
     WebSocket is for browsers, which do not speak mDNS; go leaves it out as well.
     """
     names = names_in(address)
     is_ip_tcp = names[:2] in (("ip4", "tcp"), ("ip6", "tcp")) and "ws" not in names
-    return is_ip_tcp and is_usable(address) and not str(address).startswith(LOOPBACK)
+    is_far = not str(address).startswith((*LOOPBACK, LINK_LOCAL))
+    return is_ip_tcp and is_usable(address) and is_far
 
 
 def hosts_from_addresses(addresses: Iterable[Multiaddr]) -> list[str]:

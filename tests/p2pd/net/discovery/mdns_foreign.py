@@ -75,7 +75,8 @@ async def listen(sock: trio.socket.SocketType, own: list[str], section: str) -> 
     told = set(own)
     while True:
         packet, _ = await sock.recvfrom(9000)
-        message = dns.message.from_wire(packet, ignore_trailing=True)
+        # Multicast DNS compresses names where dnspython, strict, forbids it.
+        message = dns.message.from_wire(packet, continue_on_error=True)
         if not message.flags & dns.flags.QR:
             if any(question.name == SERVICE for question in message.question):
                 await sock.sendto(answer(own, section), (GROUP, PORT))
