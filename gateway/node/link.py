@@ -23,10 +23,11 @@ from gateway.frames import LinkState
 
 log = structlog.get_logger(__name__)
 
-QUIET_S = 0.5
+QUIET_S = 0.4
 """Silence after which the node is asked whether it is there."""
 ANSWER_S = 1.2
 """How long it may take to answer; with ``QUIET_S`` less than two seconds."""
+SHORTEST_PAUSE_S = 0.1
 MAX_RECEIVE_BYTES = 4 * 1024 * 1024
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -124,9 +125,11 @@ class Link:
         """Ask a quiet node whether it is there, for ever."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(QUIET_S)
-            if self._following and loop.time() - self._heard_at_s >= QUIET_S:
+            quiet_s = loop.time() - self._heard_at_s
+            if self._following and quiet_s >= QUIET_S:
                 await self._probe()
+                quiet_s = 0.0
+            await asyncio.sleep(max(SHORTEST_PAUSE_S, QUIET_S - quiet_s))
 
     async def close(self) -> None:
         """Close the channel; calls under way are cancelled."""

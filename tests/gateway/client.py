@@ -67,6 +67,11 @@ class Client:
         return [frame["text"] for frame in self.messages]
 
     @property
+    def answers(self) -> list[Frame]:
+        """The answers to commands so far."""
+        return [frame for frame in self.frames if frame["type"] in {"ack", "error"}]
+
+    @property
     def cursor(self) -> str:
         """The cursor of the last event."""
         return next(frame["cursor"] for frame in reversed(self.frames) if frame["type"] in EVENTS)
