@@ -24,6 +24,7 @@ from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.discovery.bootstrap import stay_connected
 from p2pd.net.discovery.dialler import Dialler
 from p2pd.net.discovery.introductions import Introductions
+from p2pd.net.discovery.mdns import take_part
 from p2pd.net.discovery.mdns_records import LOOPBACK
 from p2pd.net.discovery.rendezvous import RoomSearch
 from p2pd.net.mended.basic_host import MendedHost
@@ -99,8 +100,6 @@ class Discovery:
         for address in options.bootstrap:
             self._nursery.start_soon(stay_connected, Multiaddr(address), self._connections)
         if options.mdns:
-            from p2pd.net.discovery.mdns import take_part  # costs a tenth of a second
-
             introduce = self._introductions.introduce
             self._nursery.start_soon(take_part, self._addresses, introduce, self._rejections)
         self._nursery.start_soon(self._maintain)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
 
@@ -95,3 +96,28 @@ async def open_node(
         for room in rooms:
             discovery.look_for(room)
         yield DiscoveringNode(host, connections, discovery, rejections, heard)
+
+
+@dataclass
+class RunningNode:
+    """A node in a task of its own, which can be stopped before the test ends."""
+
+    node: DiscoveringNode
+    _told: trio.Event
+    _ended: trio.Event
+
+    async def stop(self) -> None:
+        """Stop the node and wait until its port is free."""
+        self._told.set()
+        await self._ended.wait()
+
+
+async def run_node(
+    key_pair: KeyPair, listen: Sequence[str], task_status: trio.TaskStatus[RunningNode]
+) -> None:
+    """Run a node until it is stopped; start it with ``nursery.start``."""
+    told, ended = trio.Event(), trio.Event()
+    async with open_node(key_pair=key_pair, listen=listen) as node:
+        task_status.started(RunningNode(node, told, ended))
+        await told.wait()
+    ended.set()

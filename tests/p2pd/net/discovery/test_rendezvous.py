@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
-from libp2p.crypto.keys import KeyPair
 
 from p2pd.domain.names import RoomName
 from p2pd.net.discovery.rooms import key_from_room
 from tests.driver.waiting import wait_until_async
-from tests.p2pd.net.discovery.nodes import LISTEN, DiscoveringNode, open_node
+from tests.p2pd.net.discovery.nodes import LISTEN, DiscoveringNode, open_node, run_node
 
 ROOM = RoomName("chat-room")
 SCENARIO_TIMEOUT_S = 120
@@ -74,25 +72,18 @@ def test_a_bootstrap_node_that_forgot_everything_is_told_again() -> None:
     async def scenario() -> None:
         key_pair = create_new_key_pair()
         async with trio.open_nursery() as nursery:
-            before, stop = await nursery.start(run_node, key_pair, LISTEN)
-            listen = [before.addresses[0].partition("/p2p/")[0]]
-            async with open_node(before.addresses, rooms=[ROOM]) as node:
-                await wait_provided(before, node)
-                stop.set()
-                await node.wait_disconnected(before.peer_id)
-                after, stop = await nursery.start(run_node, key_pair, listen)
-                await wait_provided(after, node)
-                stop.set()
+            before = await nursery.start(run_node, key_pair, LISTEN)
+            addresses = before.node.addresses
+            async with open_node(addresses, rooms=[ROOM]) as node:
+                await wait_provided(before.node, node)
+                await before.stop()
+                await node.wait_disconnected(before.node.peer_id)
+                listen = [addresses[0].partition("/p2p/")[0]]
+                after = await nursery.start(run_node, key_pair, listen)
+                await wait_provided(after.node, node)
+                await after.stop()
 
     run(scenario)
-
-
-async def run_node(key_pair: KeyPair, listen: Sequence[str], task_status) -> None:
-    """Run a node in a task of its own until its event is set."""
-    stop = trio.Event()
-    async with open_node(key_pair=key_pair, listen=listen) as node:
-        task_status.started((node, stop))
-        await stop.wait()
 
 
 def test_a_room_that_was_left_is_provided_no_more() -> None:
