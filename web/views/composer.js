@@ -26,6 +26,10 @@ export function mountComposer(chat, send) {
     resize();
     showRoomLeft(chat, text);
   };
+  byId("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    text.focus();
+  });
   form.addEventListener("submit", submit);
   text.addEventListener("input", changed);
   text.addEventListener("keydown", (event) => {

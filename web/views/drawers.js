@@ -12,6 +12,8 @@ export function mountDrawers() {
     const panel = byId(button.dataset.openPanel);
     opener = button;
     frame.dataset.drawer = panel.id;
+    panel.role = "dialog";
+    panel.ariaModal = "true";
     button.ariaExpanded = "true";
     for (const other of panels) other.inert = other !== panel;
     panel.querySelector("[data-close-panel]").focus();
@@ -19,8 +21,11 @@ export function mountDrawers() {
 
   function close() {
     if (!opener) return;
+    const panel = byId(frame.dataset.drawer);
+    panel.role = "complementary";
+    panel.ariaModal = null;
     delete frame.dataset.drawer;
-    for (const panel of panels) panel.inert = false;
+    for (const other of panels) other.inert = false;
     opener.ariaExpanded = "false";
     opener.focus();
     opener = null;
