@@ -143,6 +143,7 @@ class MendedGossipSub(GossipSub):
             control.ihave.extend(ihaves[peer])
             self._emit(control, peer)
         self.mcache.shift()
+        self.pubsub.seen_messages.sweep()
         self._asked_ids.clear()
         self._given_bytes.clear()
         self._prune_idontwant_entries()

@@ -4,10 +4,13 @@ Made by ``open_gossip``, which is told of messages and of comings and goings.
 The library's ``Pubsub`` with the outbound half of ``outbound`` and this, the
 inbound half: many RPCs a read, each message taken once, relayed as it came.
 
-A peer's subscriptions are those its newest inbound stream told.
+A peer's subscriptions are what it told on those of its streams that are open:
+what a stream told is forgotten with it, and only then.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import structlog
 import trio
@@ -55,6 +58,19 @@ class StreamFaultError(Exception):
         self.reason = reason
 
 
+@dataclass(slots=True, eq=False)
+class InboundStream:
+    """What is known of one stream that a peer opened to us."""
+
+    peer_id: ID
+    topics: set[str] = field(default_factory=set)
+    subscription_rate: TokenBucket = field(
+        default_factory=lambda: TokenBucket(SUBSCRIPTIONS_PER_S, SUBSCRIPTIONS_BURST)
+    )
+    forged_left: int = MAX_FORGED_IN_STREAM
+    record: bytes = b""
+
+
 class MendedPubsub(OutboundPubsub):
     """The whole service."""
 
@@ -74,19 +90,17 @@ class MendedPubsub(OutboundPubsub):
         self.seen_messages = SeenIds(SEEN_TTL_S, MAX_SEEN_IDS)
         own_author = self.my_id.to_bytes()
         self._intake = MessageIntake(own_author, self.topic_ids, self.seen_messages, author_rates)
-        self._inbound: dict[ID, INetStream] = {}
-        self._subscription_rates: dict[ID, TokenBucket] = {}
-        self._records: dict[ID, bytes] = {}
+        self._inbound: dict[ID, set[InboundStream]] = {}
         self._sent = 0
 
     # Streams
 
     async def stream_handler(self, stream: INetStream) -> None:
         """Read one stream of a peer; whatever it brings ends the stream at most."""
-        peer_id = stream.muxed_conn.peer_id
-        self._begin_inbound(peer_id, stream)
+        inbound = InboundStream(stream.muxed_conn.peer_id)
+        self._inbound.setdefault(inbound.peer_id, set()).add(inbound)
         try:
-            await self.continuously_read_stream(stream)
+            await self._read(stream, inbound)
         except (FrameError, StreamFaultError) as fault:
             self._rejections.count(fault.reason)
         except DecodeError:
@@ -96,70 +110,61 @@ class MendedPubsub(OutboundPubsub):
         # Boundary: a peer's input must not end the process.
         except Exception:
             self._rejections.count("pubsub_stream_failed")
-            log.exception("pubsub stream failed", peer_id=str(peer_id))
+            log.exception("pubsub stream failed", peer_id=str(inbound.peer_id))
         finally:
-            self._end_inbound(peer_id, stream)
+            self._end(inbound)
             with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
                 await stream.reset()
 
-    def _begin_inbound(self, peer_id: ID, stream: INetStream) -> None:
-        """Make this the peer's stream; it tells its subscriptions afresh."""
-        self._forget_all_subscriptions(peer_id)
-        self._inbound[peer_id] = stream
-        self._subscription_rates[peer_id] = TokenBucket(SUBSCRIPTIONS_PER_S, SUBSCRIPTIONS_BURST)
+    def _end(self, inbound: InboundStream) -> None:
+        """Forget what was told on this stream alone."""
+        others = self._inbound[inbound.peer_id]
+        others.discard(inbound)
+        if not others:
+            del self._inbound[inbound.peer_id]
+        for topic in inbound.topics.difference(*(other.topics for other in others)):
+            self._leave_topic(inbound.peer_id, topic)
+        self._tell_membership(inbound.peer_id)
 
-    def _end_inbound(self, peer_id: ID, stream: INetStream) -> None:
-        """Forget what the peer told on its newest stream; the next tells it afresh."""
-        if self._inbound.get(peer_id) is not stream:
-            return
-        del self._inbound[peer_id]
-        del self._subscription_rates[peer_id]
-        self._records.pop(peer_id, None)
-        self._forget_all_subscriptions(peer_id)
-
-    async def continuously_read_stream(self, stream: INetStream) -> None:
-        """Read RPCs until the stream ends.
+    async def _read(self, stream: INetStream, inbound: InboundStream) -> None:
+        """Read RPCs until the stream ends, many in one read.
 
         Raises:
             FrameError: What comes is no RPC.
             StreamFaultError: A rule of the stream is broken.
         """
-        peer_id = stream.muxed_conn.peer_id
         reader = FrameReader(DefaultMaxMessageSize)
-        forged_left = MAX_FORGED_IN_STREAM
         while data := await stream.read(READ_BYTES):
             published: list[bytes] = []
             for frame in reader.feed(data):
                 messages, rest = split_rpc(frame)
                 published += messages
                 if rest:
-                    await self._take_rest(rest, peer_id)
+                    await self._take_rest(rest, inbound)
             for start in range(0, len(published), MAX_BATCH):
-                forged_left -= self._take_messages(published[start : start + MAX_BATCH], peer_id)
+                self._take_messages(published[start : start + MAX_BATCH], inbound)
                 await trio.lowlevel.checkpoint()
-            if forged_left < 0:
-                raise StreamFaultError("stream_of_forgeries")
             await self._wait_for_relays()
 
     # Messages
 
-    def _take_messages(self, published: list[bytes], forwarder: ID) -> int:
-        """Take, relay and tell a batch of messages; return how many were forged."""
+    def _take_messages(self, published: list[bytes], inbound: InboundStream) -> None:
+        """Take, relay and tell a batch of messages."""
         taken: list[WireMessage] = []
-        forged = 0
         for signed_bytes in published:
             try:
                 message = self._intake.take(signed_bytes)
             except MessageRefusedError as refusal:
                 self._rejections.count(refusal.reason)
-                forged += refusal.is_forgery
+                inbound.forged_left -= refusal.is_forgery
                 continue
             if message is not None:
                 taken.append(message)
-                self._relay(message, forwarder)
+                self._relay(message, inbound.peer_id)
         if taken:
-            self._tell(taken, forwarder)
-        return forged
+            self._tell(taken, inbound.peer_id)
+        if inbound.forged_left < 0:
+            raise StreamFaultError("stream_of_forgeries")
 
     def _tell(self, messages: list[WireMessage], forwarder: ID) -> None:
         """Tell the application; its failure is not the fault of the stream."""
@@ -215,48 +220,55 @@ class MendedPubsub(OutboundPubsub):
 
     # Everything else in an RPC
 
-    async def _take_rest(self, encoded: bytes, peer_id: ID) -> None:
+    async def _take_rest(self, encoded: bytes, inbound: InboundStream) -> None:
         """Take subscriptions, control and the record of an RPC."""
         rpc = rpc_pb2.RPC()
         rpc.ParseFromString(encoded)
-        self._take_record(rpc, peer_id)
+        self._take_record(rpc, inbound)
         if len(rpc.subscriptions) > self.max_subscriptions_per_rpc:
             raise StreamFaultError("subscriptions_excess")
         for subscription in rpc.subscriptions:
-            self.handle_subscription(peer_id, subscription)
+            self._take_subscription(subscription, inbound)
         if rpc.subscriptions:
-            self._tell_membership(peer_id)
+            self._tell_membership(inbound.peer_id)
         if rpc.HasField("control"):
-            await self.router.handle_rpc(rpc, peer_id)
+            await self.router.handle_rpc(rpc, inbound.peer_id)
 
-    def _take_record(self, rpc: rpc_pb2.RPC, peer_id: ID) -> None:
+    def _take_record(self, rpc: rpc_pb2.RPC, inbound: InboundStream) -> None:
         """Keep where a peer is; stock peers tell the same with every RPC."""
-        record = rpc.senderRecord
-        if not record or self._records.get(peer_id) == record:
+        if not rpc.senderRecord or rpc.senderRecord == inbound.record:
             return
-        self._records[peer_id] = record
-        if not maybe_consume_signed_record(rpc, self.host, peer_id):
+        inbound.record = rpc.senderRecord
+        if not maybe_consume_signed_record(rpc, self.host, inbound.peer_id):
             self._rejections.count("peer_record_refused")
 
-    def handle_subscription(self, origin_id: ID, sub_message: rpc_pb2.RPC.SubOpts) -> None:
+    def _take_subscription(self, subscription: rpc_pb2.RPC.SubOpts, inbound: InboundStream) -> None:
         """Note that a peer enters or leaves a topic."""
-        bucket = self._subscription_rates.get(origin_id)
-        if bucket is not None and bucket.take(trio.current_time()) > 0.0:
+        if inbound.subscription_rate.take(trio.current_time()) > 0.0:
             raise StreamFaultError("subscriptions_flood")
-        topic = sub_message.topicid
+        topic = subscription.topicid
         # The protobuf library hands out text that is not UTF-8 as bytes.
         if isinstance(topic, bytes):
             raise StreamFaultError("rpc_malformed")
         if len(topic.encode()) > MAX_TOPIC_BYTES:
             self._rejections.count("subscription_topic_too_long")
-            return
-        if not sub_message.subscribe:
-            self.router.mesh.get(topic, set()).discard(origin_id)
-        super().handle_subscription(origin_id, sub_message)
+        elif subscription.subscribe:
+            self.handle_subscription(inbound.peer_id, subscription)
+            if inbound.peer_id in self.peer_topics.get(topic, ()):
+                inbound.topics.add(topic)
+        else:
+            for other in self._inbound[inbound.peer_id]:
+                other.topics.discard(topic)
+            self._leave_topic(inbound.peer_id, topic)
+
+    def _leave_topic(self, peer_id: ID, topic: str) -> None:
+        """Forget that a peer is in a topic, and drop it from the mesh."""
+        self.router.mesh.get(topic, set()).discard(peer_id)
+        self._forget_subscription(peer_id, topic)
 
     def _forget_all_subscriptions(self, peer_id: ID) -> None:
-        """Note that a peer left every topic."""
-        for mesh_peers in self.router.mesh.values():
-            mesh_peers.discard(peer_id)
+        """Forget a peer that is gone."""
+        for inbound in self._inbound.get(peer_id, ()):
+            inbound.topics.clear()
         super()._forget_all_subscriptions(peer_id)
         self._tell_membership(peer_id)
