@@ -7,7 +7,7 @@ import os
 import sys
 
 from gateway.config import Settings, command_from
-from gateway.errors import ListenError, SettingsError
+from gateway.errors import ListenError, NodeError, SettingsError
 
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
@@ -26,7 +26,7 @@ def run(arguments: list[str]) -> int:
     except SettingsError as error:
         print(f"gateway: {error}", file=sys.stderr)
         return EXIT_SETTINGS
-    except ListenError as error:
+    except (ListenError, NodeError) as error:
         print(f"gateway: {error}", file=sys.stderr)
         return EXIT_FAILED
 

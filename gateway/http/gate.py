@@ -7,8 +7,10 @@ of the body; on the way back the security headers.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.counts import Counts
@@ -101,6 +103,8 @@ def _limiting(receive: Receive, max_bytes: int) -> Receive:
         nonlocal seen_bytes
         message = await receive()
         seen_bytes += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if seen_bytes > max_bytes else message
+        if seen_bytes > max_bytes:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, BODY_TOO_LARGE.message)
+        return message
 
     return limited
