@@ -21,7 +21,7 @@ from multiaddr import Multiaddr
 from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.net.connections.notifee import ConnectionNotifee
-from p2pd.net.discovery.bootstrap import stay_connected
+from p2pd.net.discovery.bootstrap import hold_bootstrap_peers
 from p2pd.net.discovery.dialler import Dialler
 from p2pd.net.discovery.introductions import Introductions
 from p2pd.net.discovery.mdns import take_part
@@ -97,8 +97,7 @@ class Discovery:
 
     def start(self, options: DiscoveryOptions) -> None:
         """Start what runs whether rooms are looked for or not."""
-        for address in options.bootstrap:
-            self._nursery.start_soon(stay_connected, Multiaddr(address), self._connections)
+        self._nursery.start_soon(hold_bootstrap_peers, options.bootstrap, self._connections)
         if options.mdns:
             introduce = self._introductions.introduce
             self._nursery.start_soon(take_part, self._addresses, introduce, self._rejections)

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterable
 
 import trio
+from dns.exception import DNSException
 from libp2p.network.exceptions import SwarmException
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
@@ -34,7 +35,7 @@ async def resolve_all(addresses: Iterable[Multiaddr], peer_id: ID) -> list[Multi
     for address in addresses:
         try:
             found = await _resolve(address, peer_id)
-        except (OSError, MultiaddrError, trio.TooSlowError):
+        except (OSError, MultiaddrError, DNSException, trio.TooSlowError):
             unknown.append(str(address))
             continue
         resolved.update((without_peer_id(each), None) for each in found)

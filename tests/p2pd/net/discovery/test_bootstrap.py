@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 
+import dns.asyncresolver
+import dns.message
+import dns.resolver
+import dns.rrset
+import pytest
 import trio
 import trio.testing
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.peer.id import ID
 
+from p2pd.net.discovery.bootstrap import hold_bootstrap_peers
 from tests.p2pd.net.discovery.nodes import open_node, run_node
 
 SCENARIO_TIMEOUT_S = 120
+StockResolver = dns.asyncresolver.Resolver
 
 
 def run(scenario) -> None:
@@ -66,6 +74,59 @@ def test_a_bootstrap_address_may_name_a_host() -> None:
                 await node.wait_connected(bootstrap)
 
     run(scenario)
+
+
+def test_a_bootstrap_address_may_be_a_dnsaddr(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with open_node() as bootstrap, trio.open_nursery() as nursery:
+            texts = {"_dnsaddr.example.org.": f"dnsaddr={bootstrap.addresses[0]}"}
+            port = await nursery.start(serve_texts, texts)
+            monkeypatch.setattr(dns.asyncresolver, "Resolver", partial(local_resolver, port))
+            async with open_node([f"/dnsaddr/example.org/p2p/{bootstrap.peer_id}"]) as node:
+                await node.wait_connected(bootstrap)
+            nursery.cancel_scope.cancel()
+
+    run(scenario)
+
+
+def test_a_machine_that_has_no_name_server_dials_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none_configured() -> dns.asyncresolver.Resolver:
+        raise dns.resolver.NoResolverConfiguration
+
+    async def scenario() -> None:
+        stranger = ID.from_pubkey(create_new_key_pair().public_key)
+        async with open_node() as bootstrap, open_node() as node, trio.open_nursery() as nursery:
+            monkeypatch.setattr(dns.asyncresolver, "Resolver", none_configured)
+            addresses = [f"/dnsaddr/example.org/p2p/{stranger}", bootstrap.addresses[0]]
+            nursery.start_soon(hold_bootstrap_peers, addresses, node.connections)
+            await node.wait_connected(bootstrap)
+            nursery.cancel_scope.cancel()
+
+    run(scenario)
+
+
+def local_resolver(port: int) -> dns.asyncresolver.Resolver:
+    resolver = StockResolver(configure=False)
+    resolver.nameservers = ["127.0.0.1"]
+    resolver.port = port
+    return resolver
+
+
+async def serve_texts(texts: dict[str, str], task_status: trio.TaskStatus[int]) -> None:
+    """Be a name server that knows some TXT records."""
+    server = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
+    await server.bind(("127.0.0.1", 0))
+    task_status.started(server.getsockname()[1])
+    while True:
+        packet, asker = await server.recvfrom(4096)
+        query = dns.message.from_wire(packet)
+        (question,) = query.question
+        reply = dns.message.make_response(query)
+        text = f'"{texts[question.name.to_text()]}"'
+        reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", "TXT", text))
+        await server.sendto(reply.to_wire(), asker)
 
 
 def test_bootstrap_addresses_that_lead_nowhere_cost_the_others_nothing() -> None:

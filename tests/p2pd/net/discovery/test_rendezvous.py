@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 
