@@ -17,10 +17,10 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: install ## Run a node and a gateway; the page is http://127.0.0.1:8080
-	@exec $(BIN)/honcho start -f Procfile
+	@$(BIN)/honcho start -f Procfile || [ $$? = 130 ]
 
 demo: install ## Run two of each that find one another; pages on 8080 and 8081
-	@exec $(BIN)/honcho start -f Procfile.demo
+	@$(BIN)/honcho start -f Procfile.demo || [ $$? = 130 ]
 
 check: test-needs build/googleapis ## Check style, types, imports, the contract and JavaScript
 	ruff format --check .
