@@ -27,6 +27,7 @@ from p2pd.net.discovery.introductions import Introductions
 from p2pd.net.discovery.mdns import take_part
 from p2pd.net.discovery.mdns_records import LOOPBACK
 from p2pd.net.discovery.rendezvous import RoomSearch
+from p2pd.net.discovery.visits import Visits
 from p2pd.net.mended.basic_host import MendedHost
 from p2pd.net.mended.kad import KAD_PROTOCOL, MendedKadDHT
 from p2pd.net.mended.kad_walk import NEAREST
@@ -56,7 +57,7 @@ async def open_discovery(
     host: MendedHost, connections: Dialler, options: DiscoveryOptions, rejections: Rejections
 ) -> AsyncIterator[Discovery]:
     """Look for peers inside the block, by every way that ``options`` names."""
-    dht = MendedKadDHT(host, rejections, connections.dial)
+    dht = MendedKadDHT(host, rejections, Visits(host, connections).dial)
     async with trio.open_nursery() as nursery:
         discovery = Discovery(host, connections, dht, nursery, rejections)
         host.on_identified.append(discovery.peer_identified)
