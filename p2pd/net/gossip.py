@@ -37,7 +37,8 @@ class GossipOptions:
         replay_s: How far back a peer that comes into a room is given messages.
         author_rate_per_s: What is taken of one author in the long run.
         author_burst: What is taken of one author at once.
-        queue_max_bytes: What may wait to be written to one peer.
+        queue_max_bytes: What may wait to be written to one peer; at least 512 KiB,
+            since a read is relayed whole.
         send_wait_s: How long ``send`` waits for a peer whose queue is full.
         finish_s: How long what was sent may take to be written when gossip ends.
     """

@@ -45,6 +45,8 @@ MAX_ENTRIES_READ = 128
 MAX_PRUNE_BACKOFF_S = 3_600
 MAX_DONT_WANT_IDS = 1_000
 MAX_ID_BYTES = 256
+#: A peer that missed messages is told of them once its queue is so empty.
+MISSED_TOLD_BELOW_FILL = 0.25
 #: What one peer may ask back by IWANT in one heartbeat.
 MAX_ASKED_BYTES = 4 * 1024 * 1024
 
@@ -142,6 +144,7 @@ class MendedGossipSub(GossipSub):
                 control.prune.add(topicID=topic, backoff=self.prune_back_off)
             control.ihave.extend(ihaves[peer])
             self._emit(control, peer)
+        self._tell_missed()
         self.mcache.shift()
         self.pubsub.seen_messages.sweep()
         self._asked_ids.clear()
@@ -163,6 +166,23 @@ class MendedGossipSub(GossipSub):
             for peer in self._get_in_topic_gossipsub_peers_from_minus(topic, count, mesh_peers):
                 chosen[peer].append(ihave)
         return chosen
+
+    def _tell_missed(self) -> None:
+        """Tell peers whose queue was full, and no longer is, of what they may have missed."""
+        for peer, queue in self.pubsub.peer_queues.items():
+            if not queue.has_refused or queue.fill > MISSED_TOLD_BELOW_FILL:
+                continue
+            queue.has_refused = False
+            for topic in self.mesh:
+                if peer in self.pubsub.peer_topics.get(topic, ()):
+                    self._tell_all_recent(peer, topic)
+
+    def _tell_all_recent(self, peer: ID, topic: str) -> None:
+        ids = [message.wire_id for message in self.mcache.replay(topic, MAX_IDS_READ)]
+        for start in range(0, len(ids), MAX_IDS_IN_FRAME):
+            control = rpc_pb2.ControlMessage()
+            control.ihave.add(topicID=topic, messageIDs=ids[start : start + MAX_IDS_IN_FRAME])
+            self._emit(control, peer)
 
     def _forget_past_back_offs(self) -> None:
         for topic in list(self.back_off):
@@ -237,6 +257,7 @@ class MendedGossipSub(GossipSub):
             self._given_bytes[sender_peer_id] += len(message.frame)
             if self._given_bytes[sender_peer_id] > MAX_ASKED_BYTES:
                 self._rejections.count("iwant_over_budget")
+                queue.has_refused = True
                 return
             queue.push(message.frame)
 

@@ -1,9 +1,9 @@
 """What waits to be written to one peer. Filled by the router, emptied by the peer's writer.
 
 Bounded in bytes. Publishers wait while it is above its mark; whoever does not
-wait finds ``push`` refusing once it is full, and the message is lost to this
-peer unless gossip brings it. A peer that let a publisher wait in vain is
-lagging: nobody waits for it again until its queue is half empty.
+wait finds ``push`` refusing once it is full, and gossip tells the peer later
+what it missed. A peer that let a publisher wait in vain is lagging: nobody
+waits for it again until its queue is half empty.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ class SendQueue:
 
     Attributes:
         is_lagging: A wait for room timed out; cleared when half empty.
+        has_refused: A message found no room; cleared by who tells the peer of it.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -32,6 +33,7 @@ class SendQueue:
         self._filled = trio.Event()
         self._drained = trio.Event()
         self.is_lagging = False
+        self.has_refused = False
 
     @property
     def fill(self) -> float:
@@ -40,7 +42,10 @@ class SendQueue:
 
     def push(self, frame: bytes) -> bool:
         """Add a message; False where the queue is full or closed."""
-        if self._refuses or self._message_bytes + len(frame) > self._max_bytes:
+        if self._refuses:
+            return False
+        if self._message_bytes + len(frame) > self._max_bytes:
+            self.has_refused = True
             return False
         self._messages.append(frame)
         self._message_bytes += len(frame)

@@ -44,7 +44,7 @@ MAX_SEEN_IDS = 500_000
 #: Messages of our own after which other tasks get a turn.
 SENDS_A_TURN = 32
 #: How long a stream is not read while a peer in the mesh takes nothing.
-RELAY_WAIT_S = 1.0
+RELAY_WAIT_S = 3.0
 SUBSCRIPTIONS_PER_S = 50.0
 SUBSCRIPTIONS_BURST = 1_000.0
 CLOSE_TIMEOUT_S = 1.0
