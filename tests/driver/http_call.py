@@ -1,9 +1,8 @@
 """One HTTP call as a program: prints status and body as JSON.
 
-    python call.py METHOD URL [JSON]
+    python http_call.py METHOD URL [JSON]
 
-Run by ``deployment`` wherever the published ports are, which may be a network
-namespace of its own; needs nothing but the standard library.
+Run by tests inside a network namespace; needs nothing but the standard library.
 """
 
 from __future__ import annotations
