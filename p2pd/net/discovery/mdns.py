@@ -128,7 +128,8 @@ class _Session(RecordUpdateListener):
         try:
             zeroconf.add_listener(self, None)
             if self._hosts:
-                zeroconf.register_service(self._service)
+                # A name of 160 random bits needs no second of asking whether it is free.
+                zeroconf.register_service(self._service, cooperating_responders=True)
         except BaseException:
             zeroconf.close()
             raise

@@ -25,7 +25,8 @@ async def wait_identified(node: DiscoveringNode, peer_id: ID) -> None:
 
 async def visit_four(gossip: bool) -> list[bool]:
     """Visit four peers, two more than stay; tell which are still connected."""
-    async with AsyncExitStack() as stack, open_node() as visitor:
+    async with AsyncExitStack() as stack:
+        visitor = await stack.enter_async_context(open_node())
         hosts = [await stack.enter_async_context(STOCK.host()) for _ in range(4)]
         visiting = visits.Visits(visitor.host, visitor.connections)
         for host in hosts:
