@@ -17,10 +17,10 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: install ## Run a node and a gateway; the page is http://127.0.0.1:8080
-	@exec $(BIN)/honcho start -f Procfile
+	@$(BIN)/honcho start -f Procfile || [ $$? = 130 ]
 
 demo: install ## Run two of each that find one another; pages on 8080 and 8081
-	@exec $(BIN)/honcho start -f Procfile.demo
+	@$(BIN)/honcho start -f Procfile.demo || [ $$? = 130 ]
 
 check: test-needs build/googleapis ## Check style, types, imports, the contract and JavaScript
 	ruff format --check .
@@ -29,7 +29,7 @@ check: test-needs build/googleapis ## Check style, types, imports, the contract 
 	lint-imports
 	buf format --diff --exit-code proto
 	buf lint
-	buf breaking --against proto/released.binpb
+	buf breaking proto --against proto/released.binpb
 	$(NODE_TESTS)/node_modules/.bin/eslint --config $(NODE_TESTS)/eslint.config.js --max-warnings 0 web tests
 
 test: test-needs ## Run every test; ARGS are pytest's
@@ -49,7 +49,7 @@ lock: $(VENV)/.created ## Resolve requirements/*.in anew
 	done
 
 release-image: install build/googleapis ## Make the present contract the one that buf breaking guards
-	buf build --exclude-source-info -o proto/released.binpb
+	buf build proto --exclude-source-info -o proto/released.binpb
 
 clean: ## Remove what the commands above made
 	rm -rf $(VENV) build dist $(NODE_TESTS)/node_modules .run \
@@ -85,7 +85,11 @@ $(NODE_TESTS)/node_modules/.installed: $(VENV)/.test $(NODE_TESTS)/package.json 
 	cd $(NODE_TESTS) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-test-needs: $(VENV)/.test $(NODE_TESTS)/node_modules/.installed
+build/interop/.built: $(VENV)/.test build/googleapis proto/chat.proto tests/setup/go-programs $(wildcard tests/interop/go*/*.go tests/interop/go*/go.mod)
+	tests/setup/go-programs
+	@touch $@
+
+test-needs: $(NODE_TESTS)/node_modules/.installed build/interop/.built
 	@tests/setup/system-programs
 
 # buf reads google/rpc/status.proto, which comes with a Python package.

@@ -22,6 +22,8 @@ def main() -> None:
 
 
 def _run(settings: Settings) -> int:
+    # What gRPC's core writes to stderr by itself comes back as an error anyway.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import trio  # late: --help and --check should not wait for libp2p
 
     from p2pd.app.logs import configure_logs

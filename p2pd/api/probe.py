@@ -26,7 +26,7 @@ def probe_health(listen: str, certificate: Path | None, key: Path | None) -> str
     target = _target(listen)
     try:
         with _channel(target, certificate, key) as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
+            stub = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S)
     except (grpc.RpcError, OSError) as error:
         cause = error.details() if isinstance(error, grpc.Call) else error

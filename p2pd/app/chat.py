@@ -124,8 +124,6 @@ class Chat:
             self._rooms.join(room)
             await self._network.join(room)
             self.tell_node_changed()
-            for peer_id in self._network.peers_in(room):
-                self._presence.peer_joined(peer_id, room)
             await trio.to_thread.run_sync(self._rooms.save)
         return self._room_state(room)
 

@@ -13,12 +13,7 @@ from dataclasses import dataclass
 import trio
 from libp2p.crypto.keys import KeyPair
 from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
-from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
-from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
-from libp2p.security.noise.transport import Transport as NoiseTransport
-from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
-from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
@@ -28,9 +23,11 @@ from p2pd.net.listening import listen_addresses_from_text, refuse_silent_failure
 from p2pd.net.mended.basic_host import MendedHost
 from p2pd.net.mended.keys import install_ecdsa_keys
 from p2pd.net.mended.logs import route_library_logs
+from p2pd.net.mended.noise import NOISE, BufferedNoise
 from p2pd.net.mended.peerstore import LastingPeerStore
 from p2pd.net.mended.swarm import MendedSwarm
 from p2pd.net.mended.transports import AddressedTcp, AddressedWebsocket
+from p2pd.net.mended.yamux.negotiation import MUXERS, YamuxNegotiation
 from p2pd.net.multiaddrs import multiaddr_from_text
 
 DEFAULT_MAX_CONNECTIONS = 512
@@ -66,7 +63,8 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
     addresses = listen_addresses_from_text(options.listen)
     host = _host_from_options(options, rejections)
     failure: ListenError | None = None
-    async with host.run(addresses):
+    async with host.run(addresses), trio.open_nursery() as nursery:
+        nursery.start_soon(host.push_changes)
         try:
             try:
                 refuse_silent_failure(addresses, host.get_network().listeners)
@@ -80,6 +78,7 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
             with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
                 scope.shield = True
                 await host.close()
+            nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure
 
@@ -88,7 +87,7 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> MendedHo
     install_ecdsa_keys()
     route_library_logs()
     peer_id = ID.from_pubkey(options.key_pair.public_key)
-    upgrader = _upgrader(options.key_pair)
+    upgrader = _upgrader(options.key_pair, rejections)
     # Strangers are forgotten first: the swarm knows who is connected.
     peerstore = LastingPeerStore(lambda other: other == peer_id or other in swarm.connections)
     peerstore.add_key_pair(peer_id, options.key_pair)
@@ -104,10 +103,12 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> MendedHo
     return MendedHost(swarm, agent=options.agent, announce=announce or None, rejections=rejections)
 
 
-def _upgrader(key_pair: KeyPair) -> TransportUpgrader:
-    """Offer Noise alone (36), so that go dials with what is quick here."""
-    noise = NoiseTransport(key_pair, noise_privkey=create_noise_key_pair().private_key)
-    return TransportUpgrader({NOISE: noise}, {TProtocol(YAMUX): Yamux})
+def _upgrader(key_pair: KeyPair, rejections: Rejections) -> TransportUpgrader:
+    """Offer Noise alone (36), so that go dials with what is quick here; and our yamux."""
+    noise = BufferedNoise(key_pair, noise_privkey=create_noise_key_pair().private_key)
+    upgrader = TransportUpgrader({NOISE: noise}, MUXERS)
+    upgrader.muxer_multistream = YamuxNegotiation(rejections)
+    return upgrader
 
 
 def _announce_address(text: str) -> Multiaddr:

@@ -6,6 +6,7 @@
     node.py       ``python -m p2pd`` and its gRPC channel
     gateway.py    ``python -m gateway`` and its URLs
     listener.py   keeps what one Events stream brings
+    http_call.py  one HTTP call from inside a network namespace
     fixtures.py   the pytest fixtures built of these
 
 A node or gateway started here listens on free loopback ports only, keeps its

@@ -166,6 +166,15 @@ class Service:
         """Send a signal to the process."""
         os.kill(self.pid, number)
 
+    def output(self) -> str:
+        """Return all that the present life has printed on standard output."""
+        return self.stdout_path.read_text(errors="replace")
+
+    def run(self, *arguments: str) -> int:
+        """Run the module to its end, as for a command that ends by itself; return the exit code."""
+        self.spawn(*arguments)
+        return self.wait_ended(READY_S)
+
     def log(self) -> str:
         """Return all that the present life has logged."""
         return self.stderr_path.read_text(errors="replace")

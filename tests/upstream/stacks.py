@@ -6,15 +6,15 @@ Everything listens on 127.0.0.1 at a free port.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 import trio
 from libp2p import new_host
 from libp2p.abc import IHost, ISubscriptionAPI
+from libp2p.crypto import serialization
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
 from libp2p.network.config import ConnectionConfig
@@ -28,8 +28,12 @@ from multiaddr import Multiaddr
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
+from p2pd.net.gossip import Gossip, GossipOptions, open_gossip
+from p2pd.net.host import HostOptions, open_host
 
 LISTEN = "/ip4/127.0.0.1/tcp/0"
+#: The readers of keys as the library brings them, before a host of ours adds any.
+_STOCK_KEY_READERS = dict(serialization.key_type_to_public_key_deserializer)
 PROTOCOLS = ["/meshsub/1.3.0", "/meshsub/1.2.0", "/meshsub/1.1.0", "/meshsub/1.0.0"]
 #: What one sets on the stock library to make it usable at all.
 SAFE_GOSSIP: dict[str, Any] = {"heartbeat_interval": 1, "spam_protection_enabled": False}
@@ -120,9 +124,11 @@ class OurNode:
     host: IHost
     rejections: Rejections
     received: list[Received] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
     joined: list[tuple[PeerId, RoomName]] = field(default_factory=list)
     left: list[tuple[PeerId, RoomName]] = field(default_factory=list)
-    gossip: Any = field(init=False)
+    gossip: Gossip = field(init=False)
 
     @property
     def pubsub(self) -> Pubsub:
@@ -138,6 +144,8 @@ class OurNode:
         await self.gossip.send(self.gossip.sign(RoomName(room), data))
 
     def messages_received(self, messages: Sequence[Message]) -> None:
+        self.batches.append(len(messages))
+        self.messages.extend(messages)
         self.received.extend(Received(m.room, m.author_id, m.data, m.seqno) for m in messages)
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
@@ -163,8 +171,9 @@ class StockStack:
             listen_addrs=addresses,
             connection_config=ConnectionConfig(min_connections=0),
         )
-        async with host.run(listen_addrs=addresses):
-            yield host
+        with _stock_key_readers():
+            async with host.run(listen_addrs=addresses):
+                yield host
 
     @asynccontextmanager
     async def node(
@@ -184,6 +193,20 @@ class StockStack:
                 nursery.cancel_scope.cancel()
 
 
+@contextmanager
+def _stock_key_readers() -> Iterator[None]:
+    """Take back, for a while, what our hosts add to the library's table of keys."""
+    readers = serialization.key_type_to_public_key_deserializer
+    mended = dict(readers)
+    readers.clear()
+    readers.update(_STOCK_KEY_READERS)
+    try:
+        yield
+    finally:
+        readers.clear()
+        readers.update(mended)
+
+
 class OurStack:
     """py-libp2p with every correction."""
 
@@ -198,26 +221,25 @@ class OurStack:
         listen: Sequence[str] = (LISTEN,),
         rejections: Rejections | None = None,
     ) -> AsyncIterator[IHost]:
-        if find_spec("p2pd.net.host") is None:
-            async with STOCK.host(key_pair=key_pair, listen=listen) as host:
-                yield host
-            return
-        from p2pd.net.host import HostOptions, open_host
-
         options = HostOptions(key_pair=key_pair or create_new_key_pair(), listen=tuple(listen))
         async with open_host(options, rejections or Rejections()) as host:
             yield host
 
     @asynccontextmanager
     async def node(
-        self, *, key_pair: KeyPair | None = None, is_safe: bool = True
+        self,
+        *,
+        key_pair: KeyPair | None = None,
+        is_safe: bool = True,
+        first_seqno: int = 0,
+        options: GossipOptions | None = None,
     ) -> AsyncIterator[OurNode]:
-        from p2pd.net.gossip import open_gossip
-
         rejections = Rejections()
         async with self.host(key_pair=key_pair, rejections=rejections) as host:
             node = OurNode(host, rejections)
-            async with open_gossip(host, node, rejections) as node.gossip:
+            async with open_gossip(
+                host, node, rejections, first_seqno=first_seqno, options=options or GossipOptions()
+            ) as node.gossip:
                 yield node
 
 

@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 MAX_PUSHES_AT_ONCE = 16
 RESET_TIMEOUT_S = 1.0
+CHANGE_SETTLES_S = 0.1
+"""Several protocols are often set in a row; that is one change."""
 
 
 class MendedHost(BasicHost):
@@ -45,7 +47,9 @@ class MendedHost(BasicHost):
         rejections: Rejections,
     ) -> None:
         self.agent = agent
+        self.swarm = swarm
         self.on_identified: list[Callable[[ID], None]] = []
+        self._changed = trio.Event()
         self._rejections = rejections
         self._identities: dict[ID, PeerIdentity] = {}
         super().__init__(
@@ -57,6 +61,28 @@ class MendedHost(BasicHost):
     def identity_of(self, peer_id: ID) -> PeerIdentity | None:
         """Tell what a connected peer said of itself, None before it did."""
         return self._identities.get(peer_id)
+
+    def announce_change(self) -> None:
+        """Say that our protocols or addresses changed; peers are told in a moment."""
+        self._changed.set()
+
+    async def push_changes(self) -> None:
+        """Push each change (37) to every peer, for as long as the host runs."""
+        while True:
+            await self._changed.wait()
+            await trio.sleep(CHANGE_SETTLES_S)
+            self._changed = trio.Event()
+            await self.push_identify()
+
+    def set_stream_handler(self, protocol_id: TProtocol, stream_handler: StreamHandlerFn) -> None:
+        """Serve one more protocol."""
+        super().set_stream_handler(protocol_id, stream_handler)
+        self.announce_change()
+
+    def remove_stream_handler(self, protocol_id: TProtocol) -> None:
+        """Serve one protocol less."""
+        super().remove_stream_handler(protocol_id)
+        self.announce_change()
 
     async def push_identify(self) -> None:
         """Tell every connected peer our protocols and addresses as they are now."""

@@ -6,12 +6,14 @@ and, when that one answers, still waits 250 ms (42).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import trio
 from libp2p.abc import INetConn
 from libp2p.network.exceptions import SwarmException
+from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 from multiaddr import Multiaddr
 
 from p2pd.net.multiaddrs import names_in
@@ -77,11 +79,14 @@ def preferred_order(address: Multiaddr) -> tuple[bool, bool]:
 def reason_from_error(error: BaseException) -> str:
     """Tell the innermost cause of a failed dial in a few words."""
     while True:
-        if isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        elif isinstance(error, OSError) and error.strerror:
-            return error.strerror
-        elif error.__cause__ is not None:
-            error = error.__cause__
-        else:
-            return str(error) or type(error).__name__
+        match error:
+            case OSError(errno=int(number)):
+                return os.strerror(number).lower()
+            case PeerIDMismatchesPubkey():
+                return "another peer answers there"
+            case BaseExceptionGroup():
+                error = error.exceptions[0]
+            case BaseException(__cause__=BaseException() as cause):
+                error = cause
+            case _:
+                return str(error) or type(error).__name__

@@ -21,14 +21,15 @@ from libp2p.network.exceptions import SwarmException
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStoreError
-from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.transport.upgrader import TransportUpgrader
 from libp2p.utils.address_validation import is_relay_address
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
 from p2pd.net.mended.dialling import dial_first_answering, preferred_order
+from p2pd.net.mended.names import resolve_all, without_peer_id
 from p2pd.net.mended.transports import address_from_endpoint, endpoint_from_stream
+from p2pd.net.mended.yamux.connection import YamuxConnection
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,10 @@ CLOSE_TIMEOUT_S = 1 * SECONDS
 MAX_CONNECTIONS_PER_HOST = 256
 """Inbound connections at once from one IP address. High, because a whole
 company may share one; still far from what the process can hold."""
+
+
+class SwarmDialTimeoutError(SwarmException):
+    """A dial took too long."""
 
 
 class _NoAutoConnector(AutoConnector):
@@ -88,11 +93,12 @@ class MendedSwarm(Swarm):
             SwarmException: Nobody answered there, or not in time.
         """
         connected = [each for each in self.get_connections(peer_id) if not each.is_closed]
-        return connected or [await self.dial_addresses(peer_id, self._known_addresses(peer_id))]
+        return connected or [await self.dial_addresses(peer_id, self.known_addresses(peer_id))]
 
     async def dial_addresses(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
         """Open a connection to a peer at one of some addresses, within a deadline (16).
 
+        The first of them has a head start.
         A dial of the same peer that is under way already is waited for.
 
         Raises:
@@ -106,7 +112,7 @@ class MendedSwarm(Swarm):
                 async with lock:
                     return await self._dial_unless_connected(peer_id, addresses)
         except trio.TooSlowError:
-            raise SwarmException(f"no answer within {DIAL_TIMEOUT_S:.0f} s") from None
+            raise SwarmDialTimeoutError(f"no answer within {DIAL_TIMEOUT_S:.0f} s") from None
         finally:
             if not lock.statistics().tasks_waiting and not lock.locked():
                 self._dialling.pop(peer_id, None)
@@ -115,15 +121,18 @@ class MendedSwarm(Swarm):
         for connection in self.get_connections(peer_id):
             if not connection.is_closed:
                 return connection
-        usable = sorted(filter(self._can_dial, addresses), key=preferred_order)
+        resolved = await resolve_all(addresses, peer_id)
+        usable = [each for each in resolved if self._can_dial(each)]
         return await dial_first_answering(usable, lambda each: self.dial_addr(each, peer_id))
 
     def _can_dial(self, address: Multiaddr) -> bool:
         return not is_relay_address(address) and self.transport_manager.has_transport_for(address)
 
-    def _known_addresses(self, peer_id: ID) -> Sequence[Multiaddr]:
+    def known_addresses(self, peer_id: ID) -> Sequence[Multiaddr]:
+        """List the addresses the peerstore has of a peer, the likeliest first."""
         try:
-            return self.peerstore.addrs(peer_id)
+            known = {without_peer_id(each) for each in self.peerstore.addrs(peer_id)}
+            return sorted(known, key=preferred_order)
         except PeerStoreError:
             return ()
 
@@ -153,7 +162,7 @@ class MendedSwarm(Swarm):
         try:
             muxed = await self.upgrade_inbound_raw_conn(raw, raw.get_transport_addresses()[0])
             # The one muxer offered, see ``p2pd.net.host``.
-            await cast(Yamux, muxed).event_closed.wait()
+            await cast(YamuxConnection, muxed).event_closed.wait()
         # Whatever a stranger does in a handshake ends his connection only.
         except Exception as error:
             self._rejections.count("inbound_handshake")

@@ -1,0 +1,177 @@
+"""Builds the gateway's parts and runs them until it is told to stop.
+
+Called by ``__main__``. Shutdown is one path: stop taking frames, let what was
+accepted be answered, close browsers, then the link to the node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+import socket
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gateway.browser import Services
+from gateway.catchup import CatchUps
+from gateway.channel import Channel
+from gateway.config import Settings
+from gateway.connection import Limits
+from gateway.counts import Counts
+from gateway.errors import SettingsError
+from gateway.fanout import Fanout
+from gateway.frames import NodeEvent
+from gateway.http.access import Access, access_from_address
+from gateway.http.app import http_app
+from gateway.http.server import listening_socket, server_for
+from gateway.http.socket import Door
+from gateway.http.sweep import sweep
+from gateway.node.commands import Commands
+from gateway.node.link import Link, NodeAddress
+from gateway.node.publisher import Publisher
+from gateway.node.upstream import NodeSource, follow
+from gateway.values import Address
+from gateway.view import View
+
+log = structlog.get_logger(__name__)
+
+DRAIN_S = 1.5
+SPARE_FILES = 512
+"""Open files beside one a browser."""
+
+
+async def run(settings: Settings) -> None:
+    """Run the gateway until SIGTERM or SIGINT.
+
+    Raises:
+        ListenError: The address cannot be bound.
+        SettingsError: A file named by a setting cannot be read.
+    """
+    token = _token_from(settings.token_file)
+    _allow_open_files(settings.max_clients + SPARE_FILES)
+    listener = listening_socket(settings.listen, settings.write_buffer_bytes)
+    bound = Address(settings.listen.host, listener.getsockname()[1])
+    access = access_from_address(
+        bound, origins=settings.allowed_origins, hosts=settings.allowed_hosts, token=token
+    )
+    link = Link(_node_address_from(settings))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            gateway = Gateway(settings, link, access, tasks)
+            await gateway.serve(listener, bound)
+            gateway.end()
+    finally:
+        await link.close()
+
+
+class Gateway:
+    """The parts of a running gateway, and the tasks that keep them going."""
+
+    def __init__(
+        self, settings: Settings, link: Link, access: Access, tasks: asyncio.TaskGroup
+    ) -> None:
+        self._link = link
+        self._tasks = tasks
+        self._background: set[asyncio.Task[None]] = set()
+        self._publisher = Publisher(link, settings.in_flight)
+        catch_ups = CatchUps(NodeSource(link), self._spawn)
+        counts = Counts()
+        self._fanout = Fanout(Channel(settings.channel_bytes), View(), counts, catch_ups.start)
+        services = Services(
+            fanout=self._fanout,
+            publisher=self._publisher,
+            commands=Commands(link),
+            limits=Limits(rate_per_s=settings.message_rate, burst=settings.message_burst),
+            max_in_flight=settings.client_in_flight,
+            counts=counts,
+            spawn=self._spawn,
+        )
+        self._door = Door(
+            services=services,
+            access=access,
+            max_clients=settings.max_clients,
+            max_frame_bytes=settings.max_frame_bytes,
+            write_buffer_bytes=settings.write_buffer_bytes,
+        )
+        self._app = http_app(services, link, access, settings.max_frame_bytes)
+        self._stall_timeout_s = settings.stall_timeout_s
+
+    async def serve(self, listener: socket.socket, bound: Address) -> None:
+        """Serve until a signal comes; returns once everybody is served or cut off."""
+        server = server_for(
+            self._app, self._door, when_ready=lambda: _tell_ready(bound), drain=self._drain
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, setattr, server, "should_exit", True)
+        self._link.on_change(self._fanout.tell_state)
+        self._spawn(follow(self._link, self._hear))
+        self._spawn(self._link.watch())
+        self._spawn(self._publisher.run())
+        self._spawn(sweep(self._door, self._stall_timeout_s))
+        await server.serve(sockets=[listener])
+
+    def end(self) -> None:
+        """Cancel what would go on for ever."""
+        for task in self._background:
+            task.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._tasks.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+    def _hear(self, events: Sequence[NodeEvent]) -> None:
+        for event in events:
+            if event.fields["type"] == "snapshot":
+                node = event.fields["node"]
+                self._publisher.note_node_life(f"{node['peer_id']} {node['start_time']}")
+        self._fanout.tell(events)
+
+    async def _drain(self) -> None:
+        """Take no more frames and let what was accepted be answered."""
+        log.info("gateway stops", clients=len(self._door.sockets))
+        self._door.is_closing = True
+        await self._publisher.drain(DRAIN_S)
+
+
+def _tell_ready(bound: Address) -> None:
+    """Print the one line that says where the gateway listens."""
+    print(f"gateway ready http={bound}", flush=True)
+
+
+def _token_from(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        token = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingsError(f"--token-file: cannot read {path}: {reason}") from None
+    if not token:
+        raise SettingsError(f"--token-file: {path} is empty")
+    return token
+
+
+def _node_address_from(settings: Settings) -> NodeAddress:
+    return NodeAddress(
+        target=settings.node,
+        token_file=settings.node_token_file,
+        tls=settings.node_tls,
+        ca_file=settings.node_ca_file,
+        cert_file=settings.node_cert_file,
+        key_file=settings.node_key_file,
+    )
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Raise the soft limit of open files as far as the hard one lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

@@ -1,0 +1,210 @@
+"""One browser: carries out what its state machine says.
+
+Made by ``gateway.http.socket`` for every WebSocket. Asks the node, writes the
+answers, and holds the socket's reading back while too much is under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, assert_never
+
+import structlog
+
+from gateway.connection import (
+    Close,
+    Command,
+    ConnectAsked,
+    Connection,
+    Event,
+    Greeted,
+    HistoryAsked,
+    JoinAsked,
+    LeaveAsked,
+    Limits,
+    PublishAsked,
+    Refused,
+)
+from gateway.counts import Counts
+from gateway.errors import NodeError, Refusal
+from gateway.fanout import Fanout, Outlet, Reader
+from gateway.frames import Fields, FrameId, ack, error
+from gateway.node.commands import Commands
+from gateway.node.publisher import Outcome, Publisher
+
+log = structlog.get_logger(__name__)
+
+
+class Socket(Outlet, Protocol):
+    """What a browser needs of its WebSocket."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye and close."""
+
+    def pause_reading(self) -> None:
+        """Take in nothing more for now."""
+
+    def resume_reading(self) -> None:
+        """Take in frames again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all browsers share.
+
+    Attributes:
+        spawn: Starts a task that ends with the gateway.
+    """
+
+    fanout: Fanout
+    publisher: Publisher
+    commands: Commands
+    limits: Limits
+    max_in_flight: int
+    counts: Counts
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+class Browser:
+    """The conversation with one browser.
+
+    At most ``max_in_flight`` commands are under way. What one read of the socket
+    brought beyond that waits in ``_backlog``, and reading pauses until it is
+    empty: the read's size is the backlog's bound.
+    """
+
+    __slots__ = ("_backlog", "_connection", "_in_flight", "_reader", "_services", "_socket")
+
+    def __init__(self, socket: Socket, services: Services) -> None:
+        self._socket = socket
+        self._services = services
+        self._connection = Connection(services.limits)
+        self._reader: Reader | None = None
+        self._backlog: deque[Command] | None = None
+        self._in_flight = 0
+
+    def receive_text(self, payload: bytes, now_s: float) -> None:
+        """Take one whole text message."""
+        self._services.counts.frames_received += 1
+        self._carry_out(self._connection.receive_text(payload, now_s))
+
+    def receive_binary(self, now_s: float) -> None:
+        """Take one binary message."""
+        self._services.counts.frames_received += 1
+        self._carry_out(self._connection.receive_binary(now_s))
+
+    def resume_writing(self) -> None:
+        """Go on writing: the socket takes more again."""
+        if self._reader is not None:
+            self._services.fanout.resume(self._reader)
+
+    def lost(self) -> None:
+        """Let go of everything: the socket is gone. Commands under way go on."""
+        self._backlog = None
+        self._services.publisher.forget(self._advance)
+        if self._reader is not None:
+            self._services.fanout.leave(self._reader)
+            self._reader = None
+
+    def _carry_out(self, event: Event | None) -> None:
+        match event:
+            case None:
+                return
+            case Greeted(after, rooms):
+                self._reader = self._services.fanout.greet(self._socket, after, rooms)
+            case Refused(frame_id, refusal):
+                self._refuse(frame_id, refusal)
+            case Close(code, reason):
+                self._services.counts.closes[f"code_{code}"] += 1
+                self._socket.close(code, reason)
+            case _:
+                self._take(event)
+
+    def _take(self, command: Command) -> None:
+        """Start a command, or put it behind those that wait."""
+        if self._backlog is None and self._may_start():
+            self._start(command)
+            return
+        if self._backlog is None:
+            self._backlog = deque()
+            self._socket.pause_reading()
+        self._backlog.append(command)
+        self._wait_for_room()
+
+    def _may_start(self) -> bool:
+        room_here = self._in_flight < self._services.max_in_flight
+        return room_here and self._services.publisher.has_room()
+
+    def _wait_for_room(self) -> None:
+        """Be called when the gateway has room; an answer of our own calls anyway."""
+        if not self._services.publisher.has_room():
+            self._services.publisher.wait_for_room(self._advance)
+
+    def _advance(self) -> None:
+        """Start what waits, as far as there is room."""
+        if self._backlog is None:
+            return
+        while self._backlog and self._may_start():
+            self._start(self._backlog.popleft())
+        if self._backlog:
+            self._wait_for_room()
+        else:
+            self._backlog = None
+            self._socket.resume_reading()
+
+    def _start(self, command: Command) -> None:
+        self._in_flight += 1
+        if isinstance(command, PublishAsked):
+            self._publish(command)
+        else:
+            self._services.spawn(self._call(command))
+
+    def _publish(self, command: PublishAsked) -> None:
+        def answer(outcome: Outcome) -> None:
+            self._finish(command.id, outcome)
+
+        self._services.publisher.submit(
+            command.room, command.text, command.client_message_id, answer
+        )
+
+    async def _call(self, command: ConnectAsked | JoinAsked | LeaveAsked | HistoryAsked) -> None:
+        try:
+            outcome: Outcome = await self._answer_to(command)
+        except NodeError as failure:
+            outcome = failure.refusal
+        except Exception:
+            # The boundary of one browser's command: it must always be answered.
+            log.exception("command failed")
+            outcome = Refusal("INTERNAL", "INTERNAL", "the gateway failed")
+        self._finish(command.id, outcome)
+
+    async def _answer_to(
+        self, command: ConnectAsked | JoinAsked | LeaveAsked | HistoryAsked
+    ) -> Fields:
+        commands = self._services.commands
+        match command:
+            case ConnectAsked(address=address):
+                return await commands.connect(address)
+            case JoinAsked(room=room):
+                return await commands.join(room)
+            case LeaveAsked(room=room):
+                return await commands.leave(room)
+            case HistoryAsked(room=room, before=before, limit=limit):
+                return await commands.list_messages(room, before=before, limit=limit)
+            case _:
+                assert_never(command)
+
+    def _finish(self, frame_id: FrameId, outcome: Outcome) -> None:
+        self._in_flight -= 1
+        if isinstance(outcome, Refusal):
+            self._refuse(frame_id, outcome)
+        else:
+            self._socket.write(ack(frame_id, outcome))
+        self._advance()
+
+    def _refuse(self, frame_id: FrameId | None, refusal: Refusal) -> None:
+        self._services.counts.refusals[refusal.reason] += 1
+        self._socket.write(error(frame_id, refusal))

@@ -1,0 +1,41 @@
+"""The protocol of one browser, without I/O.
+
+events   what a browser asked for, as frozen facts that check themselves
+machine  the state machine: frames in, events out
+limits   the numbers it is held to, and the token bucket they are kept by
+"""
+
+from __future__ import annotations
+
+from gateway.connection.events import (
+    Action,
+    Close,
+    Command,
+    ConnectAsked,
+    Event,
+    Greeted,
+    HistoryAsked,
+    JoinAsked,
+    LeaveAsked,
+    PublishAsked,
+    Refused,
+)
+from gateway.connection.limits import Limits, TokenBucket
+from gateway.connection.machine import Connection
+
+__all__ = [
+    "Action",
+    "Close",
+    "Command",
+    "ConnectAsked",
+    "Connection",
+    "Event",
+    "Greeted",
+    "HistoryAsked",
+    "JoinAsked",
+    "LeaveAsked",
+    "Limits",
+    "PublishAsked",
+    "Refused",
+    "TokenBucket",
+]

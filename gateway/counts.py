@@ -1,0 +1,32 @@
+"""What the gateway counts; ``gateway.http.metrics`` shows it.
+
+Plain numbers, since some change a thousand times a second.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Counts:
+    """Totals since the start, but for ``clients`` and ``catch_ups``: those are now.
+
+    Attributes:
+        refusals: Commands refused, by reason.
+        closes: WebSockets that the gateway closed, by reason.
+        turned_away: Requests refused at the door, by reason.
+    """
+
+    clients: int = 0
+    catch_ups: int = 0
+    node_away: int = 0
+    events: int = 0
+    frames_sent: int = 0
+    bytes_sent: int = 0
+    frames_received: int = 0
+    published: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    closes: Counter[str] = field(default_factory=Counter)
+    turned_away: Counter[str] = field(default_factory=Counter)

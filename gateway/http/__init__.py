@@ -1,0 +1,13 @@
+"""Everything that speaks HTTP; the only importer of fastapi and uvicorn.
+
+access    who may come in: Host, Origin, token
+server    uvicorn with our shutdown and our WebSocket
+socket    the WebSocket protocol of one browser, straight on its transport
+sweep     keeps an eye on all sockets: pings, stalls
+app       the application: routes, middleware, errors
+rest      the calls under /api
+models    their JSON, for OpenAPI
+headers   security headers on every answer
+page      the static files
+metrics   /metrics
+"""

@@ -1,0 +1,146 @@
+"""The JSON of the calls under /api, for checking and for OpenAPI.
+
+Answers are built by ``gateway.node.translation`` and only described here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """A body without unknown fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PublishBody(Strict):
+    """A message to send."""
+
+    text: str
+    client_message_id: Annotated[str, Field(max_length=128)] = ""
+
+
+class ConnectBody(Strict):
+    """Whom to dial: a multiaddr that ends in ``/p2p/ID``."""
+
+    address: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class Failure(BaseModel):
+    """Why a call was refused."""
+
+    code: str
+    reason: str
+    message: str
+    field: str | None = None
+
+
+class Health(BaseModel):
+    """Whether the process, or its node, is there."""
+
+    status: Literal["ok", "away"]
+
+
+class Connection(BaseModel):
+    """The connection to a peer."""
+
+    remote_address: str
+    kind: Literal["direct", "relayed", "unknown"]
+    transport: str
+    direction: Literal["inbound", "outbound", "unknown"]
+    open_time: str
+    round_trip_ms: float | None
+
+
+class Peer(BaseModel):
+    """A connected peer."""
+
+    peer_id: str
+    addresses: list[str]
+    agent: str
+    protocols: list[str]
+    rooms: list[str]
+    connection: Connection | None
+
+
+class Node(BaseModel):
+    """The node behind this gateway."""
+
+    peer_id: str
+    addresses: list[str]
+    agent: str
+    rooms: list[str]
+    reachability: Literal["public", "private", "unknown"]
+    version: str
+    max_message_bytes: int
+    start_time: str
+
+
+class Peers(BaseModel):
+    """The connected peers."""
+
+    peers: list[Peer]
+
+
+class Room(BaseModel):
+    """A joined room."""
+
+    name: str
+    peer_count: int
+    message_count: int
+
+
+class Rooms(BaseModel):
+    """The joined rooms."""
+
+    rooms: list[Room]
+
+
+class Message(BaseModel):
+    """A stored message; either ``text`` or, where it is not UTF-8, ``data`` in base64."""
+
+    type: Literal["message"]
+    cursor: str
+    time: str
+    message_id: str
+    room: str
+    author_id: str
+    text: str | None = None
+    data: str | None = None
+    send_time: str | None
+    receive_time: str
+    forwarder_id: str
+    delivery: Literal["live", "backfilled", "unknown"]
+    client_message_id: str | None = None
+
+
+class Gap(BaseModel):
+    """Messages that are missing before a page."""
+
+    reason: Literal["expired", "unknown_cursor", "unknown"]
+    missing: int
+
+
+class Page(BaseModel):
+    """A page of a room, oldest first."""
+
+    messages: list[Message]
+    next_cursor: str | None
+    gap: Gap | None
+
+
+class Published(BaseModel):
+    """The node owns the message."""
+
+    message_id: str
+    cursor: str
+    recipients: int
+
+
+class Connected(BaseModel):
+    """The peer that was dialled."""
+
+    peer: Peer

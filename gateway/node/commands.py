@@ -1,0 +1,101 @@
+"""Everything but publishing and events: a call each, bounded in number and time.
+
+Used by ``gateway.browser`` and ``gateway.http.rest``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import grpc.aio
+from google.protobuf.message import Message
+from wsp.chat.v1 import chat_pb2
+
+from gateway.errors import NodeError
+from gateway.frames import Fields
+from gateway.node.link import Link
+from gateway.node.refusals import refusal_from_rpc_error
+from gateway.node.translation import (
+    fields_from_node,
+    fields_from_page,
+    fields_from_peer,
+    fields_from_room,
+)
+
+CALL_TIMEOUT_S = 10.0
+DIAL_TIMEOUT_S = 20.0
+"""The node itself gives a dial 15 s."""
+MAX_CALLS = 256
+"""Calls under way; more wait for their turn. gRPC cancels some of very many."""
+
+AnswerT = TypeVar("AnswerT")
+
+
+class Commands:
+    """The node's calls, in terms of JSON fields.
+
+    Every method raises ``NodeError`` where the node refuses or is away.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._turns = asyncio.Semaphore(MAX_CALLS)
+
+    async def get_node(self) -> Fields:
+        """Return the node itself."""
+        answer = await self._call(self._link.stub.GetNode, chat_pb2.GetNodeRequest())
+        return fields_from_node(answer.node)
+
+    async def list_peers(self, room: str | None) -> Fields:
+        """Return the connected peers, or those in one room."""
+        answer = await self._call(self._link.stub.ListPeers, chat_pb2.ListPeersRequest(room=room))
+        return {"peers": [fields_from_peer(peer) for peer in answer.peers]}
+
+    async def list_rooms(self) -> Fields:
+        """Return the joined rooms."""
+        answer = await self._call(self._link.stub.ListRooms, chat_pb2.ListRoomsRequest())
+        return {"rooms": [fields_from_room(room) for room in answer.rooms]}
+
+    async def list_messages(
+        self, room: str, *, before: str | None = None, after: str | None = None, limit: int = 0
+    ) -> Fields:
+        """Return a page of a room's stored messages."""
+        request = chat_pb2.ListMessagesRequest(room=room, limit=limit)
+        if before is not None:
+            request.before = before
+        if after is not None:
+            request.after = after
+        return fields_from_page(await self._call(self._link.stub.ListMessages, request))
+
+    async def connect(self, address: str) -> Fields:
+        """Dial a peer."""
+        request = chat_pb2.ConnectRequest(address=address)
+        answer = await self._call(self._link.stub.Connect, request, DIAL_TIMEOUT_S)
+        return {"peer": fields_from_peer(answer.peer)}
+
+    async def join(self, room: str) -> Fields:
+        """Join a room."""
+        request = chat_pb2.JoinRoomRequest(room=room)
+        answer = await self._call(self._link.stub.JoinRoom, request)
+        return {"room": fields_from_room(answer.room)}
+
+    async def leave(self, room: str) -> Fields:
+        """Leave a room."""
+        await self._call(self._link.stub.LeaveRoom, chat_pb2.LeaveRoomRequest(room=room))
+        return {}
+
+    async def _call(
+        self,
+        method: Callable[..., Awaitable[AnswerT]],
+        request: Message,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> AnswerT:
+        async with self._turns:
+            try:
+                answer = await method(request, timeout=timeout_s, metadata=self._link.metadata())
+            except grpc.aio.AioRpcError as error:
+                raise NodeError(refusal_from_rpc_error(error)) from None
+        self._link.heard()
+        return answer

@@ -1,0 +1,96 @@
+"""The one stream of events for all browsers, resumed for ever; and catch-ups.
+
+Run by ``gateway.app``; ``open_events`` is used by ``gateway.catchup`` too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+
+import grpc.aio
+import structlog
+from wsp.chat.v1 import chat_pb2
+
+from gateway.errors import NodeError
+from gateway.frames import NodeEvent, cursor_behind
+from gateway.node.link import Link
+from gateway.node.refusals import refusal_from_rpc_error
+from gateway.node.translation import event_from_proto
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
+
+Listener = Callable[[Sequence[NodeEvent]], None]
+
+
+async def open_events(
+    link: Link, after: str | None, rooms: Sequence[str] = ()
+) -> AsyncGenerator[list[NodeEvent], None]:
+    """Yield events in batches as the node sends them, from behind a cursor.
+
+    Close the iterator to end the call.
+
+    Raises:
+        NodeError: The node refused, or the stream broke.
+    """
+    call = link.stub.Events(
+        chat_pb2.EventsRequest(after=after, rooms=rooms), metadata=link.metadata()
+    )
+    try:
+        async for response in call:
+            link.heard()
+            events = (event_from_proto(one) for one in response.events)
+            yield [event for event in events if event is not None]
+    except grpc.aio.AioRpcError as error:
+        raise NodeError(refusal_from_rpc_error(error)) from None
+    finally:
+        call.cancel()
+
+
+class NodeSource:
+    """The node as catch-ups see it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def wait_ready(self) -> None:
+        """Wait until the node is heard."""
+        await self._link.wait_ready()
+
+    def open_events(
+        self, after: str | None, rooms: Sequence[str]
+    ) -> AsyncGenerator[list[NodeEvent], None]:
+        """Yield events from behind a cursor, in batches."""
+        return open_events(self._link, after, rooms)
+
+
+async def follow(link: Link, listener: Listener) -> None:
+    """Bring every event to ``listener``; resume behind the last one after a failure.
+
+    Returns:
+        Never; cancel it.
+    """
+    after: str | None = None
+    pause_s = FIRST_PAUSE_S
+    while True:
+        try:
+            async with aclosing(open_events(link, after)) as batches:
+                async for events in batches:
+                    pause_s = FIRST_PAUSE_S
+                    for event in events:
+                        after = cursor_behind(event, after)
+                    listener(events)
+                    link.follow()
+            log.info("node ended the stream of events")
+        except NodeError as error:
+            refusal = error.refusal
+            log.warning("stream of events broke", code=refusal.code, reason=refusal.reason)
+        finally:
+            link.lost()
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+        pause_s = min(LONGEST_PAUSE_S, pause_s * 2)

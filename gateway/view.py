@@ -1,0 +1,83 @@
+"""The state of the node as the gateway holds it: the last snapshot plus what changed.
+
+Pure. Fed by ``gateway.fanout`` with every event of the one upstream stream, so
+that a browser that says hello gets a snapshot without a call to the node.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.frames import Fields, wire_from_fields
+
+
+class View:
+    """The node and its connected peers, folded from events.
+
+    Applying an old stretch of events once more ends in the same state, which is
+    what lets a browser join the channel a little before the snapshot it was sent.
+    """
+
+    def __init__(self) -> None:
+        self._node: Fields | None = None
+        self._peers: dict[str, Fields] = {}
+        self._time = ""
+        self._made: tuple[str, bytes] | None = None
+
+    @property
+    def node(self) -> Fields | None:
+        """The node, or None before the first snapshot."""
+        return self._node
+
+    @property
+    def peers(self) -> list[Fields]:
+        """The connected peers in order of their ids."""
+        return [self._peers[peer_id] for peer_id in sorted(self._peers)]
+
+    def apply(self, fields: Fields) -> None:
+        """Take in one event."""
+        match fields["type"]:
+            case "message" | "gap":
+                return
+            case "snapshot":
+                self._node = fields["node"]
+                self._peers = {peer["peer_id"]: peer for peer in fields["peers"]}
+            case "node_changed":
+                self._node = fields["node"]
+            case "peer_connected":
+                self._connect(fields["peer"])
+            case "peer_disconnected":
+                self._peers.pop(fields["peer_id"], None)
+            case "peer_joined":
+                self._set_room(fields["peer_id"], fields["room"], is_in=True)
+            case "peer_left":
+                self._set_room(fields["peer_id"], fields["room"], is_in=False)
+        self._time = fields["time"]
+        self._made = None
+
+    def snapshot(self, cursor: str) -> bytes:
+        """Return the snapshot frame for one who goes on behind ``cursor``.
+
+        The last one made is kept: browsers that return together ask for the same.
+        """
+        if self._made is None or self._made[0] != cursor:
+            fields: dict[str, Any] = {
+                "type": "snapshot",
+                "cursor": cursor,
+                "time": self._time,
+                "node": self._node,
+                "peers": self.peers,
+            }
+            self._made = (cursor, wire_from_fields(fields))
+        return self._made[1]
+
+    def _connect(self, peer: Fields) -> None:
+        known = self._peers.get(peer["peer_id"])
+        self._peers[peer["peer_id"]] = {**peer, "rooms": known["rooms"]} if known else peer
+
+    def _set_room(self, peer_id: str, room: str, *, is_in: bool) -> None:
+        peer = self._peers.get(peer_id)
+        if peer is None:
+            return
+        rooms = {one for one in peer["rooms"] if one != room} | ({room} if is_in else set())
+        self._peers[peer_id] = {**peer, "rooms": sorted(rooms)}

@@ -1,0 +1,44 @@
+"""What can go wrong with the API itself.
+
+    ApiError
+    ├── ApiSettingsError    a setting cannot be used; nothing was started
+    ├── ApiBindError        the address cannot be listened on
+    └── ApiCrashedError     the gRPC thread ended without being told to
+    ChatError
+    └── TokenRequiredError  the call carries no valid token
+
+The first three end the process; ``p2pd.app`` turns each into one line and an
+exit code.
+"""
+
+from __future__ import annotations
+
+from p2pd.errors import ChatError
+
+
+class ApiError(Exception):
+    """The API cannot start or go on; the message is one clear sentence."""
+
+
+class ApiSettingsError(ApiError):
+    """A setting cannot be used."""
+
+
+class ApiBindError(ApiError):
+    """The address cannot be listened on."""
+
+    def __init__(self, address: str, cause: str) -> None:
+        super().__init__(f"cannot listen on {address}: {cause}")
+
+
+class ApiCrashedError(ApiError):
+    """The gRPC thread ended without being told to."""
+
+
+class TokenRequiredError(ChatError):
+    """The call carries no valid token."""
+
+    reason = "TOKEN_REQUIRED"
+
+    def __init__(self) -> None:
+        super().__init__("this call needs `authorization: Bearer TOKEN` with this node's token")

@@ -1,0 +1,128 @@
+"""How gRPC finds the calls, and the edge around each: admission and errors.
+
+Built by hand instead of by the generated ``add_…_to_server``, because an
+Events stream writes bytes that are encoded already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Never
+
+import grpc
+import structlog
+from google.protobuf.message import Message as Proto
+from wsp.chat.v1 import chat_pb2
+
+from p2pd.api.admission import CallAdmission, StreamAdmission
+from p2pd.api.grpc_types import Context, Handler
+from p2pd.api.service import ChatService
+from p2pd.api.status_from_error import abort
+from p2pd.errors import ChatError
+
+log = structlog.get_logger(__name__)
+
+SERVICE = chat_pb2.DESCRIPTOR.services_by_name["ChatService"].full_name
+
+UnaryMethod = Callable[[Any, Context], Awaitable[Proto]]
+StreamMethod = Callable[[Any, Context], Awaitable[None]]
+
+
+class Edge:
+    """Put admission and the translation of errors around methods.
+
+    Dials have places of their own, since one may take 15 s.
+
+    Attributes:
+        failures: Calls that failed by the node's own fault since the start.
+    """
+
+    def __init__(
+        self, calls: CallAdmission, dials: CallAdmission, streams: StreamAdmission
+    ) -> None:
+        self._calls = calls
+        self._dials = dials
+        self._streams = streams
+        self.failures = 0
+
+    def unary(self, method: UnaryMethod) -> UnaryMethod:
+        """Wrap a call with one request and one response."""
+        return self._admitted(method, self._calls)
+
+    def dial(self, method: UnaryMethod) -> UnaryMethod:
+        """Wrap the call that dials."""
+        return self._admitted(method, self._dials)
+
+    def _admitted(self, method: UnaryMethod, calls: CallAdmission) -> UnaryMethod:
+        async def answer(request: Any, context: Context) -> Proto:
+            try:
+                async with calls.admit():
+                    return await method(request, context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # the edge: every error ends as a status
+                return await self._abort(context, error, method.__name__)
+
+        return answer
+
+    def stream(self, method: StreamMethod) -> StreamMethod:
+        """Wrap a call that goes on until its end is raised."""
+
+        async def follow(request: Any, context: Context) -> None:
+            try:
+                with self._streams.admit():
+                    await method(request, context)
+            except grpc.aio.AbortError:
+                raise
+            except grpc.aio.InternalError:
+                return  # reading or writing failed: the caller is gone, there is nobody to tell
+            except Exception as error:  # the edge: every error ends as a status
+                await self._abort(context, error, method.__name__)
+
+        return follow
+
+    async def _abort(self, context: Context, error: Exception, call: str) -> Never:
+        if not isinstance(error, ChatError):
+            self.failures += 1
+            log.error("call failed", call=call, exc_info=error)
+        await abort(context, error)
+
+
+def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
+    """Name every call of the service."""
+    unary = edge.unary
+    return grpc.method_handlers_generic_handler(
+        SERVICE,
+        {
+            "Publish": _unary(unary(service.publish), chat_pb2.PublishRequest),
+            "Connect": _unary(edge.dial(service.connect), chat_pb2.ConnectRequest),
+            "GetNode": _unary(unary(service.get_node), chat_pb2.GetNodeRequest),
+            "ListPeers": _unary(unary(service.list_peers), chat_pb2.ListPeersRequest),
+            "JoinRoom": _unary(unary(service.join_room), chat_pb2.JoinRoomRequest),
+            "LeaveRoom": _unary(unary(service.leave_room), chat_pb2.LeaveRoomRequest),
+            "ListRooms": _unary(unary(service.list_rooms), chat_pb2.ListRoomsRequest),
+            "ListMessages": _unary(unary(service.list_messages), chat_pb2.ListMessagesRequest),
+            "Events": grpc.unary_stream_rpc_method_handler(
+                edge.stream(service.events),
+                request_deserializer=chat_pb2.EventsRequest.FromString,
+                response_serializer=None,
+            ),
+            "PublishStream": grpc.stream_stream_rpc_method_handler(
+                edge.stream(service.publish_stream),
+                request_deserializer=chat_pb2.PublishStreamRequest.FromString,
+                response_serializer=chat_pb2.PublishStreamResponse.SerializeToString,
+            ),
+        },
+    )
+
+
+def _unary(method: UnaryMethod, request: type[Proto]) -> Handler:
+    return grpc.unary_unary_rpc_method_handler(
+        method,
+        request_deserializer=request.FromString,
+        response_serializer=_encode,
+    )
+
+
+def _encode(message: Proto) -> bytes:
+    return message.SerializeToString()

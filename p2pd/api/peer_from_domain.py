@@ -1,0 +1,62 @@
+"""Peers, connections and the node itself, from the domain's facts."""
+
+from __future__ import annotations
+
+from wsp.chat.v1 import chat_pb2
+
+from p2pd.api.time_from_ns import duration_from_s, timestamp_from_ns
+from p2pd.domain.peers import Connection, ConnectionKind, Direction, Node, Peer, Reachability
+
+_KINDS = {
+    ConnectionKind.DIRECT: chat_pb2.CONNECTION_KIND_DIRECT,
+    ConnectionKind.RELAYED: chat_pb2.CONNECTION_KIND_RELAYED,
+}
+_DIRECTIONS = {
+    Direction.INBOUND: chat_pb2.DIRECTION_INBOUND,
+    Direction.OUTBOUND: chat_pb2.DIRECTION_OUTBOUND,
+}
+_REACHABILITIES = {
+    Reachability.UNKNOWN: chat_pb2.REACHABILITY_UNSPECIFIED,
+    Reachability.PUBLIC: chat_pb2.REACHABILITY_PUBLIC,
+    Reachability.PRIVATE: chat_pb2.REACHABILITY_PRIVATE,
+}
+
+
+def peer_from_domain(peer: Peer) -> chat_pb2.Peer:
+    """Translate a connected peer."""
+    connection = peer.connection
+    return chat_pb2.Peer(
+        peer_id=peer.peer_id,
+        addresses=peer.addresses,
+        agent=peer.agent,
+        protocols=peer.protocols,
+        rooms=peer.rooms,
+        connection=None if connection is None else connection_from_domain(connection),
+    )
+
+
+def connection_from_domain(connection: Connection) -> chat_pb2.Connection:
+    """Translate the connection to a peer."""
+    round_trip_s = connection.round_trip_s
+    return chat_pb2.Connection(
+        remote_address=connection.remote_address,
+        kind=_KINDS[connection.kind],
+        transport=connection.transport,
+        direction=_DIRECTIONS[connection.direction],
+        open_time=timestamp_from_ns(connection.open_time_ns),
+        round_trip=None if round_trip_s is None else duration_from_s(round_trip_s),
+    )
+
+
+def node_from_domain(node: Node) -> chat_pb2.Node:
+    """Translate this node."""
+    return chat_pb2.Node(
+        peer_id=node.peer_id,
+        addresses=node.addresses,
+        agent=node.agent,
+        rooms=node.rooms,
+        reachability=_REACHABILITIES[node.reachability],
+        version=node.version,
+        max_message_bytes=node.max_message_bytes,
+        start_time=timestamp_from_ns(node.start_time_ns),
+    )

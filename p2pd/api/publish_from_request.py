@@ -1,0 +1,42 @@
+"""What a caller wants to publish, and what became of it."""
+
+from __future__ import annotations
+
+from wsp.chat.v1 import chat_pb2
+
+from p2pd.api.status_from_error import status_from_error
+from p2pd.app.publish import Publish, Published
+from p2pd.domain.names import room_from_text
+from p2pd.errors import ChatError
+
+
+def publish_from_request(request: chat_pb2.PublishRequest) -> Publish:
+    """Translate a request; its content and id are for the node to judge.
+
+    Raises:
+        InvalidInputError: The room's name breaks the rules.
+    """
+    is_text = request.WhichOneof("content") == "text"
+    data = request.text.encode() if is_text else request.data
+    return Publish(room_from_text(request.room), data, request.client_message_id)
+
+
+def response_from_published(published: Published) -> chat_pb2.PublishResponse:
+    """Translate the answer of a publish that was accepted."""
+    return chat_pb2.PublishResponse(
+        message_id=published.message_id,
+        cursor=published.cursor,
+        recipients=published.recipients,
+    )
+
+
+def result_from_outcome(
+    client_message_id: str, outcome: Published | ChatError
+) -> chat_pb2.PublishResult:
+    """Translate one answer of a PublishStream."""
+    result = chat_pb2.PublishResult(client_message_id=client_message_id)
+    if isinstance(outcome, Published):
+        result.published.CopyFrom(response_from_published(outcome))
+    else:
+        result.error.CopyFrom(status_from_error(outcome))
+    return result

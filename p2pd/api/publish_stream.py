@@ -1,0 +1,149 @@
+"""One PublishStream: what came in waits in order, what is answered goes out in batches.
+
+Reading and answering go on side by side, so that the next batch gathers while
+one is published. Nothing here is dropped: reading stops while too much is in
+hand, and gRPC's flow control tells the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import grpc
+from wsp.chat.v1 import chat_pb2
+
+from p2pd.api.bridge import Bridge
+from p2pd.api.grpc_types import Context
+from p2pd.api.publish_from_request import publish_from_request, result_from_outcome
+from p2pd.app.publish import Publish, Published
+from p2pd.errors import ChatError, InvalidInputError, NodeStoppingError
+
+if TYPE_CHECKING:
+    from p2pd.app.chat import Chat
+
+MAX_PUBLISHES_A_REQUEST = 1_000
+MAX_IN_HAND = 1_000
+MAX_IN_HAND_BYTES = 1 << 20
+MAX_BATCH = 256
+
+Asked = tuple[str, Publish | ChatError]
+"""A publish's ``client_message_id``, and the publish or why it is none."""
+
+
+class PublishStream:
+    """Publish what one caller sends, in order, and answer each.
+
+    Bounded: no more is read while ``MAX_IN_HAND`` publishes or
+    ``MAX_IN_HAND_BYTES`` wait for their answers.
+    """
+
+    def __init__(self, chat: Chat, bridge: Bridge, context: Context) -> None:
+        self._chat = chat
+        self._bridge = bridge
+        self._context = context
+        self._in_hand: deque[Asked] = deque()
+        self._in_hand_bytes = 0
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._end: ChatError | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Go on until the caller ends the stream and all is answered.
+
+        Raises:
+            InvalidInputError: A request broke the rules; what came before it is
+                answered.
+            NodeStoppingError: The API stopped; what was read is answered.
+        """
+        self._reading = asyncio.create_task(self._read_all())
+        self._reading.add_done_callback(lambda _: self._changed.set())
+        try:
+            await self._answer_all(self._reading)
+        finally:
+            self._reading.cancel()
+        if self._end is not None:
+            raise self._end
+
+    def stop(self) -> None:
+        """Read no more; answer what was read and end."""
+        self._end = NodeStoppingError()
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _read_all(self) -> None:
+        while (request := await self._context.read()) is not grpc.aio.EOF:
+            try:
+                self._take(request)
+            except InvalidInputError as error:
+                self._end = error
+                return
+            self._changed.set()
+            while self._is_full():
+                self._room.clear()
+                await self._room.wait()
+
+    def _take(self, request: chat_pb2.PublishStreamRequest) -> None:
+        if not 1 <= len(request.publishes) <= MAX_PUBLISHES_A_REQUEST:
+            raise InvalidInputError(
+                "publishes",
+                "INVALID_BATCH",
+                f"a request holds 1 to {MAX_PUBLISHES_A_REQUEST} publishes",
+            )
+        for publish in request.publishes:
+            asked = _asked_from_request(publish)
+            self._in_hand.append(asked)
+            self._in_hand_bytes += _size_bytes(asked)
+
+    def _is_full(self) -> bool:
+        return len(self._in_hand) >= MAX_IN_HAND or self._in_hand_bytes >= MAX_IN_HAND_BYTES
+
+    async def _answer_all(self, reading: asyncio.Task[None]) -> None:
+        while self._in_hand or not reading.done():
+            if not self._in_hand:
+                self._changed.clear()
+                await self._changed.wait()
+                continue
+            await self._answer(self._next_batch())
+            self._room.set()
+        if not reading.cancelled():
+            reading.result()
+
+    def _next_batch(self) -> list[Asked]:
+        return [self._in_hand[index] for index in range(min(MAX_BATCH, len(self._in_hand)))]
+
+    async def _answer(self, batch: Sequence[Asked]) -> None:
+        publishes = [asked for _, asked in batch if isinstance(asked, Publish)]
+        outcomes = await self._bridge.run(partial(self._chat.publish, publishes))
+        response = _response(batch, outcomes)
+        for asked in batch:
+            self._in_hand.popleft()
+            self._in_hand_bytes -= _size_bytes(asked)
+        await self._context.write(response)
+
+
+def _asked_from_request(request: chat_pb2.PublishRequest) -> Asked:
+    try:
+        return request.client_message_id, publish_from_request(request)
+    except ChatError as error:
+        return request.client_message_id, error
+
+
+def _size_bytes(asked: Asked) -> int:
+    return len(asked[1].data) if isinstance(asked[1], Publish) else 0
+
+
+def _response(
+    batch: Sequence[Asked], outcomes: Sequence[Published | ChatError]
+) -> chat_pb2.PublishStreamResponse:
+    rest = iter(outcomes)
+    return chat_pb2.PublishStreamResponse(
+        results=[
+            result_from_outcome(key, next(rest) if isinstance(asked, Publish) else asked)
+            for key, asked in batch
+        ]
+    )

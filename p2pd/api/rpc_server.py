@@ -1,0 +1,161 @@
+"""The gRPC server and all that lives in its loop; made and run by ``server``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import grpc
+
+from p2pd.api.access import Access
+from p2pd.api.admission import CallAdmission, StreamAdmission
+from p2pd.api.auth import TokenGuard
+from p2pd.api.binding import bind
+from p2pd.api.bridge import Bridge
+from p2pd.api.changes import Changes
+from p2pd.api.handlers import SERVICE, Edge, chat_handlers
+from p2pd.api.health import HEALTH_SERVICE, Health, health_handlers
+from p2pd.api.reflection import reflection_handlers
+from p2pd.api.service import ChatService
+from p2pd.api.settings import ApiSettings
+
+if TYPE_CHECKING:
+    from p2pd.app.chat import Chat
+
+MAX_RECEIVE_BYTES = 256 * 1024
+MAX_PENDING_CALLS = 8_192
+"""Calls that gRPC holds until Python takes them; above it gRPC drops some."""
+MAX_ACTIVE_DIALS = 64
+MAX_WAITING_DIALS = 256
+MAX_OPEN_STREAMS = 256
+"""Watch and reflection streams, which need no token, all callers together."""
+READERS_GRACE_S = 0.3
+DRAIN_CHECK_INTERVAL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCounters:
+    """How often a bound of the API has bitten, and what is open now."""
+
+    calls_refused: int
+    streams_refused: int
+    tokens_refused: int
+    calls_failed: int
+    calls_active: int
+    streams_open: int
+
+
+class RpcServer:
+    """Serve the API until told to stop."""
+
+    def __init__(self, chat: Chat, bridge: Bridge, access: Access, settings: ApiSettings) -> None:
+        self._settings = settings
+        self._bridge = bridge
+        self._access = access
+        self._guard = None if access.token is None else TokenGuard(access.token)
+        self._calls = CallAdmission(settings.max_active_calls, settings.max_waiting_calls)
+        self._dials = CallAdmission(MAX_ACTIVE_DIALS, MAX_WAITING_DIALS)
+        self._streams = StreamAdmission(settings.max_streams)
+        self._open_streams = StreamAdmission(MAX_OPEN_STREAMS)
+        self._edge = Edge(self._calls, self._dials, self._streams)
+        self._changes = Changes()
+        self._service = ChatService(chat, bridge, self._changes)
+        self._health = Health(self._open_streams)
+        self._stop = asyncio.Event()
+
+    @property
+    def counters(self) -> ApiCounters:
+        """What was turned away since the start; readable from any thread."""
+        return ApiCounters(
+            calls_refused=self._calls.refused + self._dials.refused,
+            streams_refused=self._streams.refused + self._open_streams.refused,
+            tokens_refused=0 if self._guard is None else self._guard.refused,
+            calls_failed=self._edge.failures,
+            calls_active=self._calls.active + self._dials.active,
+            streams_open=self._streams.open,
+        )
+
+    async def run(self, bound: Callable[[str], None]) -> None:
+        """Bind, serve until ``stop``, drain.
+
+        Args:
+            bound: Called with the address once calls are taken.
+
+        Raises:
+            ApiBindError: The address cannot be listened on.
+        """
+        self._bridge.attach(asyncio.get_running_loop())
+        server = self._make_server()
+        address = bind(server, self._access.address, self._access.credentials)
+        await server.start()
+        bound(str(address))
+        await self._stop.wait()
+        await self._drain(server)
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._stop.set()
+
+    def set_serving(self, is_serving: bool) -> None:
+        """Tell health checks whether the node serves."""
+        self._health.set_serving(is_serving)
+
+    def log_changed(self) -> None:
+        """Wake the readers."""
+        self._changes.notify()
+
+    def _make_server(self) -> grpc.aio.Server:
+        server = grpc.aio.server(
+            interceptors=[] if self._guard is None else [self._guard],
+            options=_options(),
+        )
+        handlers = [
+            chat_handlers(self._service, self._edge),
+            health_handlers(self._health),
+            *reflection_handlers([SERVICE, HEALTH_SERVICE], self._open_streams),
+        ]
+        server.add_generic_rpc_handlers(handlers)
+        return server
+
+    async def _drain(self, server: grpc.aio.Server) -> None:
+        """Take nothing new, finish what was begun, tell readers; all within the grace.
+
+        A reader that does not read cannot be told; it is not waited for.
+        """
+        self._health.stop()
+        self._calls.stop()
+        self._dials.stop()
+        self._service.stop()
+        ending = asyncio.create_task(server.stop(self._settings.grace_s))
+        await asyncio.wait({ending}, timeout=READERS_GRACE_S)
+        while not ending.done() and (self._calls.active or self._service.is_publishing):
+            await asyncio.wait({ending}, timeout=DRAIN_CHECK_INTERVAL_S)
+        await server.stop(None)
+        await ending
+
+
+def _options() -> list[tuple[str, int]]:
+    """Return gRPC's own settings.
+
+    A Go client pings every 10 s at most often; gRPC's default calls that abuse
+    and drops the connection. ``grpc.max_concurrent_streams`` stays unset: with it
+    a burst above the limit is reset, without a word, where ``CallAdmission``
+    answers each call. For the same reason many may wait to be taken over.
+
+    Source: grpc, doc/keepalive.md; include/grpc/impl/channel_arg_names.h.
+    """
+    return [
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
+        ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),
+        ("grpc.server_handshake_timeout_ms", 10_000),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 2_000),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.http2.max_ping_strikes", 5),
+    ]

@@ -1,0 +1,173 @@
+"""The calls of ``ChatService``: check, cross to trio, translate the answer.
+
+Methods raise ``ChatError`` and know no status codes; ``handlers`` puts the edge
+around them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+from wsp.chat.v1 import chat_pb2
+
+from p2pd.api.bridge import Bridge
+from p2pd.api.changes import Changes
+from p2pd.api.event_from_domain import batches_from_entries
+from p2pd.api.grpc_types import Context
+from p2pd.api.page_from_request import page_query_from_request, response_from_page
+from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
+from p2pd.api.publish_from_request import publish_from_request, response_from_published
+from p2pd.api.publish_stream import PublishStream
+from p2pd.api.publisher import Publisher
+from p2pd.domain.names import room_from_text
+from p2pd.domain.peers import Peer
+from p2pd.errors import DialTimeoutError
+from p2pd.log.reader import Reader
+
+if TYPE_CHECKING:
+    from p2pd.app.chat import Chat, RoomState
+
+MAX_BATCH_BYTES = 256 * 1024
+ANSWER_MARGIN_S = 0.1
+"""How long before the caller's deadline an answer leaves, so that it still arrives."""
+
+
+class ChatService:
+    """One node's rooms, messages and peers, for the gRPC thread."""
+
+    def __init__(self, chat: Chat, bridge: Bridge, changes: Changes) -> None:
+        self._chat = chat
+        self._bridge = bridge
+        self._changes = changes
+        self._publisher = Publisher(chat, bridge)
+        self._publish_streams: set[PublishStream] = set()
+
+    @property
+    def is_publishing(self) -> bool:
+        """Whether a PublishStream is open."""
+        return bool(self._publish_streams)
+
+    def stop(self) -> None:
+        """End the streams: readers now, publishers once they are answered."""
+        self._changes.stop()
+        for stream in self._publish_streams:
+            stream.stop()
+
+    async def publish(
+        self, request: chat_pb2.PublishRequest, _context: Context
+    ) -> chat_pb2.PublishResponse:
+        """Publish one message."""
+        published = await self._publisher.publish(publish_from_request(request))
+        return response_from_published(published)
+
+    async def publish_stream(self, _requests: object, context: Context) -> None:
+        """Publish what a stream brings."""
+        self._changes.check()
+        stream = PublishStream(self._chat, self._bridge, context)
+        self._publish_streams.add(stream)
+        try:
+            await stream.run()
+        finally:
+            self._publish_streams.discard(stream)
+
+    async def connect(
+        self, request: chat_pb2.ConnectRequest, context: Context
+    ) -> chat_pb2.ConnectResponse:
+        """Dial a peer within the caller's deadline."""
+        within_s = context.time_remaining()
+        peer = await self._bridge.run(partial(self._connect, request.address, within_s))
+        return chat_pb2.ConnectResponse(peer=peer_from_domain(peer))
+
+    async def _connect(self, address: str, within_s: float | None) -> Peer:
+        """Dial in trio; no deadline leaves the node's own."""
+        with trio.move_on_after(_before_deadline(within_s)):
+            return await self._chat.connect(address)
+        raise DialTimeoutError("the peer did not answer within the caller's deadline")
+
+    async def events(self, request: chat_pb2.EventsRequest, context: Context) -> None:
+        """Follow the log for one reader."""
+        after = request.after if request.HasField("after") else None
+        rooms = frozenset(room_from_text(room, "rooms") for room in request.rooms)
+        reader = await self._bridge.call(partial(self._chat.open_reader, after, rooms))
+        try:
+            await self._follow(reader, context)
+        finally:
+            reader.close()
+
+    async def _follow(self, reader: Reader, context: Context) -> None:
+        while True:
+            seen = self._changes.version
+            entries = reader.read(MAX_BATCH_BYTES)
+            for batch in batches_from_entries(entries, MAX_BATCH_BYTES):
+                await context.write(batch)
+            if not entries:
+                await self._changes.wait(seen)
+            self._changes.check()
+
+    async def get_node(
+        self, _request: chat_pb2.GetNodeRequest, _context: Context
+    ) -> chat_pb2.GetNodeResponse:
+        """Tell who and where this node is."""
+        node = await self._bridge.call(self._chat.node)
+        return chat_pb2.GetNodeResponse(node=node_from_domain(node))
+
+    async def list_peers(
+        self, request: chat_pb2.ListPeersRequest, _context: Context
+    ) -> chat_pb2.ListPeersResponse:
+        """List connected peers."""
+        room = room_from_text(request.room) if request.HasField("room") else None
+        peers = await self._bridge.call(partial(self._chat.peers, room))
+        return chat_pb2.ListPeersResponse(peers=map(peer_from_domain, peers))
+
+    async def join_room(
+        self, request: chat_pb2.JoinRoomRequest, _context: Context
+    ) -> chat_pb2.JoinRoomResponse:
+        """Join a room."""
+        room = room_from_text(request.room)
+        state = await self._bridge.run(partial(self._chat.join_room, room))
+        return chat_pb2.JoinRoomResponse(room=_room_from_state(state))
+
+    async def leave_room(
+        self, request: chat_pb2.LeaveRoomRequest, _context: Context
+    ) -> chat_pb2.LeaveRoomResponse:
+        """Leave a room."""
+        room = room_from_text(request.room)
+        await self._bridge.run(partial(self._chat.leave_room, room))
+        return chat_pb2.LeaveRoomResponse()
+
+    async def list_rooms(
+        self, _request: chat_pb2.ListRoomsRequest, _context: Context
+    ) -> chat_pb2.ListRoomsResponse:
+        """List joined rooms."""
+        rooms = await self._bridge.call(self._chat.rooms)
+        return chat_pb2.ListRoomsResponse(rooms=map(_room_from_state, rooms))
+
+    async def list_messages(
+        self, request: chat_pb2.ListMessagesRequest, _context: Context
+    ) -> chat_pb2.ListMessagesResponse:
+        """Read a page of a room."""
+        query = page_query_from_request(request)
+        page = await self._bridge.call(
+            partial(
+                self._chat.page,
+                query.room,
+                before=query.before,
+                after=query.after,
+                limit=query.limit,
+            )
+        )
+        return response_from_page(page)
+
+
+def _room_from_state(state: RoomState) -> chat_pb2.Room:
+    return chat_pb2.Room(
+        name=state.name, peer_count=state.peer_count, message_count=state.message_count
+    )
+
+
+def _before_deadline(within_s: float | None) -> float:
+    if within_s is None:
+        return float("inf")
+    return max(within_s - min(ANSWER_MARGIN_S, within_s / 4), 0.0)

@@ -1,0 +1,37 @@
+"""What the API needs to know before it starts, and its bounds; checked by ``access``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Where and for whom the API is open.
+
+    Attributes:
+        listen: ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:PATH``.
+        token: What callers beyond this machine must show; unused where only
+            this machine can reach the address.
+        allow_open: Serve without a token beyond loopback; only ever set by name.
+        tls_certificate: PEM chain of the server; with ``tls_key`` turns TLS on.
+        tls_client_ca: PEM certificates; callers must show one signed by these.
+        max_streams: Events, PublishStream, Watch and reflection streams open
+            at once; above it RESOURCE_EXHAUSTED.
+        max_active_calls: Unary calls carried out at once.
+        max_waiting_calls: Unary calls that wait for their turn; above it
+            RESOURCE_EXHAUSTED.
+        grace_s: How long callers may take to finish once the API stops.
+    """
+
+    listen: str
+    token: str | None = None
+    allow_open: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    max_streams: int = 1024
+    max_active_calls: int = 256
+    max_waiting_calls: int = 2048
+    grace_s: float = 3.0

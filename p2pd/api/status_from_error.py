@@ -1,0 +1,92 @@
+"""The one place where an error of the node becomes a ``google.rpc.Status``.
+
+Unary calls and streams end with it through ``abort``; a PublishStream carries
+it in its results.
+"""
+
+from __future__ import annotations
+
+from typing import Never
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyProto
+from google.protobuf.message import Message as Proto
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from p2pd.api.errors import TokenRequiredError
+from p2pd.api.grpc_types import Context
+from p2pd.api.time_from_ns import duration_from_s
+from p2pd.errors import (
+    ChatError,
+    DialFailedError,
+    DialTimeoutError,
+    InvalidInputError,
+    LimitReachedError,
+    MessageTooLargeError,
+    NodeStoppingError,
+    RoomNotJoinedError,
+)
+
+DOMAIN = "wsp.chat.v1"
+DETAILS_KEY = "grpc-status-details-bin"
+INTERNAL_MESSAGE = "the node failed to carry out this call; its log says why"
+
+_CODES: tuple[tuple[type[ChatError], grpc.StatusCode], ...] = (
+    (InvalidInputError, grpc.StatusCode.INVALID_ARGUMENT),
+    (MessageTooLargeError, grpc.StatusCode.OUT_OF_RANGE),
+    (RoomNotJoinedError, grpc.StatusCode.FAILED_PRECONDITION),
+    (LimitReachedError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (DialFailedError, grpc.StatusCode.UNAVAILABLE),
+    (DialTimeoutError, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (NodeStoppingError, grpc.StatusCode.UNAVAILABLE),
+    (TokenRequiredError, grpc.StatusCode.UNAUTHENTICATED),
+)
+
+
+def code_from_error(error: Exception) -> grpc.StatusCode:
+    """Return the code of an error; INTERNAL for what is not a caller's to know."""
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    return grpc.StatusCode.INTERNAL
+
+
+def status_from_error(error: Exception) -> Status:
+    """Translate an error, with its reason, the field at fault and when to come back."""
+    code: int = code_from_error(error).value[0]
+    known = isinstance(error, ChatError)
+    status = Status(code=code, message=str(error) if known else INTERNAL_MESSAGE)
+    status.details.extend(_packed(detail) for detail in _details(error))
+    return status
+
+
+async def abort(context: Context, error: Exception) -> Never:
+    """End a call with an error."""
+    status = status_from_error(error)
+    trailer = ((DETAILS_KEY, status.SerializeToString()),)
+    await context.abort(code_from_error(error), status.message, trailer)
+
+
+def _details(error: Exception) -> list[Proto]:
+    reason = error.reason if isinstance(error, ChatError) else "INTERNAL"
+    details: list[Proto] = [ErrorInfo(reason=reason, domain=DOMAIN)]
+    match error:
+        case InvalidInputError() | MessageTooLargeError() | RoomNotJoinedError():
+            details.append(_bad_request(error.field, error))
+        case LimitReachedError(retry_after_s=retry_after_s):
+            details.append(RetryInfo(retry_delay=duration_from_s(retry_after_s)))
+        case _:
+            pass
+    return details
+
+
+def _bad_request(field: str, error: ChatError) -> BadRequest:
+    violation = BadRequest.FieldViolation(field=field, description=str(error), reason=error.reason)
+    return BadRequest(field_violations=[violation])
+
+
+def _packed(detail: Proto) -> AnyProto:
+    packed = AnyProto()
+    packed.Pack(detail)
+    return packed

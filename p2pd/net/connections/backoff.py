@@ -1,0 +1,73 @@
+"""How long to leave a peer alone after a failed dial. Pure: the caller has the clock.
+
+Used by ``redial`` for the peers it holds and by ``service`` for all others.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+FIRST_DELAY_S = 0.25
+SECOND_DELAY_S = 1.0
+MAX_DELAY_S = 60.0
+JITTER = 0.25
+"""Peers that lost one another at once must not dial one another in step."""
+MAX_PEERS = 4096
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Count failures in a row and tell how long to wait after each."""
+
+    failures: int = 0
+    random: random.Random = field(default_factory=random.Random)
+
+    def next_delay_s(self) -> float:
+        """Count a failure and tell the wait before the next try: 0.25 s, 1 s, 2 s … 60 s."""
+        delay_s = FIRST_DELAY_S if not self.failures else self._doubled_s()
+        self.failures += 1
+        return delay_s * self.random.uniform(1 - JITTER, 1 + JITTER)
+
+    def _doubled_s(self) -> float:
+        doublings = min(self.failures - 1, 16)
+        return min(MAX_DELAY_S, SECOND_DELAY_S * 2.0**doublings)
+
+    def reset(self) -> None:
+        """Forget the failures."""
+        self.failures = 0
+
+
+@dataclass(slots=True)
+class _Blocked:
+    backoff: Backoff = field(default_factory=Backoff)
+    until_s: float = 0.0
+
+
+class DialBackoffs:
+    """Remember of many peers when each may be dialled again.
+
+    At most 4,096; above that the peer that failed longest ago is forgotten, and
+    may so be dialled too early.
+    """
+
+    def __init__(self) -> None:
+        self._blocked: OrderedDict[str, _Blocked] = OrderedDict()
+
+    def may_dial(self, peer: str, now_s: float) -> bool:
+        """Tell whether the wait after the last failure is over."""
+        blocked = self._blocked.get(peer)
+        return blocked is None or now_s >= blocked.until_s
+
+    def failed(self, peer: str, now_s: float) -> None:
+        """Count a failed dial."""
+        blocked = self._blocked.setdefault(peer, _Blocked())
+        blocked.until_s = now_s + blocked.backoff.next_delay_s()
+        self._blocked.move_to_end(peer)
+        while len(self._blocked) > MAX_PEERS:
+            self._blocked.popitem(last=False)
+
+    def succeeded(self, peer: str) -> None:
+        """Forget a peer's failures."""
+        self._blocked.pop(peer, None)

@@ -1,0 +1,95 @@
+"""What the domain says of a peer, taken from libp2p's objects.
+
+Called by ``service`` whenever somebody is told of a peer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from libp2p.abc import INetConn
+from libp2p.peer.id import ID
+from libp2p.rcmgr import Direction as LibraryDirection
+from multiaddr import Multiaddr
+
+from p2pd.domain.names import PeerId
+from p2pd.domain.peers import Connection, ConnectionKind, Direction, Peer
+from p2pd.net.connections.registry import OpenConnection
+from p2pd.net.mended.basic_host import MendedHost
+from p2pd.net.multiaddrs import names_in
+
+MAX_ADDRESSES = 16
+TRANSPORTS = ("quic-v1", "ws", "tcp")
+"""The innermost name of an address that tells its transport."""
+
+
+def peer_from_connections(
+    host: MendedHost, peer_id: ID, connections: Sequence[OpenConnection]
+) -> Peer:
+    """Describe a connected peer by the best of its connections."""
+    identity = host.identity_of(peer_id)
+    best = min(connections, key=_is_relayed, default=None)
+    return Peer(
+        peer_id=PeerId(str(peer_id)),
+        addresses=_addresses_of(host, peer_id, connections),
+        agent=identity.agent if identity else "",
+        protocols=identity.protocols if identity else (),
+        connection=connection_from_open(best) if best else None,
+    )
+
+
+def connection_from_open(opened: OpenConnection) -> Connection:
+    """Describe one connection."""
+    address = _remote_address(opened.connection)
+    return Connection(
+        remote_address=str(address or ""),
+        kind=ConnectionKind.RELAYED if _is_relayed(opened) else ConnectionKind.DIRECT,
+        transport=_transport_of(address),
+        direction=_direction_of(opened.connection),
+        open_time_ns=opened.open_time_ns,
+        round_trip_s=opened.round_trip_s,
+    )
+
+
+def is_from_internet(opened: OpenConnection) -> bool:
+    """Tell whether a peer with a public address dialled this node directly."""
+    address = _remote_address(opened.connection)
+    if address is None or _direction_of(opened.connection) is not Direction.INBOUND:
+        return False
+    name = names_in(address)[0]
+    is_ip = name in ("ip4", "ip6") and not _is_relayed(opened)
+    return is_ip and ip_address(str(address.value_for_protocol(name))).is_global
+
+
+def _addresses_of(
+    host: MendedHost, peer_id: ID, connections: Sequence[OpenConnection]
+) -> tuple[str, ...]:
+    """List where a peer can be dialled: where it says, or until then where it was."""
+    known = host.swarm.known_addresses(peer_id)[:MAX_ADDRESSES] or [
+        address
+        for each in connections
+        if _direction_of(each.connection) is Direction.OUTBOUND
+        and (address := _remote_address(each.connection))
+    ]
+    return tuple(f"{address}/p2p/{peer_id}" for address in known)
+
+
+def _remote_address(connection: INetConn) -> Multiaddr | None:
+    addresses = connection.get_transport_addresses()
+    return addresses[0] if addresses else None
+
+
+def _is_relayed(opened: OpenConnection) -> bool:
+    address = _remote_address(opened.connection)
+    return address is not None and "p2p-circuit" in names_in(address)
+
+
+def _transport_of(address: Multiaddr | None) -> str:
+    names = names_in(address) if address else ()
+    return next((name for name in TRANSPORTS if name in names), "")
+
+
+def _direction_of(connection: INetConn) -> Direction:
+    is_inbound = getattr(connection, "direction", None) is LibraryDirection.INBOUND
+    return Direction.INBOUND if is_inbound else Direction.OUTBOUND

@@ -1,0 +1,85 @@
+"""Peers that are held: dialled again for ever when they are lost.
+
+``service`` tells it whom to hold and when a held peer comes and goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+import trio
+from libp2p.peer.id import ID
+from libp2p.peer.peerinfo import PeerInfo
+
+from p2pd.net.connections.backoff import Backoff
+
+log = structlog.get_logger(__name__)
+
+MAX_HELD = 256
+LASTING_S = 10.0
+"""A connection that lived this long proves the peer well; a shorter one may be
+refused again at once, and the backoff goes on where it was."""
+
+Dial = Callable[[PeerInfo], Awaitable[bool]]
+
+
+@dataclass(slots=True)
+class _Held:
+    info: PeerInfo
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    backoff: Backoff = field(default_factory=Backoff)
+    gone: trio.Event = field(default_factory=trio.Event)
+    came_s: float = 0.0
+
+
+class Redialler:
+    """Hold up to 256 peers; for one more, the one held longest is let go."""
+
+    def __init__(
+        self, dial: Dial, is_connected: Callable[[ID], bool], nursery: trio.Nursery
+    ) -> None:
+        self._dial = dial
+        self._is_connected = is_connected
+        self._nursery = nursery
+        self._held: dict[ID, _Held] = {}
+
+    def hold(self, info: PeerInfo) -> None:
+        """Hold a peer; one already held learns its new addresses."""
+        held = self._held.get(info.peer_id)
+        if held is not None:
+            new = [each for each in info.addrs if each not in held.info.addrs]
+            held.info = PeerInfo(info.peer_id, [*new, *held.info.addrs])
+            return
+        self._make_room()
+        held = self._held[info.peer_id] = _Held(info, came_s=trio.current_time())
+        if not self._is_connected(info.peer_id):
+            held.gone.set()
+        self._nursery.start_soon(self._hold, held)
+
+    def peer_came(self, peer_id: ID) -> None:
+        """Stop dialling a held peer: it is connected."""
+        if held := self._held.get(peer_id):
+            held.gone = trio.Event()
+            held.came_s = trio.current_time()
+
+    def peer_went(self, peer_id: ID) -> None:
+        """Begin to dial a held peer: it is lost."""
+        if held := self._held.get(peer_id):
+            if trio.current_time() - held.came_s >= LASTING_S:
+                held.backoff.reset()
+            held.gone.set()
+
+    def _make_room(self) -> None:
+        while len(self._held) >= MAX_HELD:
+            longest = next(iter(self._held))
+            self._held.pop(longest).scope.cancel()
+
+    async def _hold(self, held: _Held) -> None:
+        with held.scope:
+            while True:
+                await held.gone.wait()
+                await trio.sleep(held.backoff.next_delay_s())
+                if held.gone.is_set() and await self._dial(held.info):
+                    log.info("lost peer is back", peer_id=str(held.info.peer_id))

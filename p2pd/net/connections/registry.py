@@ -1,0 +1,86 @@
+"""The open connections, peer by peer, and who is told when one comes or goes.
+
+Fed by the swarm through ``notifee``; read by every other module here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from libp2p.abc import INetConn
+from libp2p.peer.id import ID
+
+from p2pd.domain.names import PeerId
+from p2pd.domain.peers import Peer
+
+
+class ConnectionListener(Protocol):
+    """Who is told of peers; called in the trio thread, must not raise."""
+
+    def peer_connected(self, peer: Peer) -> None:
+        """Take a peer whose first connection is secured."""
+
+    def peer_identified(self, peer: Peer) -> None:
+        """Take a connected peer whose agent and protocols are known or changed."""
+
+    def peer_disconnected(self, peer_id: PeerId) -> None:
+        """Take note that a peer's last connection is gone."""
+
+
+@dataclass(slots=True)
+class OpenConnection:
+    """One connection and what was measured on it."""
+
+    connection: INetConn
+    open_time_ns: int = field(default_factory=time.time_ns)
+    round_trip_s: float | None = None
+
+    @property
+    def peer_id(self) -> ID:
+        """The peer at its other end."""
+        return self.connection.muxed_conn.peer_id
+
+
+class Registry:
+    """Know each open connection, from the first to a peer until its last."""
+
+    def __init__(self, peer_came: Callable[[ID], None], peer_went: Callable[[ID], None]) -> None:
+        self._peer_came = peer_came
+        self._peer_went = peer_went
+        self._by_peer: dict[ID, list[OpenConnection]] = {}
+
+    def add(self, connection: INetConn) -> OpenConnection | None:
+        """Note a new connection; None where it is known or already closed again."""
+        peer_id = connection.muxed_conn.peer_id
+        known = self._by_peer.get(peer_id, [])
+        if connection.is_closed or any(each.connection is connection for each in known):
+            return None
+        opened = OpenConnection(connection)
+        self._by_peer[peer_id] = [*known, opened]
+        if not known:
+            self._peer_came(peer_id)
+        return opened
+
+    def remove(self, connection: INetConn) -> None:
+        """Forget a closed connection; one that was never known is ignored."""
+        peer_id = connection.muxed_conn.peer_id
+        known = self._by_peer.get(peer_id, [])
+        left = [each for each in known if each.connection is not connection]
+        if left:
+            self._by_peer[peer_id] = left
+        elif known:
+            del self._by_peer[peer_id]
+            self._peer_went(peer_id)
+
+    def connections_to(self, peer_id: ID) -> tuple[OpenConnection, ...]:
+        """List the open connections to a peer, oldest first."""
+        return tuple(self._by_peer.get(peer_id, ()))
+
+    def __contains__(self, peer_id: ID) -> bool:
+        return peer_id in self._by_peer
+
+    def __iter__(self) -> Iterator[ID]:
+        return iter(tuple(self._by_peer))

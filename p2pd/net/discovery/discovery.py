@@ -1,0 +1,179 @@
+"""Discovery that never stops: bootstrap, rendezvous in the DHT, mDNS.
+
+Owns the tasks of this package and the DHT. Opened by ``p2pd.net.network`` over
+a host and its connections. No remote's failure leaves it: each task has its
+own boundary, so that one that fails costs nobody else anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+import trio
+from libp2p.abc import INetConn
+from libp2p.kad_dht.common import PROTOCOL_ID
+from libp2p.peer.id import ID
+from multiaddr import Multiaddr
+
+from p2pd.domain.names import RoomName
+from p2pd.domain.rejections import Rejections
+from p2pd.net.connections.notifee import ConnectionNotifee
+from p2pd.net.discovery.bootstrap import hold_bootstrap_peers
+from p2pd.net.discovery.dialler import Dialler
+from p2pd.net.discovery.introductions import Introductions
+from p2pd.net.discovery.mdns import take_part
+from p2pd.net.discovery.mdns_records import LOOPBACK
+from p2pd.net.discovery.rendezvous import RoomSearch
+from p2pd.net.discovery.visits import Visits
+from p2pd.net.mended.basic_host import MendedHost
+from p2pd.net.mended.kad import KAD_PROTOCOL, MendedKadDHT
+from p2pd.net.mended.kad_walk import NEAREST
+
+SECONDS = 1.0
+MAINTAIN_EVERY_S = 600 * SECONDS
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryOptions:
+    """Where to look.
+
+    Attributes:
+        bootstrap: Multiaddrs ending in ``/p2p/ID``, names allowed; empty for a
+            private network.
+        mdns: Whether to look on the local network.
+    """
+
+    bootstrap: tuple[str, ...] = ()
+    mdns: bool = False
+
+
+@asynccontextmanager
+async def open_discovery(
+    host: MendedHost, connections: Dialler, options: DiscoveryOptions, rejections: Rejections
+) -> AsyncIterator[Discovery]:
+    """Look for peers inside the block, by every way that ``options`` names."""
+    dht = MendedKadDHT(host, rejections, Visits(host, connections).dial)
+    async with trio.open_nursery() as nursery:
+        discovery = Discovery(host, connections, dht, nursery, rejections)
+        host.on_identified.append(discovery.peer_identified)
+        notifee = ConnectionNotifee(discovery.connection_opened, discovery.connection_closed)
+        host.get_network().register_notifee(notifee)
+        discovery.start(options)
+        try:
+            yield discovery
+        finally:
+            host.on_identified.remove(discovery.peer_identified)
+            host.get_network().remove_notifee(notifee)
+            host.remove_stream_handler(PROTOCOL_ID)
+            nursery.cancel_scope.cancel()
+
+
+class Discovery:
+    """The rooms being looked for; every call in the trio thread."""
+
+    def __init__(
+        self,
+        host: MendedHost,
+        connections: Dialler,
+        dht: MendedKadDHT,
+        nursery: trio.Nursery,
+        rejections: Rejections,
+    ) -> None:
+        self.dht = dht
+        self._host = host
+        self._connections = connections
+        self._nursery = nursery
+        self._rejections = rejections
+        self._searches: dict[RoomName, RoomSearch] = {}
+        self._servers: set[ID] = set()
+        self._server_came = trio.Event()
+        self._introductions = Introductions(
+            host.get_id(), connections, dht.locate, rejections, nursery
+        )
+
+    def start(self, options: DiscoveryOptions) -> None:
+        """Start what runs whether rooms are looked for or not."""
+        self._nursery.start_soon(hold_bootstrap_peers, options.bootstrap, self._connections)
+        if options.mdns:
+            introduce = self._introductions.introduce
+            self._nursery.start_soon(take_part, self._addresses, introduce, self._rejections)
+        self._nursery.start_soon(self._maintain)
+        self._nursery.start_soon(self._host.push_identify)
+        for peer_id in self._host.get_connected_peers():
+            self.peer_identified(peer_id)
+
+    def look_for(self, room: RoomName) -> None:
+        """Look for a room's members until ``forget``; again is no change."""
+        if room in self._searches:
+            return
+        search = RoomSearch(
+            room,
+            self.dht,
+            self._connections,
+            self._introductions.introduce,
+            self._addresses,
+            self._rejections,
+        )
+        self._searches[room] = search
+        self._nursery.start_soon(search.run)
+
+    def forget(self, room: RoomName) -> None:
+        """Look for a room no more; a room not looked for is no error."""
+        search = self._searches.pop(room, None)
+        if search is not None:
+            search.scope.cancel()
+
+    def peer_identified(self, peer_id: ID) -> None:
+        """Use a peer that serves the DHT, and tell it of our rooms while it is one of few."""
+        identity = self._host.identity_of(peer_id)
+        if identity is None or KAD_PROTOCOL not in identity.protocols:
+            self.dht.routing_table.remove_peer(peer_id)
+            return
+        if peer_id not in self._servers:
+            self._servers.add(peer_id)
+            self._nursery.start_soon(self._add_server, peer_id)
+
+    def connection_opened(self, _connection: INetConn) -> None:
+        """Wait for identify instead, which tells what the peer can do."""
+
+    def connection_closed(self, connection: INetConn) -> None:
+        """Look again for the rooms of a peer whose last connection is gone."""
+        peer_id = connection.muxed_conn.peer_id
+        if self._host.get_network().get_connections(peer_id):
+            return
+        self._servers.discard(peer_id)
+        for search in self._searches.values():
+            search.peer_lost(peer_id)
+
+    async def _add_server(self, peer_id: ID) -> None:
+        """Add a server to the routing table on connecting to it (12)."""
+        await self.dht.add_peer(peer_id)
+        self._server_came.set()
+        if len(self._servers) <= NEAREST:
+            for search in self._searches.values():
+                search.provide_again()
+
+    async def _maintain(self) -> None:
+        """Keep the DHT fresh, as its service would, which can end the process."""
+        while True:
+            await self._server_came.wait()
+            try:
+                await self.dht.refresh_routing_table()
+                self.dht.provider_store.cleanup_expired()
+                self.dht.value_store.cleanup_expired()
+            # The boundary: the DHT's upkeep must not end discovery.
+            except Exception as error:
+                self._rejections.count("dht_upkeep_failed")
+                _log.warning("dht upkeep failed", error=repr(error))
+            await trio.sleep(MAINTAIN_EVERY_S)
+
+    def _addresses(self) -> list[Multiaddr]:
+        """Where others can dial this node; loopback only where there is nothing else."""
+        addresses = list(self._host.get_addrs())
+        routed = [address for address in addresses if not str(address).startswith(LOOPBACK)]
+        return routed or addresses

@@ -1,0 +1,208 @@
+"""Finds peers on the local network, and is found there: multicast DNS.
+
+Owns the zeroconf session, which lives in a thread of its own and is opened
+anew when this machine's addresses change. Run by ``discovery``. The library's
+mDNS never dials, blocks the loop for seconds, tells and reads one address of
+many, and does not see js and rust peers, who send no SRV record (corrections
+18 and 64).
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import structlog
+import trio
+from libp2p.peer.peerinfo import PeerInfo
+from multiaddr import Multiaddr
+from multiaddr.utils import get_network_addrs
+from zeroconf import (
+    DNSOutgoing,
+    DNSQuestion,
+    DNSText,
+    RecordUpdate,
+    RecordUpdateListener,
+    ServiceInfo,
+    Zeroconf,
+)
+from zeroconf.const import _CLASS_IN, _FLAGS_QR_QUERY, _TYPE_PTR
+
+from p2pd.domain.rejections import Rejections
+from p2pd.net.discovery.mdns_records import (
+    SERVICE,
+    hosts_from_addresses,
+    peers_from_text,
+    text_from_addresses,
+)
+from p2pd.net.discovery.pace import Pace
+
+NAME_BYTES = 20
+LEAST_ASK_S = 1.0
+MOST_ASK_S = 30.0
+LEAST_RETRY_S = 2.0
+MOST_RETRY_S = 15.0
+CLOSE_TIMEOUT_S = 2.0
+MAX_TEXTS_WAITING = 256
+FALLBACK_PORT = 4001
+
+_log = structlog.get_logger(__name__)
+
+
+async def take_part(
+    own_addresses: Callable[[], Sequence[Multiaddr]],
+    introduce: Callable[[PeerInfo], None],
+    rejections: Rejections,
+) -> None:
+    """Announce this node and have every peer dialled that announces itself.
+
+    Args:
+        own_addresses: Where others can dial this node, each ending in ``/p2p/ID``.
+
+    Cancellation: runs until cancelled; then says goodbye, within two seconds.
+    """
+    pace = Pace(LEAST_RETRY_S, MOST_RETRY_S)
+    while True:
+        try:
+            await _take_part_from(tuple(own_addresses()), own_addresses, introduce, rejections)
+            pace.quicken()
+        # No network, no multicast, port 5353 taken by one who does not share.
+        except OSError as error:
+            _log.info("mdns is not to be had", error=repr(error))
+        # The boundary: zeroconf's own surprises must not end discovery.
+        except Exception as error:
+            rejections.count("mdns_session_failed")
+            _log.warning("mdns session failed", error=repr(error))
+        await trio.sleep(pace.next_delay_s())
+
+
+async def _take_part_from(
+    addresses: tuple[Multiaddr, ...],
+    own_addresses: Callable[[], Sequence[Multiaddr]],
+    introduce: Callable[[PeerInfo], None],
+    rejections: Rejections,
+) -> None:
+    """Take part until this node's addresses change."""
+    pace = Pace(LEAST_ASK_S, MOST_ASK_S)
+    async with _Session(addresses, introduce, rejections) as session:
+        while tuple(own_addresses()) == addresses:
+            session.ask()
+            await trio.sleep(pace.next_delay_s())
+
+
+class _Session(RecordUpdateListener):
+    """One zeroconf session, for as long as the addresses stay the same."""
+
+    def __init__(
+        self,
+        addresses: Sequence[Multiaddr],
+        introduce: Callable[[PeerInfo], None],
+        rejections: Rejections,
+    ) -> None:
+        super().__init__()
+        self._introduce = introduce
+        self._rejections = rejections
+        self._trio = trio.lowlevel.current_trio_token()
+        self._waiting = 0
+        self._is_open = True
+        self._hosts = hosts_from_addresses(addresses)
+        self._service = _service_from_addresses(addresses, self._hosts)
+
+    async def __aenter__(self) -> _Session:
+        self._zeroconf = await trio.to_thread.run_sync(self._open)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._is_open = False
+        deadline_s = trio.current_time() + CLOSE_TIMEOUT_S
+        with trio.CancelScope(deadline=deadline_s, shield=True):
+            await trio.to_thread.run_sync(  # the stubs are of an older trio
+                self._zeroconf.close,
+                abandon_on_cancel=True,  # type: ignore[call-arg]
+            )
+
+    def _open(self) -> Zeroconf:
+        zeroconf = Zeroconf(self._hosts or network_hosts())
+        try:
+            zeroconf.add_listener(self, None)
+            if self._hosts:
+                # A name of 160 random bits needs no second of asking whether it is free.
+                zeroconf.register_service(self._service, cooperating_responders=True)
+        except BaseException:
+            zeroconf.close()
+            raise
+        return zeroconf
+
+    def ask(self) -> None:
+        """Ask who is there; every peer answers, a lost one may be dialled anew."""
+        question = DNSOutgoing(_FLAGS_QR_QUERY)
+        question.add_question(DNSQuestion(SERVICE, _TYPE_PTR, _CLASS_IN))
+        self._zeroconf.send(question)
+
+    def async_update_records(self, _zc: Zeroconf, _now: float, records: list[RecordUpdate]) -> None:
+        """Pass on the peers of one packet; called in zeroconf's thread."""
+        texts: defaultdict[str, bytes] = defaultdict(bytes)
+        for update in records:
+            record = update.new
+            if isinstance(record, DNSText) and record.name.lower().endswith(f".{SERVICE}"):
+                texts[record.name] += record.text  # js and rust send a record an address
+        for text in texts.values():
+            self._hand_over(text)
+
+    def async_update_records_complete(self) -> None:
+        """Nothing is left to do once the cache has the records."""
+
+    def _hand_over(self, text: bytes) -> None:
+        if self._waiting >= MAX_TEXTS_WAITING:
+            return
+        self._waiting += 1
+        try:
+            self._trio.run_sync_soon(self._take, text)
+        except trio.RunFinishedError:
+            self._waiting -= 1
+
+    def _take(self, text: bytes) -> None:
+        """Have the peers of one record dialled; called in the trio thread."""
+        self._waiting -= 1
+        if not self._is_open:
+            return
+        try:
+            peers = peers_from_text(text)
+        # The parsers of addresses and ids raise whatever their codecs raise.
+        except Exception:
+            self._rejections.count("mdns_record_invalid")
+            return
+        for peer in peers:
+            self._introduce(peer)
+
+
+def _service_from_addresses(addresses: Sequence[Multiaddr], hosts: Sequence[str]) -> ServiceInfo:
+    """Describe this node under a name that is new each time, as the specification has it."""
+    name = secrets.token_hex(NAME_BYTES)
+    ports = [int(str(address.value_for_protocol("tcp"))) for address in addresses]
+    return ServiceInfo(
+        SERVICE,
+        f"{name}.{SERVICE}",
+        port=ports[0] if ports else FALLBACK_PORT,
+        properties=text_from_addresses(addresses),
+        server=f"{name}.local.",
+        addresses=[_packed(host) for host in hosts],
+    )
+
+
+def network_hosts() -> list[str]:
+    """List this machine's addresses, for a node that none of them can dial.
+
+    Raises:
+        OSError: There is no network.
+    """
+    hosts = [host for host in get_network_addrs(4) if not host.startswith("127.")]
+    if not hosts:
+        raise OSError("no network but loopback")
+    return hosts
+
+
+def _packed(host: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)

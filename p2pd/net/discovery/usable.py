@@ -1,0 +1,29 @@
+"""Which of the addresses told by others this node can dial. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from multiaddr import Multiaddr
+
+from p2pd.net.multiaddrs import names_in
+
+DIALLED = frozenset({"ip4", "ip6", "dns", "dns4", "dns6", "tcp", "ws", "p2p"})
+NOWHERE = ("/ip4/0.0.0.0/", "/ip6/::/")
+MAX_ADDRESSES = 16
+
+
+def usable_addresses(addresses: Iterable[Multiaddr]) -> list[Multiaddr]:
+    """Keep at most 16 addresses of TCP and WebSocket that lead somewhere.
+
+    0.0.0.0 is what a careless peer listens on; dialling it leads to oneself.
+    """
+    usable = [address for address in addresses if is_usable(address)]
+    return usable[:MAX_ADDRESSES]
+
+
+def is_usable(address: Multiaddr) -> bool:
+    """Tell whether an address is of a kind that this node dials."""
+    names = names_in(address)
+    leads_somewhere = not str(address).startswith(NOWHERE)
+    return DIALLED.issuperset(names) and names[1:2] == ("tcp",) and leads_somewhere

@@ -1,0 +1,74 @@
+"""Inbound DHT streams: a share for each peer and a deadline for each step.
+
+The library serves twelve streams at a time and waits on each for ever, so one
+peer with twelve silent streams ends the DHT for everybody (correction 62).
+Used by ``kad`` alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import trio
+from libp2p.abc import INetStream
+from libp2p.peer.id import ID
+
+MAX_STREAMS = 64
+MAX_STREAMS_PER_PEER = 8
+IDLE_TIMEOUT_S = 20.0
+WRITE_TIMEOUT_S = 10.0
+
+
+class StreamShares:
+    """Count the streams being served; the one who asks holds a share meanwhile."""
+
+    def __init__(self) -> None:
+        self._of_peer: Counter[ID] = Counter()
+
+    @contextmanager
+    def share(self, peer_id: ID) -> Iterator[bool]:
+        """Hold a share; False where there is none left, for him or at all."""
+        is_free = (
+            self._of_peer.total() < MAX_STREAMS and self._of_peer[peer_id] < MAX_STREAMS_PER_PEER
+        )
+        if not is_free:
+            yield False
+            return
+        self._of_peer[peer_id] += 1
+        try:
+            yield True
+        finally:
+            self._of_peer[peer_id] -= 1
+            if not self._of_peer[peer_id]:
+                del self._of_peer[peer_id]
+
+
+class DeadlineStream:
+    """A stream whose reads and writes end in time; all else is the stream's own."""
+
+    def __init__(self, stream: INetStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int | None = None) -> bytes:
+        """Read what is there.
+
+        Raises:
+            trio.TooSlowError: Nothing came for 20 seconds.
+        """
+        with trio.fail_after(IDLE_TIMEOUT_S):
+            return await self._stream.read(max_bytes)
+
+    async def write(self, data: bytes) -> None:
+        """Write all of it.
+
+        Raises:
+            trio.TooSlowError: The peer took nothing for 10 seconds.
+        """
+        with trio.fail_after(WRITE_TIMEOUT_S):
+            await self._stream.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

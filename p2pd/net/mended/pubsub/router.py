@@ -1,0 +1,287 @@
+"""GossipSub of the library with a bounded, contained mesh and a sending side of ours.
+
+Made by ``open_gossip``; the pubsub service asks it where a message goes. What
+is the library's: the mesh, its degrees, grafts, backoff. What is ours: frames
+are encoded once and queued for each peer, gossip goes to every peer outside
+the mesh, and a peer's control messages cannot grow or stop anything here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import trio
+from libp2p.custom_types import TProtocol
+from libp2p.peer.id import ID
+from libp2p.pubsub.gossipsub import GossipSub
+from libp2p.pubsub.pb import rpc_pb2
+
+from p2pd.domain.rejections import Rejections
+from p2pd.net.mended.pubsub.frames import frame_from_rpc
+from p2pd.net.mended.pubsub.seen import RecentMessages
+
+if TYPE_CHECKING:
+    from p2pd.net.mended.pubsub.service import MendedPubsub
+
+log = structlog.get_logger(__name__)
+
+#: Newest first; all that go, rust and js peers speak.
+PROTOCOLS = [TProtocol(f"/meshsub/{version}") for version in ("1.3.0", "1.2.0", "1.1.0", "1.0.0")]
+#: Those with IDONTWANT.
+_DONT_WANT_PROTOCOLS = frozenset(PROTOCOLS[:2])
+#: Messages from this size up are worth an IDONTWANT.
+DONT_WANT_MIN_BYTES = 1_024
+GOSSIP_BEATS = 3
+MAX_RECENT_BYTES = 16 * 1024 * 1024
+MAX_REPLAYED_MESSAGES = 2_000
+#: Ids in one IHAVE or IWANT, 48 bytes each: below the 65,536 bytes of a default rust peer.
+MAX_IDS_IN_FRAME = 1_000
+MAX_IDS_READ = 5_000
+#: Control entries of one kind that are read from one RPC.
+MAX_ENTRIES_READ = 128
+MAX_PRUNE_BACKOFF_S = 3_600
+MAX_DONT_WANT_IDS = 1_000
+MAX_ID_BYTES = 256
+#: A peer that missed messages is told of them once its queue is so empty.
+MISSED_TOLD_BELOW_FILL = 0.25
+#: What one peer may ask back by IWANT in one heartbeat.
+MAX_ASKED_BYTES = 4 * 1024 * 1024
+
+
+class MendedGossipSub(GossipSub):
+    """The router; every peer it names is one of ``MendedPubsub.peers``."""
+
+    pubsub: MendedPubsub
+    mcache: RecentMessages
+
+    def __init__(self, rejections: Rejections, heartbeat_s: float, replay_s: float) -> None:
+        super().__init__(
+            PROTOCOLS,
+            degree=6,
+            degree_low=4,
+            degree_high=12,
+            heartbeat_interval=heartbeat_s,
+            spam_protection_enabled=False,
+            adaptive_gossip_enabled=False,
+            eclipse_protection_enabled=False,
+        )
+        # Its default weights are all zero; what is left is its bookkeeping.
+        self.scorer = None
+        replay_beats = max(GOSSIP_BEATS, round(replay_s / heartbeat_s))
+        self.mcache = RecentMessages(GOSSIP_BEATS, replay_beats, MAX_RECENT_BYTES)
+        self._rejections = rejections
+        self._asked_ids: set[bytes] = set()
+        self._given_bytes: Counter[ID] = Counter()
+
+    # Where messages go
+
+    def receivers(self, topic: str) -> list[ID]:
+        """List who gets our own messages: every peer in the topic (flood publishing)."""
+        return [peer for peer in self.pubsub.peer_topics.get(topic, ()) if peer in self.peers]
+
+    def relays(self, topic: str, wire_id: bytes, forwarder: ID, author: bytes) -> list[ID]:
+        """List who gets a message that came from ``forwarder``: the mesh, without echoes."""
+        return [
+            peer
+            for peer in self.mesh.get(topic, ())
+            if peer != forwarder
+            and peer.to_bytes() != author
+            and wire_id not in self.dont_send_message_ids.get(peer, ())
+        ]
+
+    @property
+    def peers(self) -> dict[ID, Any]:
+        """The peers that we can write to."""
+        return self.pubsub.peers
+
+    async def send_recent_messages(self, peer_id: ID, topic: str) -> None:
+        """Give a peer that comes into a topic what was said there last."""
+        queue = self.pubsub.peer_queues.get(peer_id)
+        if queue is None or topic not in self.mesh:
+            return
+        own_id = peer_id.to_bytes()
+        for message in self.mcache.replay(topic, MAX_REPLAYED_MESSAGES):
+            if not message.wire_id.startswith(own_id):
+                queue.push(message.frame)
+
+    async def flush_pending_messages(self, peer_id: ID) -> None:
+        """Do nothing: a peer not yet known is given the recent messages when it is."""
+
+    def tell_dont_want(self, topic: str, wire_id: bytes, forwarder: ID) -> None:
+        """Ask the mesh not to send a large message that is here now."""
+        control = rpc_pb2.ControlMessage()
+        control.idontwant.add().messageIDs.append(wire_id)
+        frame = frame_from_rpc(rpc_pb2.RPC(control=control))
+        for peer in self.mesh.get(topic, ()):
+            if peer != forwarder and self.peer_protocol.get(peer) in _DONT_WANT_PROTOCOLS:
+                self._push_control(peer, frame)
+
+    # The heartbeat
+
+    async def heartbeat(self) -> None:
+        """Keep the mesh and tell of messages, once an interval."""
+        await trio.sleep(self.heartbeat_initial_delay)
+        while True:
+            try:
+                self._beat()
+            # Boundary: the mesh is fed by strangers, and must go on whatever they told.
+            except Exception:
+                self._rejections.count("heartbeat_failed")
+                log.exception("heartbeat failed")
+            await trio.sleep(self.heartbeat_interval)
+
+    def _beat(self) -> None:
+        grafts, prunes = self.mesh_heartbeat()
+        ihaves = self._choose_gossip()
+        for peer in {*grafts, *prunes, *ihaves}:
+            control = rpc_pb2.ControlMessage()
+            control.graft.extend(rpc_pb2.ControlGraft(topicID=topic) for topic in grafts[peer])
+            for topic in prunes[peer]:
+                self._add_back_off(peer, topic, False)
+                control.prune.add(topicID=topic, backoff=self.prune_back_off)
+            control.ihave.extend(ihaves[peer])
+            self._emit(control, peer)
+        self._tell_missed()
+        self.mcache.shift()
+        self.pubsub.seen_messages.sweep()
+        self._asked_ids.clear()
+        self._given_bytes.clear()
+        self._prune_idontwant_entries()
+        self._periodic_security_cleanup()
+        self._forget_past_back_offs()
+
+    def _choose_gossip(self) -> dict[ID, list[rpc_pb2.ControlIHave]]:
+        """Tell peers outside the mesh, in backoff or not, of what they may have missed."""
+        chosen: dict[ID, list[rpc_pb2.ControlIHave]] = defaultdict(list)
+        for topic, mesh_peers in self.mesh.items():
+            ids = self.mcache.window(topic)[:MAX_IDS_IN_FRAME]
+            if not ids or topic not in self.pubsub.peer_topics:
+                continue
+            outside = len(self.pubsub.peer_topics[topic]) - len(mesh_peers)
+            count = self._get_adaptive_gossip_peers_count(topic, outside)
+            ihave = rpc_pb2.ControlIHave(topicID=topic, messageIDs=ids)
+            for peer in self._get_in_topic_gossipsub_peers_from_minus(topic, count, mesh_peers):
+                chosen[peer].append(ihave)
+        return chosen
+
+    def _tell_missed(self) -> None:
+        """Tell peers whose queue was full, and no longer is, of what they may have missed."""
+        for peer, queue in self.pubsub.peer_queues.items():
+            if not queue.has_refused or queue.fill > MISSED_TOLD_BELOW_FILL:
+                continue
+            queue.has_refused = False
+            for topic in self.mesh:
+                if peer in self.pubsub.peer_topics.get(topic, ()):
+                    self._tell_all_recent(peer, topic)
+
+    def _tell_all_recent(self, peer: ID, topic: str) -> None:
+        ids = [message.wire_id for message in self.mcache.replay(topic, MAX_IDS_READ)]
+        for start in range(0, len(ids), MAX_IDS_IN_FRAME):
+            control = rpc_pb2.ControlMessage()
+            control.ihave.add(topicID=topic, messageIDs=ids[start : start + MAX_IDS_IN_FRAME])
+            self._emit(control, peer)
+
+    def _forget_past_back_offs(self) -> None:
+        for topic in list(self.back_off):
+            for peer in list(self.back_off[topic]):
+                self._check_back_off(peer, topic)
+            if not self.back_off[topic]:
+                del self.back_off[topic]
+
+    # What peers tell
+
+    async def handle_rpc(self, rpc: rpc_pb2.RPC, sender_peer_id: ID) -> None:
+        """Take a peer's control message, of which the excess is cut off."""
+        control = rpc.control
+        for ihave in self._bounded(control.ihave):
+            await self.handle_ihave(ihave, sender_peer_id)
+        for iwant in self._bounded(control.iwant):
+            await self.handle_iwant(iwant, sender_peer_id)
+        for graft in self._bounded(control.graft):
+            if graft.topicID in self.mesh:
+                await self.handle_graft(graft, sender_peer_id)
+        for prune in self._bounded(control.prune):
+            await self.handle_prune(prune, sender_peer_id)
+        for idontwant in self._bounded(control.idontwant):
+            await self.handle_idontwant(idontwant, sender_peer_id)
+
+    def _bounded(self, entries: Any) -> Any:
+        """Cut a list of control entries, and count that it was cut."""
+        if len(entries) <= MAX_ENTRIES_READ:
+            return entries
+        self._rejections.count("control_entries_excess", len(entries) - MAX_ENTRIES_READ)
+        return entries[:MAX_ENTRIES_READ]
+
+    async def handle_prune(self, prune_msg: rpc_pb2.ControlPrune, sender_peer_id: ID) -> None:
+        """Leave the mesh with a peer; topics that are not ours and exchanged peers are ignored."""
+        if prune_msg.topicID not in self.mesh:
+            self._rejections.count("prune_topic_unknown")
+            return
+        bounded = rpc_pb2.ControlPrune(
+            topicID=prune_msg.topicID, backoff=min(prune_msg.backoff, MAX_PRUNE_BACKOFF_S)
+        )
+        await super().handle_prune(bounded, sender_peer_id)
+
+    async def handle_ihave(self, ihave_msg: rpc_pb2.ControlIHave, sender_peer_id: ID) -> None:
+        """Ask for what is not here yet, each id once a heartbeat."""
+        topic = ihave_msg.topicID
+        if topic not in self.mesh or not self._check_ihave_rate_limit(sender_peer_id, topic):
+            self._rejections.count("ihave_refused")
+            return
+        wanted = [
+            wire_id
+            for wire_id in ihave_msg.messageIDs[:MAX_IDS_READ]
+            if len(wire_id) <= MAX_ID_BYTES
+            and not self.pubsub.seen_messages.has(wire_id)
+            and wire_id not in self._asked_ids
+        ]
+        room = MAX_IDS_READ - len(self._asked_ids)
+        self._asked_ids.update(wanted[:room])
+        for start in range(0, len(wanted[:room]), MAX_IDS_IN_FRAME):
+            control = rpc_pb2.ControlMessage()
+            control.iwant.add().messageIDs.extend(wanted[:room][start : start + MAX_IDS_IN_FRAME])
+            self._emit(control, sender_peer_id)
+
+    async def handle_iwant(self, iwant_msg: rpc_pb2.ControlIWant, sender_peer_id: ID) -> None:
+        """Send what is asked for, within a budget a heartbeat."""
+        queue = self.pubsub.peer_queues.get(sender_peer_id)
+        if queue is None:
+            return
+        for wire_id in iwant_msg.messageIDs[:MAX_IDS_READ]:
+            message = self.mcache.get(wire_id)
+            if message is None:
+                continue
+            self._given_bytes[sender_peer_id] += len(message.frame)
+            if self._given_bytes[sender_peer_id] > MAX_ASKED_BYTES:
+                self._rejections.count("iwant_over_budget")
+                queue.has_refused = True
+                return
+            queue.push(message.frame)
+
+    async def handle_idontwant(
+        self, idontwant_msg: rpc_pb2.ControlIDontWant, sender_peer_id: ID
+    ) -> None:
+        """Note what a peer does not want, until the next heartbeat."""
+        unwanted = self.dont_send_message_ids.get(sender_peer_id)
+        if unwanted is None:
+            return
+        room = max(0, MAX_DONT_WANT_IDS - len(unwanted))
+        ids: Iterable[bytes] = idontwant_msg.messageIDs[:room]
+        unwanted.update(wire_id for wire_id in ids if len(wire_id) <= MAX_ID_BYTES)
+
+    # What we tell
+
+    async def emit_control_message(self, control_msg: rpc_pb2.ControlMessage, to_peer: ID) -> None:
+        """Queue a control message, without a signed record and without a copy."""
+        self._emit(control_msg, to_peer)
+
+    def _emit(self, control: rpc_pb2.ControlMessage, to_peer: ID) -> None:
+        self._push_control(to_peer, frame_from_rpc(rpc_pb2.RPC(control=control)))
+
+    def _push_control(self, peer_id: ID, frame: bytes) -> None:
+        queue = self.pubsub.peer_queues.get(peer_id)
+        if queue is not None and not queue.push_control(frame):
+            self._rejections.count("send_control_dropped")

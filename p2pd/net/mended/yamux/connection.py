@@ -1,0 +1,363 @@
+"""One connection: its streams, one reader that never waits, one writer that joins frames.
+
+Made by ``negotiation``; run by the swarm, which calls ``start`` in a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+import trio
+from libp2p.abc import ConnectionType, IMuxedConn, ISecureConn
+from libp2p.peer.id import ID
+from libp2p.stream_muxer.exceptions import MuxedConnUnavailable, MuxedStreamError
+from multiaddr import Multiaddr
+
+from p2pd.domain.rejections import Rejections
+from p2pd.net.mended.yamux.frames import (
+    HEADER,
+    INITIAL_WINDOW_BYTES,
+    SESSION_ID,
+    Flag,
+    FrameType,
+    GoAway,
+    Header,
+    ProtocolError,
+    decode_header,
+    encode_frame,
+)
+from p2pd.net.mended.yamux.stream import YamuxStream
+
+log = structlog.get_logger(__name__)
+
+MAX_STREAMS = 256
+"""Streams a peer may have open here at once; more are reset."""
+MAX_OWN_STREAMS = 1024
+MAX_UNREAD_BYTES = 8 * 1024 * 1024
+"""What one peer can make this node hold, over all its streams."""
+OUTBOX_MARK_BYTES = 128 * 1024
+"""Writers wait above it, so that a slow peer slows them and not the memory."""
+MAX_OUTBOX_BYTES = 4 * 1024 * 1024
+"""Answers to pings and the like never wait; a peer that asks for so many and
+reads none is cut off."""
+LINGER_S = 60.0
+"""How long a stream closed here waits for the peer to close it too."""
+SWEEP_INTERVAL_S = 15.0
+FAREWELL_TIMEOUT_S = 0.5
+
+
+@dataclass(slots=True)
+class _Ping:
+    sent_s: float
+    answered: trio.Event = field(default_factory=trio.Event)
+    round_trip_s: float = 0.0
+
+
+class YamuxConnection(IMuxedConn):
+    """Corrections 7 and 20: bounded, and without a lock or a task a frame."""
+
+    def __init__(self, secured_conn: ISecureConn, peer_id: ID, rejections: Rejections) -> None:
+        self.secured_conn = secured_conn
+        self.peer_id = peer_id
+        self.event_started = trio.Event()
+        self.event_closed = trio.Event()
+        self.on_close: Callable[[], Awaitable[None]] | None = None
+        self.last_heard_s = trio.current_time()
+        self._rejections = rejections
+        self._streams: dict[int, YamuxStream] = {}
+        self._next_id = 1 if secured_conn.is_initiator else 2
+        self._last_remote_id = 0
+        self._accepted_in, self._accepted = trio.open_memory_channel[YamuxStream](MAX_STREAMS)
+        self._outbox: list[bytes] = []
+        self._outbox_bytes = 0
+        self._outbox_changed = trio.lowlevel.ParkingLot()
+        self._room = trio.lowlevel.ParkingLot()
+        self._pings: dict[int, _Ping] = {}
+        self._ping_id = 0
+        self._tasks: trio.CancelScope | None = None
+        self._is_closing = False
+        self._is_writer_gone = False
+
+    # What the library calls.
+
+    @property
+    def is_initiator(self) -> bool:
+        """Whether this side dialled."""
+        return self.secured_conn.is_initiator
+
+    @property
+    def is_established(self) -> bool:
+        """Whether streams can be opened."""
+        return self.event_started.is_set() and not self._is_closing
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self.event_closed.is_set()
+
+    def get_transport_addresses(self) -> list[Multiaddr]:
+        """Tell the address of the other end."""
+        return self.secured_conn.get_transport_addresses()
+
+    def get_connection_type(self) -> ConnectionType:
+        """Tell whether the connection is direct or relayed."""
+        return self.secured_conn.get_connection_type()
+
+    def get_remote_address(self) -> tuple[str, int] | None:
+        """Tell host and port of the other end."""
+        return self.secured_conn.get_remote_address()
+
+    async def start(self) -> None:
+        """Run the connection until it ends, for whatever reason; never raises."""
+        reason = GoAway.NORMAL
+        try:
+            async with trio.open_nursery() as nursery:
+                self._tasks = nursery.cancel_scope
+                nursery.start_soon(self._write_outbox)
+                nursery.start_soon(self._sweep)
+                self.event_started.set()
+                reason = await self._read_until_end()
+                await self._end(reason)
+        finally:
+            await self._end(reason)
+
+    async def open_stream(self) -> YamuxStream:
+        """Open a stream; what is written to it at once travels with it.
+
+        Raises:
+            MuxedStreamError: The connection is closing, or has 1,024 streams of
+                this side.
+        """
+        await trio.lowlevel.checkpoint()
+        if self._is_closing:
+            raise MuxedStreamError("connection is closed")
+        if self._count_streams(self._next_id) >= MAX_OWN_STREAMS:
+            raise MuxedStreamError("too many streams are open")
+        stream = self._streams[self._next_id] = YamuxStream(self._next_id, self)
+        self.send(encode_frame(FrameType.WINDOW_UPDATE, Flag.SYN, self._next_id, 0))
+        self._next_id += 2
+        return stream
+
+    async def accept_stream(self) -> YamuxStream:
+        """Wait for a stream the peer opens.
+
+        Raises:
+            MuxedConnUnavailable: The connection has ended.
+        """
+        try:
+            return await self._accepted.receive()
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            raise MuxedConnUnavailable("connection is closed") from None
+
+    async def ping(self) -> float:
+        """Ask the peer for an answer; returns the round trip in seconds.
+
+        Raises:
+            MuxedConnUnavailable: The connection ended before one came.
+
+        Cancellation: safe; the caller sets the deadline.
+        """
+        self._ping_id = (self._ping_id + 1) & 0xFFFF_FFFF
+        ping_id = self._ping_id
+        ping = self._pings[ping_id] = _Ping(trio.current_time())
+        try:
+            self.send(encode_frame(FrameType.PING, Flag.SYN, SESSION_ID, ping_id))
+            await ping.answered.wait()
+        finally:
+            del self._pings[ping_id]
+        if self._is_closing:
+            raise MuxedConnUnavailable("connection is closed")
+        return ping.round_trip_s
+
+    async def close(self) -> None:
+        """Tell the peer and end the connection."""
+        await self._end(GoAway.NORMAL)
+
+    # What the streams call; none but ``wait_room`` waits.
+
+    def send(self, frame: bytes) -> None:
+        """Put a frame into the outbox; dropped where the connection is ending."""
+        if self._is_closing:
+            return
+        self._outbox.append(frame)
+        self._outbox_bytes += len(frame)
+        self._outbox_changed.unpark_all()
+
+    async def wait_room(self) -> None:
+        """Wait while too much is in the outbox."""
+        await trio.lowlevel.checkpoint()
+        while self._outbox_bytes > OUTBOX_MARK_BYTES and not self._is_closing:
+            await self._room.park()
+
+    def forget(self, stream: YamuxStream) -> None:
+        """Drop a stream that has ended; what was received of it can still be read."""
+        self._streams.pop(stream.stream_id, None)
+
+    # The reader.
+
+    async def _read_until_end(self) -> GoAway:
+        buffer = bytearray()
+        try:
+            while chunk := await self.secured_conn.read():
+                self.last_heard_s = trio.current_time()
+                buffer += chunk
+                self._take_frames(buffer)
+        except ProtocolError as error:
+            self._rejections.count("yamux_protocol")
+            log.debug("peer broke yamux", peer_id=str(self.peer_id), error=str(error))
+            return GoAway.PROTOCOL_ERROR
+        # Every layer below ends in its own way, and every end is an end.
+        except Exception as error:
+            log.debug("connection ended", peer_id=str(self.peer_id), error=repr(error))
+        return GoAway.NORMAL
+
+    def _take_frames(self, buffer: bytearray) -> None:
+        """Handle every whole frame in the buffer and leave the rest there."""
+        offset = 0
+        while len(buffer) - offset >= HEADER.size:
+            header = decode_header(buffer, offset)
+            body_bytes = header.length if header.type == FrameType.DATA else 0
+            if body_bytes > INITIAL_WINDOW_BYTES:
+                raise ProtocolError("frame is larger than a window")
+            end = offset + HEADER.size + body_bytes
+            if end > len(buffer):
+                break
+            self._take_frame(header, buffer[offset + HEADER.size : end])
+            offset = end
+        del buffer[:offset]
+        if self._outbox_bytes > MAX_OUTBOX_BYTES:
+            raise ProtocolError("peer asks for more than it reads")
+
+    def _take_frame(self, header: Header, body: bytearray) -> None:
+        match header.type:
+            case FrameType.PING:
+                self._take_ping(header)
+            case FrameType.GO_AWAY:
+                raise ConnectionError("peer ends the connection")
+            case _:
+                self._take_stream_frame(header, body)
+
+    def _take_ping(self, header: Header) -> None:
+        if header.flags & Flag.SYN:
+            self.send(encode_frame(FrameType.PING, Flag.ACK, SESSION_ID, header.length))
+        elif ping := self._pings.get(header.length):
+            ping.round_trip_s = trio.current_time() - ping.sent_s
+            ping.answered.set()
+
+    def _take_stream_frame(self, header: Header, body: bytearray) -> None:
+        if header.flags & Flag.SYN:
+            self._accept(header.stream_id)
+        stream = self._streams.get(header.stream_id)
+        if stream is None:
+            # Of a stream that ended here while the frame was on its way.
+            return
+        if header.type == FrameType.WINDOW_UPDATE:
+            stream.take_credit(header.length)
+        else:
+            stream.take_data(body)
+            self._refuse_hoard(stream)
+        if header.flags & Flag.RST:
+            stream.take_reset()
+        elif header.flags & Flag.FIN:
+            stream.take_fin()
+
+    def _accept(self, stream_id: int) -> None:
+        is_own = stream_id % 2 == self._next_id % 2
+        if is_own or stream_id <= self._last_remote_id:
+            raise ProtocolError("stream id is not the peer's to open")
+        self._last_remote_id = stream_id
+        if self._count_streams(stream_id) >= MAX_STREAMS:
+            self._rejections.count("yamux_streams")
+            self.send(encode_frame(FrameType.WINDOW_UPDATE, Flag.RST, stream_id, 0))
+            return
+        stream = YamuxStream(stream_id, self)
+        try:
+            self._accepted_in.send_nowait(stream)
+        except trio.WouldBlock:
+            self._rejections.count("yamux_streams")
+            self.send(encode_frame(FrameType.WINDOW_UPDATE, Flag.RST, stream_id, 0))
+            return
+        self._streams[stream_id] = stream
+        self.send(encode_frame(FrameType.WINDOW_UPDATE, Flag.ACK, stream_id, 0))
+
+    def _count_streams(self, like: int) -> int:
+        """Count the open streams of the side that opened this one."""
+        return sum(1 for stream_id in self._streams if stream_id % 2 == like % 2)
+
+    def _refuse_hoard(self, grown: YamuxStream) -> None:
+        """End a connection whose unread bytes, over all streams, pass the bound."""
+        if grown.unread_bytes <= MAX_UNREAD_BYTES // MAX_STREAMS:
+            return
+        if sum(stream.unread_bytes for stream in self._streams.values()) > MAX_UNREAD_BYTES:
+            raise ProtocolError("too much is sent that nobody reads")
+
+    # The writer and the end.
+
+    async def _write_outbox(self) -> None:
+        """Write what is in the outbox, all of it at once, whenever there is something."""
+        try:
+            while True:
+                while not self._outbox:
+                    await self._outbox_changed.park()
+                frames, self._outbox = self._outbox, []
+                await self.secured_conn.write(b"".join(frames))
+                self._outbox_bytes = sum(map(len, self._outbox))
+                self._room.unpark_all()
+        # A connection that cannot be written to has ended.
+        except Exception as error:
+            log.debug("write failed", peer_id=str(self.peer_id), error=repr(error))
+            self._stop_tasks()
+        finally:
+            self._outbox_bytes = 0
+            self._is_writer_gone = True
+            self._room.unpark_all()
+
+    async def _sweep(self) -> None:
+        """Reset streams that were closed here and that the peer never closes."""
+        while True:
+            await trio.sleep(SWEEP_INTERVAL_S)
+            latest_s = trio.current_time() - LINGER_S
+            for stream in tuple(self._streams.values()):
+                if 0.0 < stream.write_closed_at_s < latest_s:
+                    stream.abandon()
+
+    def _stop_tasks(self) -> None:
+        if self._tasks is not None:
+            self._tasks.cancel()
+
+    async def _end(self, reason: GoAway) -> None:
+        """End the connection once; whoever comes later finds it ended or ending."""
+        if self._is_closing:
+            return
+        self.send(encode_frame(FrameType.GO_AWAY, Flag.NONE, SESSION_ID, reason))
+        self._is_closing = True
+        for stream in tuple(self._streams.values()):
+            stream.take_reset()
+        self._accepted_in.close()
+        for ping in self._pings.values():
+            ping.answered.set()
+        with trio.CancelScope() as scope:
+            # Half an ending would leave the swarm with a connection that is none.
+            scope.shield = True
+            await self._farewell()
+            self._stop_tasks()
+            await self._hang_up()
+            self.event_closed.set()
+            if self.on_close is not None:
+                await self.on_close()
+
+    async def _farewell(self) -> None:
+        """Give what is in the outbox a moment to leave."""
+        with trio.move_on_after(FAREWELL_TIMEOUT_S):
+            while self._outbox_bytes and not self._is_writer_gone:
+                await self._room.park()
+
+    async def _hang_up(self) -> None:
+        with trio.move_on_after(FAREWELL_TIMEOUT_S):
+            try:
+                await self.secured_conn.close()
+            # A socket that breaks while it is closed is closed.
+            except Exception as error:
+                log.debug("socket broke", peer_id=str(self.peer_id), error=repr(error))

@@ -1,0 +1,1 @@
+"""The demo of ``docker-compose.yml``, in real containers."""

@@ -1,0 +1,119 @@
+"""One open page: what people do with it, and all that it showed or tried.
+
+Made by the ``open_page`` fixture.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import BrowserContext
+
+from tests.driver import wait_until
+
+READ_MESSAGES = """() => [...document.querySelectorAll("#messages > .message")].map((row) => ({
+  author: row.querySelector(".author").title,
+  name: row.querySelector(".author").textContent,
+  text: row.querySelector(".text").textContent,
+  time: row.querySelector("time").dateTime,
+  state: row.querySelector(".state").textContent,
+  own: row.classList.contains("own"),
+}))"""
+WATCH = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+"""
+#: What Chromium itself says when a server is away.
+EXPECTED_CONSOLE = ("WebSocket connection to", "net::ERR_CONNECTION_REFUSED")
+
+
+class ChatPage:
+    """A page in a browser context of its own."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.context = context
+        self.url = url
+        self.dialogs: list[str] = []
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        context.add_init_script(WATCH)
+        self.page = context.new_page()
+        self.page.on("dialog", self._dismiss)
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda said: self._hear(said.type, said.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        self.page.goto(url)
+
+    def close(self) -> None:
+        """Close it and its context."""
+        self.context.close()
+
+    def run(self, script: str, argument: object = None) -> Any:
+        """Run a function in the page; ``app`` is the page's own module."""
+        wrapped = f"async (argument) => ({script})(await import('/app.js'), argument)"
+        return self.page.evaluate(wrapped, argument)
+
+    def wait_ready(self) -> None:
+        """Wait until the page talks to its node."""
+        wait_until(
+            lambda: (self.subtitle, self.banners),
+            lambda seen: seen[0] not in {"Connecting…", "Away"},
+        )
+
+    @property
+    def subtitle(self) -> str:
+        """What stands below the room's name."""
+        return self.page.inner_text("#room-subtitle")
+
+    @property
+    def banners(self) -> list[str]:
+        """The kinds of the banners that show."""
+        return self.page.eval_on_selector_all(
+            ".banner", "all => all.map((one) => one.dataset.kind)"
+        )
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages in the document, in order."""
+        return self.page.evaluate(READ_MESSAGES)
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of the messages in the document."""
+        return [message["text"] for message in self.messages]
+
+    def type(self, text: str) -> None:
+        """Write a message and press Enter."""
+        self.page.fill("#composer-text", text)
+        self.page.press("#composer-text", "Enter")
+
+    def wait_message(self, text: str, **expected: object) -> dict[str, Any]:
+        """Wait for a message with this text, and these other properties."""
+
+        def found(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            wanted = {"text": text, **expected}
+            return [one for one in messages if wanted.items() <= one.items()]
+
+        return found(wait_until(lambda: self.messages, found))[0]
+
+    def wait_text(self, selector: str, text: str) -> str:
+        """Wait until an element's text contains ``text``; return all of it."""
+        return wait_until(lambda: self.page.inner_text(selector), lambda seen: text in seen)
+
+    def assert_nothing_ran(self) -> None:
+        """Check that no dialog came, nothing was fetched elsewhere, no policy was broken."""
+        assert self.dialogs == []
+        home = (self.url, self.url.replace("http", "ws", 1))
+        assert [url for url in self.requests if not url.startswith(home)] == []
+        assert self.page.evaluate("window.violations") == []
+        assert self.page.evaluate("typeof window.canary") == "undefined"
+        assert self.complaints == []
+
+    def _dismiss(self, dialog: Any) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"} and not any(one in text for one in EXPECTED_CONSOLE):
+            self.complaints.append(f"{kind}: {text}")

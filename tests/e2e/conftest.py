@@ -1,0 +1,77 @@
+"""A Chromium for the module, pages for each test, and what they saw in reports."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.driver import GatewayProcess, NodeProcess
+from tests.e2e.chat_page import ChatPage
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+OpenPage = Callable[..., ChatPage]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Give Debian's Chromium, headless, with a profile of its own."""
+    program = shutil.which("chromium")
+    assert program, "chromium is not installed; on Debian: apt install chromium"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Give ``open_page(gateway, **context options)``, which returns a page that is ready."""
+    pages: list[ChatPage] = []
+
+    def open_one(gateway: GatewayProcess, **options: Any) -> ChatPage:
+        page = ChatPage(browser.new_context(**options), gateway.url)
+        pages.append(page)
+        page.wait_ready()
+        return page
+
+    yield open_one
+    for page in pages:
+        page.close()
+
+
+@pytest.fixture
+def page_pair(
+    gateway_pair: tuple[GatewayProcess, GatewayProcess], open_page: OpenPage
+) -> tuple[ChatPage, ChatPage]:
+    """Give two pages, each in front of one of two connected nodes."""
+    a, b = gateway_pair
+    return open_page(a), open_page(b)
+
+
+@pytest.fixture
+def page(gateway: GatewayProcess, open_page: OpenPage) -> ChatPage:
+    """Give a page in front of a node that knows nobody."""
+    return open_page(gateway)
+
+
+@pytest.fixture
+def pair_of_nodes_and_a_page(
+    node_pair: tuple[NodeProcess, NodeProcess],
+    gateway_pair: tuple[GatewayProcess, GatewayProcess],
+    open_page: OpenPage,
+) -> tuple[NodeProcess, NodeProcess, ChatPage]:
+    """Give a node, the peer it is connected to, and the page of the first."""
+    node, peer = node_pair
+    return node, peer, open_page(gateway_pair[0])

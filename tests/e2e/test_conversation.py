@@ -1,0 +1,127 @@
+"""Two pages, two gateways, two nodes, one conversation."""
+
+from __future__ import annotations
+
+import re
+
+from tests.driver import NodeProcess, wait_until
+from tests.e2e.chat_page import ChatPage
+from tests.e2e.conftest import OpenPage
+
+Pages = tuple[ChatPage, ChatPage]
+Nodes = tuple[NodeProcess, NodeProcess]
+
+
+def test_a_line_typed_in_each_page_is_read_in_the_other_with_its_author(
+    node_pair: Nodes, page_pair: Pages
+) -> None:
+    (node_a, node_b), (a, b) = node_pair, page_pair
+    a.type("hello from a")
+    b.wait_message("hello from a", author=node_a.peer_id, own=False, state="")
+    b.type("hello from b")
+    a.wait_message("hello from b", author=node_b.peer_id, own=False, state="")
+    mine = a.wait_message("hello from a", name="You", own=True, state="Sent")
+    assert mine["author"] == node_a.peer_id
+    assert a.texts == b.texts == ["hello from a", "hello from b"]
+    assert [one["time"][:16] for one in a.messages] == [one["time"][:16] for one in b.messages]
+
+
+def test_a_reload_shows_the_history_and_the_room(page_pair: Pages) -> None:
+    a, b = page_pair
+    for number in range(5):
+        a.type(f"line {number}")
+    b.wait_message("line 4")
+    b.page.reload()
+    b.wait_message("line 0")
+    assert b.texts == [f"line {number}" for number in range(5)]
+    a.page.reload()
+    a.wait_message("line 0", own=True, state="Sent")
+
+
+def test_several_lines_and_scripts_are_shown_as_written(page_pair: Pages) -> None:
+    a, b = page_pair
+    text = "first\n  second\n\nשלום and 你好 and 👩‍🚀"
+    a.type(text)
+    b.wait_message(text)
+
+
+def test_the_page_tells_who_is_here_and_how_they_are_connected(
+    node_pair: Nodes, page_pair: Pages
+) -> None:
+    (node_a, node_b), (a, _) = node_pair, page_pair
+    wait_until(lambda: a.subtitle, lambda seen: seen == "You and 1 other")
+    names = a.page.eval_on_selector_all(
+        "#peers-here .peer-name", "all => all.map((one) => one.textContent)"
+    )
+    assert names == [f"{node_a.peer_id[-8:]} (you)", node_b.peer_id[-8:]]
+    line = a.page.inner_text("#peers-here .peer:nth-child(2) .peer-line")
+    assert re.match(r"tcp( · (<1|\d+) ms)?$", line), line
+    node_b.stop()
+    wait_until(lambda: a.subtitle, lambda seen: seen == "Nobody else is here yet")
+
+
+def test_rooms_are_joined_switched_and_left(page_pair: Pages) -> None:
+    a, b = page_pair
+    for page in page_pair:
+        page.page.fill("#join-room", "boats & cafés")
+        page.page.press("#join-room", "Enter")
+        page.wait_text("#room-title", "boats & cafés")
+    wait_until(lambda: a.subtitle, lambda seen: seen == "You and 1 other")
+    a.type("only in boats")
+    b.wait_message("only in boats")
+    b.page.click(".room:has-text('chat-room')")
+    b.wait_text("#room-title", "chat-room")
+    assert b.texts == []
+    a.type("while you were elsewhere")
+    wait_until(
+        lambda: b.page.inner_text(".room:has-text('boats') .unread"), lambda seen: seen == "1"
+    )
+    b.page.click(".room:has-text('boats')")
+    b.wait_message("while you were elsewhere")
+    b.page.reload()
+    b.wait_message("only in boats")
+    b.page.click("#leave-room")
+    b.wait_text("#room-title", "chat-room")
+    wait_until(lambda: b.page.inner_text("#rooms"), lambda seen: "boats" not in seen)
+    wait_until(lambda: a.subtitle, lambda seen: seen == "Nobody else is here yet")
+
+
+def test_a_reader_of_old_messages_is_not_moved_and_told_of_new_ones(
+    node_pair: Nodes, page_pair: Pages
+) -> None:
+    peer, (page, _) = node_pair[1], page_pair
+    for number in range(60):
+        peer.publish(f"old {number}")
+    page.wait_message("old 59")
+    top = "document.getElementById('log').scrollTop"
+    page.page.evaluate(f"{top} = 200")
+    wait_until(lambda: page.page.is_visible("#new-messages"))
+    before = page.page.evaluate(top)
+    for number in range(3):
+        peer.publish(f"new {number}")
+    page.wait_text("#new-messages", "3 new messages")
+    assert page.page.evaluate(top) == before
+    page.page.click("#new-messages")
+    page.wait_message("new 2")
+    wait_until(lambda: page.page.is_hidden("#new-messages"))
+
+
+def test_older_messages_are_brought_when_scrolling_up_without_a_jump(
+    node_pair: Nodes, gateway_pair: tuple, open_page: OpenPage
+) -> None:
+    for number in range(250):
+        node_pair[0].publish(f"line {number}")
+    page = open_page(gateway_pair[0])
+    page.wait_message("line 249")
+    assert len(page.texts) == 100
+    place_of = (
+        "() => document.querySelector('.message:nth-last-child(90)').getBoundingClientRect().top"
+    )
+    page.page.evaluate("document.getElementById('log').scrollTop = 300")
+    before = page.page.evaluate(place_of)
+    page.wait_message("line 50")
+    assert abs(page.page.evaluate(place_of) - before) < 2
+    page.page.evaluate("document.getElementById('log').scrollTop = 0")
+    page.wait_message("line 0")
+    assert page.texts == [f"line {number}" for number in range(250)]
+    page.wait_text("#log-start", "beginning of chat-room")

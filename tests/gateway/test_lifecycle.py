@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.driver import GatewayProcess, NodeProcess, Service
+from tests.driver.fixtures import StartGateway
+from tests.gateway.client import Client
+
+NO_NODE = "127.0.0.1:9"
+
+
+def run_gateway(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("GATEWAY_")}
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments],
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (("--listen", "nowhere"), {}),
+        ((), {"GATEWAY_MAX_CLIENTS": "many"}),
+        (("--listen", "0.0.0.0:0"), {}),
+        (("--no-such-flag",), {}),
+        (("--check", "--node", "x"), {}),
+    ],
+)
+def test_a_bad_setting_is_one_line_and_exit_code_2(
+    arguments: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    ended = run_gateway(*arguments, **environment)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("gateway: ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_busy_port_is_one_line_and_exit_code_1(start_gateway: StartGateway) -> None:
+    first = start_gateway(NO_NODE)
+    ended = run_gateway("--listen", first.http_address)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"gateway: cannot listen on {first.http_address}: Address already in use\n"
+    )
+
+
+def test_help_and_version_end_well() -> None:
+    assert run_gateway("--version").stdout.startswith("gateway ")
+    assert "--node-token-file" in run_gateway("--help").stdout
+
+
+def test_check_says_whether_a_running_gateway_is_ready(
+    gateway: GatewayProcess, node: NodeProcess
+) -> None:
+    assert run_gateway("--check", "--listen", gateway.http_address).returncode == 0
+    port = gateway.http_address.rpartition(":")[2]
+    wildcard = {"GATEWAY_LISTEN": f"0.0.0.0:{port}", "GATEWAY_ALLOW_OPEN": "on"}
+    assert run_gateway("--check", **wildcard).returncode == 0
+    node.kill()
+    with Client(gateway.ws_url) as client:
+        client.say("hello")
+        client.wait_frame(lambda frame: frame.get("state") == "away")
+    assert run_gateway("--check", "--listen", gateway.http_address).returncode == 1
+    gateway.stop()
+    assert run_gateway("--check", "--listen", gateway.http_address).returncode == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_closes_browsers_with_1012_and_ends_with_0(
+    gateway: GatewayProcess, number: signal.Signals
+) -> None:
+    with Client(gateway.ws_url) as client, Client(gateway.ws_url):
+        client.hello()
+        gateway.signal(number)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                client.socket.recv(timeout=30)
+        assert client.socket.close_code == 1012
+        assert gateway.wait_ended(5.0) == 0
+
+
+def test_a_browser_that_ignores_the_goodbye_does_not_hold_the_end_up(
+    gateway: GatewayProcess,
+) -> None:
+    host, _, port = gateway.http_address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as deaf:
+        deaf.sendall(
+            f"GET /ws HTTP/1.1\r\nHost: {gateway.http_address}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        assert deaf.recv(1)
+        gateway.signal(signal.SIGTERM)
+        assert gateway.wait_ended(5.0) == 0
+
+
+def test_it_ends_in_time_while_its_node_hangs(gateway: GatewayProcess, node: NodeProcess) -> None:
+    with Client(gateway.ws_url) as client:
+        client.hello()
+        node.signal(signal.SIGSTOP)
+        try:
+            client.say("publish", id=1, text="x")
+            client.say("history", id=2)
+            gateway.signal(signal.SIGTERM)
+            assert gateway.wait_ended(5.0) == 0
+        finally:
+            node.signal(signal.SIGCONT)
+
+
+def test_what_was_accepted_is_answered_before_the_end(gateway: GatewayProcess) -> None:
+    with Client(gateway.ws_url) as client:
+        client.hello()
+        for number in range(90):
+            client.say("publish", id=number, text=str(number))
+        client.wait_frame(lambda frame: frame["type"] == "ack")
+        stop = threading.Thread(target=gateway.stop)
+        stop.start()
+        with pytest.raises(ConnectionClosed):
+            client.wait_frame(lambda _: False)
+        stop.join()
+        assert sorted(frame["id"] for frame in client.answers) == list(range(90))
+
+
+def test_an_idle_gateway_takes_at_most_90_mib(gateway: GatewayProcess) -> None:
+    with Client(gateway.ws_url) as client:
+        client.hello()
+        client.ask("publish", text="x")
+    gateway.get("/openapi.json")
+    assert psutil.Process(gateway.pid).memory_info().rss <= 90 * 2**20
+
+
+def test_the_nodes_token_is_needed_and_read_again_when_it_changes(
+    tmp_path: Path, start_gateway: StartGateway, services: list[Service]
+) -> None:
+    node = NodeProcess("guarded", tmp_path, grpc_listen="0.0.0.0:0")
+    services.append(node)
+    node.start()
+    address = f"127.0.0.1:{node.grpc_address.rpartition(':')[2]}"
+    token_file = tmp_path / "token"
+    token_file.write_text("wrong")
+    gateway = start_gateway(address, node_token_file=token_file)
+    gateway.wait_logged("UNAUTHENTICATED")
+    refused = gateway.get("/api/node")
+    assert (refused.status_code, refused.json()["reason"]) == (503, "NODE_TOKEN_REFUSED")
+    token_file.write_text(node.token)
+    gateway.wait_node_reachable()
+    assert gateway.get("/api/node").json()["peer_id"] == node.peer_id

@@ -1,0 +1,1 @@
+"""Programs of other makers and languages, against real nodes."""

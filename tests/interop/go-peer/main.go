@@ -1,0 +1,136 @@
+// A go-libp2p chat peer for the tests: every line of its input is a message to
+// the room, every message of the room is a line of its output.
+//
+//	go-peer -key ed25519|ecdsa|rsa|secp256k1 [-room NAME] [ADDRESS…]
+//
+// It dials the addresses given. Output lines are JSON objects with a "type":
+// ready (id, addresses), joined (peer), message (author, forwarder, text).
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"sync"
+
+	"github.com/libp2p/go-libp2p"
+	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+var keyTypes = map[string]int{
+	"ed25519":   crypto.Ed25519,
+	"ecdsa":     crypto.ECDSA,
+	"rsa":       crypto.RSA,
+	"secp256k1": crypto.Secp256k1,
+}
+
+func main() {
+	log.SetFlags(0)
+	key := flag.String("key", "ed25519", "type of the identity key")
+	room := flag.String("room", "chat-room", "room to join")
+	flag.Parse()
+	if err := chat(context.Background(), *key, *room, flag.Args()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// chat joins the room and talks until the input ends.
+func chat(ctx context.Context, keyType, room string, addresses []string) error {
+	key, _, err := crypto.GenerateKeyPair(keyTypes[keyType], 2048)
+	if err != nil {
+		return err
+	}
+	host, err := libp2p.New(libp2p.Identity(key), libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"))
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	gossip, err := pubsub.NewGossipSub(ctx, host)
+	if err != nil {
+		return err
+	}
+	topic, err := gossip.Join(room)
+	if err != nil {
+		return err
+	}
+	arrivals, err := topic.EventHandler()
+	if err != nil {
+		return err
+	}
+	subscription, err := topic.Subscribe()
+	if err != nil {
+		return err
+	}
+	listening := []string{}
+	for _, address := range host.Addrs() {
+		listening = append(listening, fmt.Sprintf("%s/p2p/%s", address, host.ID()))
+	}
+	tell(map[string]any{"type": "ready", "id": host.ID().String(), "addresses": listening})
+
+	go tellArrivals(ctx, arrivals)
+	go tellMessages(ctx, subscription, host.ID())
+	for _, address := range addresses {
+		info, err := peer.AddrInfoFromString(address)
+		if err != nil {
+			return err
+		}
+		if err := host.Connect(ctx, *info); err != nil {
+			return err
+		}
+	}
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		if err := topic.Publish(ctx, lines.Bytes()); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// tellArrivals tells of each peer that comes into the room.
+func tellArrivals(ctx context.Context, arrivals *pubsub.TopicEventHandler) {
+	for {
+		event, err := arrivals.NextPeerEvent(ctx)
+		if err != nil {
+			return
+		}
+		if event.Type == pubsub.PeerJoin {
+			tell(map[string]any{"type": "joined", "peer": event.Peer.String()})
+		}
+	}
+}
+
+// tellMessages tells of each message that is not this peer's own.
+func tellMessages(ctx context.Context, subscription *pubsub.Subscription, self peer.ID) {
+	for {
+		message, err := subscription.Next(ctx)
+		if err != nil {
+			return
+		}
+		if author := message.GetFrom(); author != self {
+			tell(map[string]any{
+				"type":      "message",
+				"author":    author.String(),
+				"forwarder": message.ReceivedFrom.String(),
+				"text":      string(message.Data),
+			})
+		}
+	}
+}
+
+var output sync.Mutex
+
+// tell writes one line of output.
+func tell(line map[string]any) {
+	output.Lock()
+	defer output.Unlock()
+	if err := json.NewEncoder(os.Stdout).Encode(line); err != nil {
+		log.Fatal(err)
+	}
+}

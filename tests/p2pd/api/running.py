@@ -1,0 +1,160 @@
+"""A real API in front of a real chat: host, gossip, log, gRPC thread, all in this process.
+
+trio runs in a thread of the test, so that tests are plain functions that call
+with gRPC's own blocking client, as most programs do.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import trio
+from wsp.chat.v1 import chat_pb2_grpc
+
+from p2pd.api.server import Api, open_api
+from p2pd.api.settings import ApiSettings
+from p2pd.app.chat import Chat, PublishLimits
+from p2pd.app.presence import Presence
+from p2pd.app.roombook import RoomBook
+from p2pd.app.seqno import SeqnoMark
+from p2pd.app.waiting import Waiting
+from p2pd.domain.names import DEFAULT_ROOM
+from p2pd.domain.peers import Node, Reachability
+from p2pd.domain.rejections import Rejections
+from p2pd.domain.state import State
+from p2pd.log.log import Log
+from p2pd.log.memory import MemoryStore
+from p2pd.net.identity import load_or_create_identity
+from p2pd.net.network import NetworkOptions, open_network, peer_id_from_key
+
+T = TypeVar("T")
+
+START_S = 60.0
+STOP_S = 60.0
+LIMITS = PublishLimits(max_message_bytes=32_768, rate_per_s=1e6, burst=100_000)
+
+
+@dataclass
+class RunningApi:
+    """The API of one chat; everything but ``on_trio`` is for the test's thread."""
+
+    data_dir: Path
+    settings: ApiSettings
+    make_chat: type[Chat]
+    limits: PublishLimits
+    api: Api = field(init=False)
+    chat: Chat = field(init=False)
+    log: Log = field(init=False)
+    failure: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._main)
+
+    @property
+    def address(self) -> str:
+        return self.api.address
+
+    def channel(self, **options: Any) -> grpc.Channel:
+        arguments = [(key.replace("__", "."), value) for key, value in options.items()]
+        return grpc.insecure_channel(self.address, arguments)
+
+    def on_trio(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in the trio thread."""
+        return trio.from_thread.run_sync(function, *arguments, trio_token=self._token)
+
+    def await_on_trio(self, function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        return trio.from_thread.run(function, *arguments, trio_token=self._token)
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._ready.wait(START_S), "the API did not start"
+        self.check()
+
+    def check(self) -> None:
+        """Raise what ended the API, out of the groups of the nurseries around it."""
+        failure = self.failure
+        while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+            failure = failure.exceptions[0]
+        if failure is not None:
+            raise failure
+
+    def ask_to_stop(self) -> None:
+        """Begin to stop the API, without waiting for its end."""
+        if self._thread.is_alive():
+            self.on_trio(self._end.set)
+
+    def stop(self) -> float:
+        """Stop the API first, as the node does; return the seconds that it took."""
+        began = time.monotonic()
+        self.ask_to_stop()
+        self._thread.join(STOP_S)
+        assert not self._thread.is_alive(), "the API did not stop"
+        return self.stopped_at - began
+
+    def _main(self) -> None:
+        try:
+            trio.run(self._run)
+        except BaseException as error:  # handed to the test
+            self.failure = error
+        finally:
+            self._ready.set()
+
+    async def _run(self) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._end = trio.Event()
+        key_pair = load_or_create_identity(self.data_dir)
+        peer_id = peer_id_from_key(key_pair)
+        node = Node(peer_id, (), "wsp/test", (), Reachability.UNKNOWN, "0.1.0", 32_768, 1)
+        self.log = Log(MemoryStore(100_000, 64 << 20), State(node, {}))
+        waiting = Waiting(10_000)
+        presence = Presence(self.log, waiting.room_filled)
+        rejections = Rejections()
+        rooms = RoomBook(self.data_dir / "rooms.json", (DEFAULT_ROOM,))
+        mark = SeqnoMark(self.data_dir / "seqno")
+        listen = ("/ip4/127.0.0.1/tcp/0",)
+        options = NetworkOptions(key_pair, listen, (), "wsp/test", (), mdns=False, first_seqno=0)
+        async with open_network(options, presence, rejections) as network:
+            for room in rooms.joined:
+                await network.join(room)
+            self.chat = self.make_chat(
+                self.log, network, presence, rooms, waiting, mark, self.limits, time.time_ns
+            )
+            try:
+                async with open_api(self.chat, self.log.on_append, self.settings) as self.api:
+                    self._ready.set()
+                    await self._end.wait()
+            finally:
+                self.stopped_at = time.monotonic()
+
+
+@contextmanager
+def running_api(
+    data_dir: Path,
+    listen: str = "127.0.0.1:0",
+    *,
+    make_chat: type[Chat] = Chat,
+    limits: PublishLimits = LIMITS,
+    **settings: Any,
+) -> Iterator[RunningApi]:
+    """Run an API for the time of a block; a failure in it fails the block."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    running = RunningApi(data_dir, ApiSettings(listen=listen, **settings), make_chat, limits)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+    running.check()
+
+
+def stub_of(channel: grpc.Channel) -> Any:
+    """Make a client; untyped, since grpc's stubs know only typed channels."""
+    return chat_pb2_grpc.ChatServiceStub(channel)

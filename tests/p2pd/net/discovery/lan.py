@@ -1,0 +1,136 @@
+"""A local network made of namespaces: machines with an address each, on one bridge.
+
+Needs root and iproute2. Nothing of it reaches the machine's own network.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.driver.waiting import wait_until
+
+ROOT = Path(__file__).parents[4]
+STOP_TIMEOUT_S = 10
+
+
+@dataclass
+class Program:
+    """A Python module run on a machine of the network, and what it printed."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Gather the lines until the program ends."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def wait_line(self, start: str, timeout_s: float = 60.0) -> str:
+        """Wait for a line that begins with ``start``; return the rest of it."""
+
+        def look() -> list[str]:
+            return list(self.lines)
+
+        def has_line(lines: list[str]) -> bool:
+            return any(line.startswith(start) for line in lines)
+
+        lines = wait_until(look, has_line, timeout_s=timeout_s)
+        return next(line for line in lines if line.startswith(start)).removeprefix(start)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One namespace."""
+
+    name: str
+    address: str
+
+    @contextmanager
+    def run(self, module: str, *args: str) -> Iterator[Program]:
+        """Run a module of the tests here until the block ends."""
+        command = ["ip", "netns", "exec", self.name, sys.executable, "-u", "-m", module, *args]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.PIPE,
+            text=True,
+        )
+        program = Program(process)
+        reader = threading.Thread(target=program.read)
+        reader.start()
+        try:
+            yield program
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            reader.join()
+
+    def unplug(self) -> None:
+        """Take the address away and the interface down."""
+        _ip(self.name, "address", "flush", "dev", "eth0")
+        _ip(self.name, "link", "set", "eth0", "down")
+
+    def plug_in(self) -> None:
+        """Bring the interface up with its address."""
+        _ip(self.name, "address", "add", f"{self.address}/24", "dev", "eth0")
+        _ip(self.name, "link", "set", "eth0", "up")
+
+
+@contextmanager
+def open_lan(machines: int) -> Iterator[list[Machine]]:
+    """Make a network of so many machines, 10.77.0.1 and on; undone at the end."""
+    prefix = f"wsp{os.getpid()}"
+    switch = f"{prefix}-switch"
+    with ExitStack() as undo:
+        _add_namespace(undo, switch)
+        _ip(switch, "link", "add", "bridge", "type", "bridge")
+        _ip(switch, "link", "set", "bridge", "up")
+        made = []
+        for number in range(1, machines + 1):
+            machine = Machine(f"{prefix}-{number}", f"10.77.0.{number}")
+            _add_namespace(undo, machine.name)
+            _plug(machine, switch, f"port{number}")
+            made.append(machine)
+        yield made
+
+
+def _add_namespace(undo: ExitStack, name: str) -> None:
+    _run("ip", "netns", "add", name)
+    undo.callback(_run, "ip", "netns", "del", name)
+    _ip(name, "link", "set", "lo", "up")
+
+
+def _plug(machine: Machine, switch: str, port: str) -> None:
+    _ip(switch, "link", "add", port, "type", "veth", "peer", "eth0", "netns", machine.name)
+    _ip(switch, "link", "set", port, "master", "bridge")
+    _ip(switch, "link", "set", port, "up")
+    machine.plug_in()
+
+
+def _ip(namespace: str, *args: str) -> None:
+    _run("ip", "-netns", namespace, *args)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(f"{' '.join(command)}: {done.stderr.strip()}")
+
+
+def wait_all(programs: Sequence[Program], start: str) -> list[str]:
+    """Wait for the same kind of line from each program."""
+    return [program.wait_line(start) for program in programs]

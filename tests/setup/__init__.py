@@ -1,0 +1,1 @@
+"""What ``make`` needs for the tests, and tests of what ``make`` runs."""

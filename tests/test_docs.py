@@ -1,0 +1,52 @@
+"""The documents say what the code does: every setting, and every link that leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import gateway.config
+import p2pd.config
+
+ROOT = Path(__file__).parents[1]
+#: Defaults that depend on the machine or are too long for a table.
+DEFAULTS_IN_WORDS = {
+    "P2PD_DATA_DIR": "the platform's user data directory",
+    "P2PD_BOOTSTRAP": "the public libp2p bootstrap peers",
+}
+
+
+def settings_rows(settings: tuple[object, ...]) -> list[str]:
+    """Write the settings as the rows of the README's tables."""
+    rows = []
+    for setting in settings:
+        variable = setting.variable  # type: ignore[attr-defined]
+        default = DEFAULTS_IN_WORDS.get(variable)
+        if default is None:
+            default = f"`{setting.default}`" if setting.default else "none"  # type: ignore[attr-defined]
+        rows.append(f"| `{variable}` | {default} | {setting.meaning} |")  # type: ignore[attr-defined]
+    return rows
+
+
+@pytest.mark.parametrize("settings", [p2pd.config.SETTINGS, gateway.config.SETTINGS])
+def test_the_readme_lists_every_setting_with_its_default(settings: tuple[object, ...]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = "\n".join(settings_rows(settings))
+    assert table in readme, f"README.md should hold these rows:\n{table}"
+
+
+@pytest.mark.parametrize(
+    "document",
+    sorted(
+        path.relative_to(ROOT).as_posix()
+        for folder in ("", "docs", "docs/decisions", "p2pd/net/mended")
+        for path in (ROOT / folder).glob("*.md")
+    ),
+)
+def test_every_link_of_a_document_leads_to_a_file(document: str) -> None:
+    path = ROOT / document
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (path.parent / target).exists()]
+    assert missing == []

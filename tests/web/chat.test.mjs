@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AWAY_NOTICE_AFTER_MS, RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS } from "../../web/limits.js";
+import { hueOf, patternOf, shortId } from "../../web/model/author.js";
+import { pauseBefore } from "../../web/model/backoff.js";
+import { Chat } from "../../web/model/chat.js";
+import { noticesOf } from "../../web/model/notices.js";
+import { Outbox } from "../../web/model/outbox.js";
+import { ANN, ME, ROOM, messageFrame, snapshotFrame } from "./frames.mjs";
+
+function openChat() {
+  const chat = new Chat();
+  chat.linkChanged("open", 0, 0);
+  chat.receive(snapshotFrame());
+  return chat;
+}
+
+function storeOf(entries = []) {
+  const kept = new Map(entries.map((entry) => [entry.id, entry]));
+  return { kept, load: () => [...kept.values()], save: (entry) => kept.set(entry.id, entry), drop: (id) => kept.delete(id) };
+}
+
+test("the cursor to resume from is that of the last event, a snapshot's only at first", () => {
+  const chat = openChat();
+  assert.equal(chat.cursor, "c0");
+  chat.receive(messageFrame(5));
+  chat.receive(snapshotFrame({ cursor: "c9" }));
+  assert.equal(chat.cursor, "c5");
+  chat.receive({ type: "gap", cursor: "c20", reason: "expired", missing: 3 });
+  assert.equal(chat.cursor, "c20");
+});
+
+test("an empty log's cursor is one to resume from as well", () => {
+  const chat = new Chat();
+  chat.receive(snapshotFrame({ cursor: "" }));
+  assert.equal(chat.cursor, "");
+});
+
+test("a snapshot replaces the peers, and events change them", () => {
+  const chat = openChat();
+  const bob = { peer_id: "bob", addresses: [], rooms: [] };
+  const idsIn = (room) => chat.peers.in(room).map((peer) => peer.peer_id);
+  assert.deepEqual(idsIn(ROOM), [ANN]);
+  chat.receive({ type: "peer_connected", cursor: "c1", peer: bob });
+  assert.deepEqual(chat.peers.notIn(ROOM).map((peer) => peer.peer_id), ["bob"]);
+  chat.receive({ type: "peer_joined", cursor: "c1", peer_id: "bob", room: ROOM });
+  chat.receive({ type: "peer_connected", cursor: "c1", peer: { ...bob, agent: "known now" } });
+  assert.deepEqual(idsIn(ROOM), [ANN, "bob"]);
+  chat.receive({ type: "peer_left", cursor: "c1", peer_id: ANN, room: ROOM });
+  chat.receive({ type: "peer_disconnected", cursor: "c1", peer_id: "bob" });
+  assert.deepEqual(idsIn(ROOM), []);
+  chat.receive(snapshotFrame());
+  assert.deepEqual(idsIn(ROOM), [ANN]);
+});
+
+test("messages of other rooms are unread until the room is entered", () => {
+  const chat = openChat();
+  chat.receive(messageFrame(1, { room: "other" }));
+  chat.receive(messageFrame(1, { room: "other" }));
+  chat.receive(messageFrame(2, { room: "other", author_id: ME }));
+  assert.equal(chat.conversation("other").unread, 1);
+  chat.enter("other");
+  assert.equal(chat.active.unread, 0);
+});
+
+test("frames of a kind that is not known are passed over", () => {
+  const chat = openChat();
+  assert.deepEqual(chat.receive({ type: "constructor", cursor: "evil" }), []);
+  assert.deepEqual(chat.receive({ type: "from_the_future", cursor: "c99" }), []);
+  assert.equal(chat.cursor, "c0");
+});
+
+test("banners tell of the gateway before the node, and of what is missing", () => {
+  const chat = openChat();
+  const kinds = (now) => noticesOf(chat, now).map((notice) => notice.kind);
+  assert.deepEqual(kinds(0), []);
+  chat.receive({ type: "node_state", state: "away" });
+  assert.deepEqual(kinds(0), ["node-away"]);
+  assert.equal(chat.isReady, false);
+  chat.linkChanged("waiting", 5_000, 1_000);
+  chat.linkChanged("connecting", 0, 1_100);
+  chat.linkChanged("waiting", 5_000, 1_200);
+  assert.deepEqual(kinds(1_000 + AWAY_NOTICE_AFTER_MS - 1), []);
+  assert.match(noticesOf(chat, 2_000)[0].text, /again in 3 s/);
+  chat.linkChanged("open", 0, 3_000);
+  chat.receive({ type: "node_state", state: "ready" });
+  chat.receive({ type: "gap", cursor: "c1", reason: "expired", missing: 2 });
+  assert.match(noticesOf(chat, 3_000)[0].text, /^2 messages are missing here/);
+});
+
+test("pauses grow to a bound and have chance in them", () => {
+  assert.equal(pauseBefore(0, 1), RECONNECT_FIRST_MS);
+  assert.equal(pauseBefore(0, 0), RECONNECT_FIRST_MS / 2);
+  assert.equal(pauseBefore(50, 1), RECONNECT_LONGEST_MS);
+  assert.ok(pauseBefore(3, 0.5) > pauseBefore(2, 0.5));
+});
+
+test("the outbox outlives the page, keeps its order, and forgets what is kept", () => {
+  const store = storeOf();
+  const before = new Outbox(store);
+  for (const id of ["a", "b", "c"]) before.add({ id, room: ROOM, text: id, time: "2026-11-23T10:00:00Z" });
+  assert.equal(before.takeNext().id, "a");
+  const after = new Outbox(store);
+  assert.deepEqual([after.takeNext().id, after.takeNext().id], ["a", "b"]);
+  after.remove("a");
+  after.putBack("b");
+  after.fail("c");
+  assert.equal(after.takeNext().id, "b");
+  assert.equal(after.takeNext(), null);
+  after.putBack("c");
+  assert.equal(after.takeNext().id, "c");
+  assert.deepEqual([...store.kept.keys()], ["b", "c"]);
+});
+
+test("a peer always looks the same, and peers look different", () => {
+  assert.equal(shortId(ME), "xVbN1MkZ");
+  assert.equal(patternOf(ME), patternOf(ME));
+  assert.notEqual(patternOf(ME), patternOf(ANN));
+  assert.notEqual(hueOf(ME), hueOf(ANN));
+});

@@ -1,0 +1,47 @@
+/** Every time and size the page works with, in one place. */
+
+/** The first pause before the gateway is tried again; doubles up to the longest. */
+export const RECONNECT_FIRST_MS = 250;
+export const RECONNECT_LONGEST_MS = 8_000;
+/** A connection that stood this long starts the pauses from the first again. */
+export const CONNECTION_STABLE_MS = 5_000;
+/** A request without an answer for so long has failed; a dial may take 15 s. */
+export const REQUEST_DEADLINE_MS = 25_000;
+/** The largest frame a gateway takes. */
+export const MAX_FRAME_BYTES = 65_536;
+/** The pause before a refused publish is tried again, where none is told. */
+export const REFUSED_PAUSE_MS = 1_000;
+/** Publishes on their way at once. */
+export const MAX_IN_FLIGHT = 256;
+
+/** How long "Copied" is to be read. */
+export const COPIED_NOTE_MS = 2_500;
+/** The gateway may be away this long before the first banner tells of it. */
+export const AWAY_NOTICE_AFTER_MS = 600;
+
+/** Messages of one author within this time stand under one name. */
+export const GROUP_WITHIN_MS = 5 * 60_000;
+/** Messages that are in the document at once. */
+export const MAX_RENDERED = 1_000;
+/** By how many messages the part that is in the document moves. */
+export const WINDOW_STEP = 200;
+/** Messages of one room kept in memory, and down to how many it is cut. */
+export const MAX_KEPT = 4_000;
+export const KEPT_AFTER_CUT = 3_000;
+/** The same while older ones are being read. */
+export const MAX_KEPT_WHILE_READ = 20_000;
+/** Messages asked for at once. */
+export const HISTORY_PAGE = 100;
+/** Characters and lines of a message shown before it is folded. */
+export const FOLD_CHARACTERS = 1_000;
+export const FOLD_LINES = 16;
+
+/** Nearer to the end than this counts as being at the end. */
+export const AT_END_PX = 60;
+/** Nearer to the beginning or the end than this, more is brought. */
+export const NEAR_EDGE_PX = 600;
+
+/** What a node takes in one message, until it has told its own limit. */
+export const DEFAULT_MAX_MESSAGE_BYTES = 32_768;
+/** The room that is always there. */
+export const DEFAULT_ROOM = "chat-room";

@@ -1,0 +1,43 @@
+/** Messages as the page keeps them, made from frames and from what is typed. */
+import { orderFromTime } from "./times.js";
+
+/** Read a `message` frame. */
+export function messageFromFrame(frame) {
+  return {
+    id: frame.message_id,
+    clientId: frame.client_message_id || undefined,
+    room: frame.room,
+    author: frame.author_id,
+    forwarder: frame.forwarder_id,
+    text: frame.text ?? null,
+    byteCount: frame.data ? Math.floor((frame.data.replace(/=+$/, "").length * 3) / 4) : 0,
+    time: frame.send_time ?? frame.receive_time,
+    cursor: frame.cursor,
+    isBackfilled: frame.delivery === "backfilled",
+  };
+}
+
+/** Make what is shown of an outbox entry until its answer is there. */
+export function messageFromEntry(entry, author) {
+  return {
+    key: entry.id,
+    id: entry.id,
+    clientId: entry.id,
+    room: entry.room,
+    author,
+    text: entry.text,
+    byteCount: 0,
+    time: entry.time,
+    order: orderFromTime(entry.time),
+    state: "sending",
+  };
+}
+
+/** Make a random UUID, also where the page is not in a secure context. */
+export function newClientId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}

@@ -1,0 +1,77 @@
+/**
+ * Carries the outbox to the node: in order, so many at once, again after the
+ * connection was lost, and always under the same id, so that nothing is sent
+ * twice.
+ */
+import { MAX_IN_FLIGHT, REFUSED_PAUSE_MS } from "../limits.js";
+
+/** Whether a refusal passes: the message keeps its place and is tried again. */
+function isPassing({ code, reason }) {
+  if (code === "RESOURCE_EXHAUSTED") return true;
+  return code === "UNAVAILABLE" && reason !== "OUTCOME_UNKNOWN";
+}
+
+export class Courier {
+  #inFlight = 0;
+  #timer = 0;
+
+  /** @param on `isReady()`; `kept(entry, answer)` and `refused(entry, error)` hear */
+  constructor(link, outbox, on) {
+    this.link = link;
+    this.outbox = outbox;
+    this.on = on;
+  }
+
+  /** Write a message down and send it as soon as it can be. */
+  post(entry) {
+    this.outbox.add(entry);
+    this.pump();
+  }
+
+  retry(id) {
+    this.outbox.putBack(id);
+    this.pump();
+  }
+
+  /** Send what waits, as far as it may be sent now. */
+  pump() {
+    while (!this.#timer && this.#inFlight < MAX_IN_FLIGHT && this.on.isReady()) {
+      const entry = this.outbox.takeNext();
+      if (!entry) return;
+      this.#send(entry);
+    }
+  }
+
+  async #send(entry) {
+    this.#inFlight += 1;
+    const { id, room, text } = entry;
+    const frame = { type: "publish", id, client_message_id: id, room, text };
+    try {
+      const answer = await this.link.request(frame);
+      this.outbox.remove(id);
+      this.on.kept(entry, answer);
+    } catch (error) {
+      this.#refused(entry, error);
+    }
+    this.#inFlight -= 1;
+    this.pump();
+  }
+
+  #refused(entry, error) {
+    if (!isPassing(error)) {
+      this.outbox.fail(entry.id);
+      this.on.refused(entry, error);
+      return;
+    }
+    this.outbox.putBack(entry.id);
+    this.#pause(error.retryAfterMs ?? REFUSED_PAUSE_MS);
+  }
+
+  #pause(pauseMs) {
+    if (this.#timer) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = 0;
+      this.pump();
+    }, pauseMs);
+  }
+}

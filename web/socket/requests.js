@@ -1,0 +1,50 @@
+/** Requests that wait for their `ack` or `error`, each with a deadline. */
+
+export class RequestError extends Error {
+  constructor({ code, reason, message, retry_after_ms: retryAfterMs }) {
+    super(message || reason || code);
+    this.code = code;
+    this.reason = reason ?? "";
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export class Requests {
+  #waiting = new Map();
+
+  /** Promise the answer to a request; `onLate` hears when there is none in time. */
+  expect(id, deadlineMs, onLate) {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#fail(id, { code: "DEADLINE_EXCEEDED", reason: "NO_ANSWER", message: "no answer in time" });
+        onLate();
+      }, deadlineMs);
+      this.#waiting.set(id, { resolve, reject, timer });
+    });
+  }
+
+  /** Give an answer to whoever waits for it; false where nobody does. */
+  settle(frame) {
+    const request = this.#take(frame.id);
+    if (!request) return false;
+    if (frame.type === "ack") request.resolve(frame);
+    else request.reject(new RequestError(frame));
+    return true;
+  }
+
+  /** Tell all who wait that the connection is gone. */
+  failAll(error) {
+    for (const id of [...this.#waiting.keys()]) this.#fail(id, error);
+  }
+
+  #fail(id, error) {
+    this.#take(id)?.reject(new RequestError(error));
+  }
+
+  #take(id) {
+    const request = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (request) clearTimeout(request.timer);
+    return request;
+  }
+}

@@ -1,0 +1,95 @@
+/** The conversation: keeps the reader's place, or follows the newest message. */
+import { MAX_RENDERED } from "../limits.js";
+import { laidOut } from "../model/layout.js";
+import { Window } from "../model/window.js";
+import { byId, setText } from "./dom.js";
+import { count } from "./formats.js";
+import { KeyedList } from "./keyed.js";
+import { startNote } from "./log-start.js";
+import { messageRow } from "./message-row.js";
+import { Place } from "./place.js";
+
+export class ConversationView {
+  #chat;
+  #actions;
+  #log = byId("log");
+  #list = byId("messages");
+  #button = byId("new-messages");
+  #place = new Place(this.#log);
+  #window = new Window();
+  #rows;
+  #shown = null;
+  #readArrivals = 0;
+
+  /** @param actions `retry`, `remove` a message by client id; `loadOlder` of the room */
+  constructor(chat, actions) {
+    this.#chat = chat;
+    this.#actions = actions;
+    this.#rows = new KeyedList(this.#list, (laid) => laid.key, (laid) => messageRow(laid, actions));
+    this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#button.addEventListener("click", () => this.follow());
+    new ResizeObserver(() => this.#window.follows && this.#place.goToEnd()).observe(this.#log);
+  }
+
+  /** Go to the newest message and stay with it. */
+  follow() {
+    this.#window.follow();
+    this.render();
+  }
+
+  render() {
+    const conversation = this.#chat.active;
+    if (conversation !== this.#shown) this.#begin(conversation);
+    conversation.isHeld = !this.#window.follows;
+    this.#log.ariaBusy = String(conversation.older.state === "loading");
+    const rows = laidOut(this.#visible(conversation), this.#chat.node?.peer_id, !this.#chat.isReady);
+    setText(byId("log-start"), startNote(conversation));
+    if (this.#window.follows) {
+      this.#rows.show(rows);
+      this.#place.goToEnd();
+      this.#readArrivals = conversation.arrivals;
+    } else {
+      this.#place.keepDuring(this.#list.children, () => this.#rows.show(rows));
+    }
+    this.#showButton(conversation.arrivals - this.#readArrivals);
+  }
+
+  #begin(conversation) {
+    if (this.#shown) this.#shown.isHeld = false;
+    this.#shown = conversation;
+    this.#rows.clear();
+    this.#window.follow();
+  }
+
+  #visible({ messages, pending }) {
+    const [start, end] = this.#window.rangeIn(messages);
+    const shown = messages.slice(start, end);
+    if (end === messages.length) shown.push(...pending.values());
+    return shown.slice(-MAX_RENDERED);
+  }
+
+  #showButton(arrived) {
+    this.#button.hidden = this.#window.follows;
+    setText(this.#button.firstElementChild, arrived > 0 ? count(arrived, "new message") : "To the newest");
+  }
+
+  #scrolled() {
+    const { messages, older } = this.#chat.active;
+    const wasFollowing = this.#window.follows;
+    if (!this.#place.isAtEnd) this.#window.stay(messages);
+    const isMoved = this.#move(messages, older);
+    if (isMoved || wasFollowing !== this.#window.follows) this.render();
+  }
+
+  #move(messages, older) {
+    if (this.#place.isNearEnd && this.#window.down(messages)) return true;
+    if (this.#place.isAtEnd) {
+      this.#window.follow();
+      return false;
+    }
+    if (!this.#place.isNearStart) return false;
+    if (this.#window.up(messages)) return true;
+    if (older.state === "more") this.#actions.loadOlder(this.#chat.activeRoom);
+    return false;
+  }
+}

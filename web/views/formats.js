@@ -1,0 +1,42 @@
+/** Times and amounts as people of this browser's language read them. */
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const NUMBER = new Intl.NumberFormat();
+const DAY_MS = 86_400_000;
+
+export function clockTime(date) {
+  return CLOCK.format(date);
+}
+
+export function fullTime(date) {
+  return FULL.format(date);
+}
+
+export function dayName(date, today = new Date()) {
+  const daysAgo = Math.round((startOfDay(today) - startOfDay(date)) / DAY_MS);
+  if (daysAgo === 0) return "Today";
+  return daysAgo === 1 ? "Yesterday" : DAY.format(date);
+}
+
+export function isSameDay(a, b) {
+  return startOfDay(a) === startOfDay(b);
+}
+
+export function number(value) {
+  return NUMBER.format(value);
+}
+
+/** Say a number of things, such as "1 message" or "2 messages". */
+export function count(value, noun) {
+  return `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+export function milliseconds(value) {
+  return value < 1 ? "<1 ms" : `${number(Math.round(value))} ms`;
+}
+
+function startOfDay(date) {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+}

@@ -1,0 +1,57 @@
+/** One message of the conversation: author, text, time and state. */
+import { shortId } from "../model/author.js";
+import { el, setText } from "./dom.js";
+import { clockTime, dayName, fullTime } from "./formats.js";
+import { coloured, identicon } from "./identicon.js";
+import { messageState } from "./message-state.js";
+import { messageText } from "./message-text.js";
+
+/** Make the row of a message; `update` takes what `laidOut` of layout.js made. */
+export function messageRow(laid, actions) {
+  const { message, isOwn } = laid;
+  const author = el("span", { class: "author", title: message.author });
+  const time = el("time");
+  const state = messageState(message.clientId, actions);
+  const body = el("div", { class: "bubble" }, messageText(message));
+  body.append(el("p", { class: "meta" }, time, state.mark));
+  const head = el("p", { class: "message-head" }, author);
+  const row = el("div", { class: "message-row" }, head, body, state.actions);
+  if (!isOwn) row.prepend(identicon(message.author));
+  const element = el("li", { class: "message" }, row);
+  if (!isOwn) coloured(author, message.author);
+  const day = el("p", { class: "day" }, el("span"));
+  let shown = "";
+  return {
+    element,
+    update(next) {
+      const signature = signatureOf(next);
+      if (signature === shown) return;
+      shown = signature;
+      const date = new Date(next.message.time);
+      setText(author, next.isOwn ? "You" : shortId(next.message.author));
+      showTime(time, date);
+      showDay(element, day, next.startsDay ? dayName(date) : "");
+      element.classList.toggle("own", next.isOwn);
+      element.classList.toggle("starts-group", next.startsGroup);
+      element.dataset.state = next.message.state;
+      state.update(next);
+    },
+  };
+}
+
+function signatureOf({ message, isOwn, isWaiting, startsGroup, startsDay }) {
+  const { state, time, failure, recipients } = message;
+  return [state, time, failure, recipients, isOwn, isWaiting, startsGroup, startsDay].join("|");
+}
+
+function showTime(time, date) {
+  time.dateTime = date.toISOString();
+  time.title = fullTime(date);
+  setText(time, clockTime(date));
+}
+
+function showDay(element, day, name) {
+  setText(day.firstChild, name);
+  if (name) element.prepend(day);
+  else day.remove();
+}

@@ -1,0 +1,50 @@
+/** Where the reader is in the conversation, and how to stay there. */
+import { AT_END_PX, NEAR_EDGE_PX } from "../limits.js";
+
+export class Place {
+  #log;
+
+  constructor(log) {
+    this.#log = log;
+  }
+
+  get isAtEnd() {
+    return this.#toEnd < AT_END_PX;
+  }
+
+  get isNearEnd() {
+    return this.#toEnd < NEAR_EDGE_PX;
+  }
+
+  get isNearStart() {
+    return this.#log.scrollTop < NEAR_EDGE_PX;
+  }
+
+  goToEnd() {
+    this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  /** Run a change of the rows without moving the one the reader looks at. */
+  keepDuring(rows, change) {
+    const anchor = this.#firstVisible(rows);
+    const distance = anchor ? anchor.offsetTop - this.#log.scrollTop : 0;
+    change();
+    if (anchor?.isConnected) this.#log.scrollTop = anchor.offsetTop - distance;
+  }
+
+  get #toEnd() {
+    return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight;
+  }
+
+  #firstVisible(rows) {
+    let low = 0;
+    let high = rows.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const row = rows[middle];
+      if (row.offsetTop + row.offsetHeight <= this.#log.scrollTop) low = middle + 1;
+      else high = middle;
+    }
+    return rows[low] ?? null;
+  }
+}
