@@ -1,61 +1,53 @@
 /** What people and the gateway do to the page, each as one step. */
 import { loadOlder } from "./history.js";
-import { newClientId } from "./model/messages.js";
 import { roomFromHash, showRoomInAddress } from "./route.js";
 
+/** Frames after which what waited for the node can go on. */
+const WAKING = new Set(["snapshot", "node_state", "gap"]);
+
 export class Actions {
-  /** @param parts `chat`, `outbox`, `link`, `courier`, and `touch(topics)` to draw */
-  constructor(parts) {
-    Object.assign(this, parts);
+  #chat;
+  #link;
+  #outgoing;
+  #token;
+  #touch;
+
+  /** @param touch draws the topics it is given */
+  constructor({ chat, link, outgoing, token, touch }) {
+    this.#chat = chat;
+    this.#link = link;
+    this.#outgoing = outgoing;
+    this.#token = token;
+    this.#touch = touch;
   }
 
-  /** Show what an earlier page left unsent, and open the link. */
   begin() {
-    for (const entry of this.outbox.entries) this.chat.propose(entry);
-    this.#turnTo(roomFromHash() ?? this.chat.activeRoom);
-    window.addEventListener("hashchange", () => this.#turnTo(roomFromHash() ?? this.chat.activeRoom));
-    window.addEventListener("online", () => this.link.open());
-    this.link.open();
+    const followAddress = () => this.#turnTo(roomFromHash() ?? this.#chat.activeRoom);
+    window.addEventListener("hashchange", followAddress);
+    window.addEventListener("online", () => this.#link.open());
+    followAddress();
+    this.#link.open();
   }
 
   receive(frame) {
-    this.touch(this.chat.receive(frame));
-    if (frame.type === "gap") this.chat.forgetHistory();
-    if (["snapshot", "node_state", "gap"].includes(frame.type)) this.#goOn();
+    this.#touch(this.#chat.receive(frame));
+    if (frame.client_message_id) this.#outgoing.heard(frame.client_message_id);
+    if (frame.type === "gap") this.#chat.conversations.forgetHistory();
+    if (WAKING.has(frame.type)) this.#goOn();
   }
 
   linkChanged(state, retryTime) {
-    this.chat.linkChanged(state, retryTime, Date.now());
-    this.touch(["link"]);
+    this.#touch(this.#chat.changeLink(state, retryTime, Date.now()));
   }
 
-  send(text) {
-    const entry = { id: newClientId(), room: this.chat.activeRoom, text, time: new Date().toISOString() };
-    this.touch(this.chat.propose(entry));
-    this.courier.post(entry);
-    return entry.id;
+  async turnedAway() {
+    this.#chat.link.isTokenWanted = await this.#token.isWanted();
+    this.#touch(["link"]);
   }
 
-  kept({ id, room }, { message_id: messageId, cursor, recipients }) {
-    this.chat.conversation(room).confirm(id, { messageId, cursor, recipients });
-    this.touch(["messages"]);
-  }
-
-  refused({ id, room }, error) {
-    this.chat.conversation(room).mark(id, { state: "failed", failure: error.message });
-    this.touch(["messages"]);
-  }
-
-  retry(id) {
-    this.chat.active.mark(id, { state: "sending", failure: "" });
-    this.touch(["messages"]);
-    this.courier.retry(id);
-  }
-
-  remove(id) {
-    this.outbox.remove(id);
-    this.chat.active.withdraw(id);
-    this.touch(["messages"]);
+  enterToken(value) {
+    this.#token.keep(value);
+    this.#link.open();
   }
 
   enter(room) {
@@ -64,38 +56,37 @@ export class Actions {
   }
 
   async join(room) {
-    const answer = await this.link.request({ type: "join", room });
-    this.enter(answer.room?.name ?? room);
+    const answer = await this.#link.request({ type: "join", room });
+    this.enter(answer.room.name);
   }
 
   async leave(room) {
-    await this.link.request({ type: "leave", room });
-    const next = this.chat.rooms.find((other) => other !== room);
+    await this.#link.request({ type: "leave", room });
+    const next = this.#chat.rooms.find((other) => other !== room);
     if (next) this.enter(next);
   }
 
   dial(address) {
-    return this.link.request({ type: "connect", address });
+    return this.#link.request({ type: "connect", address });
   }
 
   dismissGap() {
-    this.chat.gap = null;
-    this.touch(["link"]);
+    this.#chat.gap = null;
+    this.#touch(["link"]);
   }
 
-  loadOlder(room) {
-    return loadOlder(this, room);
+  loadOlder() {
+    return loadOlder({ chat: this.#chat, link: this.#link, touch: this.#touch }, this.#chat.activeRoom);
   }
 
   #turnTo(room) {
-    this.touch(this.chat.enter(room));
+    this.#touch(this.#chat.enter(room));
     this.#goOn();
   }
 
-  /** Do what waited for the node: send, and bring the room's history. */
   #goOn() {
-    if (!this.chat.isReady) return;
-    this.courier.pump();
-    if (this.chat.active.older.state === "unknown") this.loadOlder(this.chat.activeRoom);
+    if (!this.#chat.isReady) return;
+    this.#outgoing.goOn();
+    if (this.#chat.active.older.state === "unknown") this.loadOlder();
   }
 }

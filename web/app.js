@@ -2,9 +2,10 @@
 import { Actions } from "./actions.js";
 import { Chat } from "./model/chat.js";
 import { Outbox } from "./model/outbox.js";
-import { Courier } from "./socket/courier.js";
+import { Outgoing } from "./outgoing.js";
 import { Link } from "./socket/link.js";
 import { OutboxStore, openStorage } from "./socket/outbox-store.js";
+import { Token } from "./socket/token.js";
 import { mountAddresses } from "./views/addresses.js";
 import { mountBanners } from "./views/banners.js";
 import { mountComposer } from "./views/composer.js";
@@ -16,40 +17,48 @@ import { mountMe } from "./views/me.js";
 import { mountPeers } from "./views/peers.js";
 import { mountRooms } from "./views/rooms.js";
 import { Screen } from "./views/screen.js";
+import { mountToken } from "./views/token.js";
 
 const screen = new Screen();
+const touch = (topics) => screen.touch(topics);
+const storage = openStorage();
+const token = new Token(storage);
 export const chat = new Chat();
-export const outbox = new Outbox(new OutboxStore(openStorage()));
+export const outbox = new Outbox(new OutboxStore(storage));
 export const link = new Link(new URL("ws", document.baseURI).href.replace(/^http/, "ws"), {
+  subprotocols: () => token.subprotocols,
   hello: () => ({ type: "hello", after: chat.cursor, rooms: [] }),
   receive: (frame) => actions.receive(frame),
   change: (state, retryTime) => actions.linkChanged(state, retryTime),
+  turnedAway: () => actions.turnedAway(),
 });
-export const courier = new Courier(link, outbox, {
-  isReady: () => chat.isReady,
-  kept: (entry, answer) => actions.kept(entry, answer),
-  refused: (entry, error) => actions.refused(entry, error),
-});
-export const actions = new Actions({ chat, outbox, link, courier, touch: (topics) => screen.touch(topics) });
+export const outgoing = new Outgoing({ chat, outbox, link, touch });
+const actions = new Actions({ chat, link, outgoing, token, touch });
 
-const conversation = new ConversationView(chat, actions);
+const conversation = new ConversationView(chat, {
+  retry: (clientId) => outgoing.retry(clientId),
+  remove: (clientId) => outgoing.remove(clientId),
+  loadOlder: () => actions.loadOlder(),
+});
 const closeDrawers = mountDrawers();
 const enter = (room) => {
   closeDrawers();
   actions.enter(room);
 };
 const send = (text) => {
-  actions.send(text);
+  outgoing.send(text);
   conversation.follow();
 };
 screen.add(["messages", "node", "link"], () => conversation.render());
-screen.add(["node", "rooms", "peers", "link"], mountHeader(chat, { leave: (room) => actions.leave(room) }));
-screen.add(["rooms", "node", "peers"], mountRooms(chat, { enter, join: (room) => actions.join(room) }));
+screen.add(["node", "rooms", "peers", "link"], mountHeader(chat));
+screen.add(["rooms", "node", "peers"], mountRooms(chat, { enter, join: (room) => actions.join(room), leave: (room) => actions.leave(room) }));
 screen.add(["peers", "node"], mountPeers(chat));
 screen.add(["node"], mountAddresses(chat));
 screen.add(["node"], mountMe(chat));
 screen.add(["rooms", "node"], mountComposer(chat, send));
 screen.add(["link", "node"], mountBanners(chat, { retry: () => link.open(), dismiss: () => actions.dismissGap() }));
+screen.add(["link"], mountToken(chat, (value) => actions.enterToken(value)));
 mountDial((address) => actions.dial(address));
 
+outgoing.begin();
 actions.begin();

@@ -10,19 +10,16 @@ export async function loadOlder({ chat, link, touch }, room) {
   const loading = { ...before, state: "loading" };
   conversation.older = loading;
   touch(["messages"]);
-  const page = await pageBefore(link, room, before.cursor);
+  const change = await pageBefore(link, room, before.cursor);
   if (conversation.older !== loading) return;
-  if (page) conversation.prepend(page.messages.map(messageFromFrame), page.next_cursor, Boolean(page.gap));
-  else conversation.older = before;
+  conversation.older = before;
+  if (change.retryAfterMs) setTimeout(() => loadOlder({ chat, link, touch }, room), change.retryAfterMs);
+  else if (change.messages) conversation.prepend(change.messages.map(messageFromFrame), change.next_cursor, change.gap !== null);
   touch(["messages"]);
 }
 
-/** Ask for a page; null where it cannot be had now. */
-async function pageBefore(link, room, cursor) {
+/** Ask for a page; gives the answer, or the error. */
+function pageBefore(link, room, cursor) {
   const frame = { type: "history", room, limit: HISTORY_PAGE };
-  try {
-    return await link.request(cursor ? { ...frame, before: cursor } : frame);
-  } catch {
-    return null;
-  }
+  return link.request(cursor ? { ...frame, before: cursor } : frame).catch((error) => error);
 }

@@ -70,7 +70,7 @@ class ChatPage:
     def banners(self) -> list[str]:
         """The kinds of the banners that show."""
         return self.page.eval_on_selector_all(
-            ".banner", "all => all.map((one) => one.dataset.kind)"
+            "#banners .banner", "all => all.map((one) => one.dataset.kind)"
         )
 
     @property

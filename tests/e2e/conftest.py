@@ -40,10 +40,11 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     """Give ``open_page(gateway, **context options)``, which returns a page that is ready."""
     pages: list[ChatPage] = []
 
-    def open_one(gateway: GatewayProcess, **options: Any) -> ChatPage:
+    def open_one(gateway: GatewayProcess, *, is_ready: bool = True, **options: Any) -> ChatPage:
         page = ChatPage(browser.new_context(**options), gateway.url)
         pages.append(page)
-        page.wait_ready()
+        if is_ready:
+            page.wait_ready()
         return page
 
     yield open_one

@@ -17,8 +17,8 @@ PUBLISH_ALL = """async ({ link }, count) => {
   const outcomeOf = (text) => publish(text).then(() => "ack", nameOf);
   return Promise.all(Array.from({ length: count }, (_, number) => outcomeOf(`burst ${number}`)));
 }"""
-SEND_ALL = """({ actions }, count) => {
-  for (let number = 0; number < count; number += 1) actions.send(`burst ${number}`);
+SEND_ALL = """({ outgoing }, count) => {
+  for (let number = 0; number < count; number += 1) outgoing.send(`burst ${number}`);
 }"""
 READ_TEXTS = "(app) => app.chat.active.messages.map((message) => message.text)"
 READ_WAITING = "(app) => app.outbox.entries.length"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import expect
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
@@ -85,6 +87,24 @@ def test_the_largest_message_arrives(page_pair: tuple[ChatPage, ChatPage]) -> No
     shown = "é" * 1_000 + "…"
     a.wait_message(shown, state="Sent")
     b.wait_message(shown)
+
+
+def test_a_gateway_with_a_token_asks_for_it_once(
+    node: NodeProcess, start_gateway: object, open_page: OpenPage, tmp_path: Path
+) -> None:
+    file = tmp_path / "gateway.token"
+    file.write_text("open sesame ünd so weiter\n", encoding="utf-8")
+    guarded: GatewayProcess = start_gateway(node, token_file=file)  # type: ignore[operator]
+    guarded.wait_node_reachable()
+    page = open_page(guarded, is_ready=False)
+    for token in ("wrong", "open sesame ünd so weiter"):
+        expect(page.page.locator("#token-form")).to_be_visible(timeout=30_000)
+        page.page.fill("#token", token)
+        page.page.press("#token", "Enter")
+    page.wait_ready()
+    expect(page.page.locator("#token-form")).to_be_hidden()
+    page.page.reload()
+    page.wait_ready()
 
 
 def dial(page: ChatPage, address: str) -> None:

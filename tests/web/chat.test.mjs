@@ -10,7 +10,7 @@ import { ANN, ME, ROOM, messageFrame, snapshotFrame } from "./frames.mjs";
 
 function openChat() {
   const chat = new Chat();
-  chat.linkChanged("open", 0, 0);
+  chat.changeLink("open", 0, 0);
   chat.receive(snapshotFrame());
   return chat;
 }
@@ -77,12 +77,12 @@ test("banners tell of the gateway before the node, and of what is missing", () =
   chat.receive({ type: "node_state", state: "away" });
   assert.deepEqual(kinds(0), ["node-away"]);
   assert.equal(chat.isReady, false);
-  chat.linkChanged("waiting", 5_000, 1_000);
-  chat.linkChanged("connecting", 0, 1_100);
-  chat.linkChanged("waiting", 5_000, 1_200);
+  chat.changeLink("waiting", 5_000, 1_000);
+  chat.changeLink("connecting", 0, 1_100);
+  chat.changeLink("waiting", 5_000, 1_200);
   assert.deepEqual(kinds(1_000 + AWAY_NOTICE_AFTER_MS - 1), []);
   assert.match(noticesOf(chat, 2_000)[0].text, /again in 3 s/);
-  chat.linkChanged("open", 0, 3_000);
+  chat.changeLink("open", 0, 3_000);
   chat.receive({ type: "node_state", state: "ready" });
   chat.receive({ type: "gap", cursor: "c1", reason: "expired", missing: 2 });
   assert.match(noticesOf(chat, 3_000)[0].text, /^2 messages are missing here/);

@@ -2,8 +2,9 @@
  * All the page knows: the node, its peers, the rooms and their conversations.
  * It takes frames and tells which topics they changed; it does no I/O.
  */
-import { DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_ROOM } from "../limits.js";
-import { Conversation } from "./conversation.js";
+import { DEFAULT_ROOM } from "../limits.js";
+import { Conversations } from "./conversations.js";
+import { LinkState } from "./link-state.js";
 import { messageFromEntry, messageFromFrame } from "./messages.js";
 import { Peers } from "./peers.js";
 
@@ -12,16 +13,15 @@ export const TOPICS = ["link", "node", "rooms", "peers", "messages"];
 
 export class Chat {
   node = null;
-  /** `connecting`, `open` or `waiting`, and when the gateway is tried again. */
-  link = { state: "connecting", retryTime: 0, awaySince: 0 };
+  link = new LinkState();
   /** What the gateway says of the node: null until told, `ready` or `away`. */
   nodeState = null;
   gap = null;
   peers = new Peers();
+  conversations = new Conversations();
   activeRoom = DEFAULT_ROOM;
   /** Where the log is to be read on; null before the first event. */
   cursor = null;
-  #conversations = new Map();
 
   get rooms() {
     return this.node?.rooms ?? [];
@@ -31,17 +31,12 @@ export class Chat {
     return this.link.state === "open" && this.nodeState !== "away" && this.node !== null;
   }
 
-  get maxMessageBytes() {
-    return this.node?.max_message_bytes || DEFAULT_MAX_MESSAGE_BYTES;
-  }
-
   get active() {
     return this.conversation(this.activeRoom);
   }
 
   conversation(room) {
-    if (!this.#conversations.has(room)) this.#conversations.set(room, new Conversation(room));
-    return this.#conversations.get(room);
+    return this.conversations.of(room);
   }
 
   /** Take an event or a word of the gateway; return the topics it changed. */
@@ -60,17 +55,11 @@ export class Chat {
     return ["rooms", "peers", "messages"];
   }
 
-  /** Ask for the newest messages of every room once more. */
-  forgetHistory() {
-    for (const conversation of this.#conversations.values()) {
-      conversation.older = { state: "unknown", cursor: null, expired: false };
-    }
-  }
-
-  linkChanged(state, retryTime, now) {
-    const wasOpen = this.link.state === "open";
-    const awaySince = wasOpen ? now : this.link.awaySince || now;
-    this.link = { state, retryTime, awaySince: state === "open" ? 0 : awaySince };
+  /** Note how the connection stands; what was heard of the node before it is old. */
+  changeLink(state, retryTime, now) {
+    this.link.change(state, retryTime, now);
+    if (state === "open") this.nodeState = null;
+    return ["link"];
   }
 
   /** Show a message that is about to be sent. */
@@ -80,31 +69,27 @@ export class Chat {
   }
 
   #takers = {
-    snapshot: (frame) => {
-      this.node = frame.node;
-      this.peers.replace(frame.peers ?? []);
-      return TOPICS;
+    snapshot: ({ node, peers }) => {
+      this.peers.replace(peers);
+      return this.#changed({ node });
     },
-    node_changed: (frame) => {
-      this.node = frame.node;
-      return ["node", "rooms", "peers", "messages"];
-    },
-    node_state: (frame) => {
-      this.nodeState = frame.state;
-      return TOPICS;
-    },
+    node_changed: ({ node }) => this.#changed({ node }),
+    node_state: ({ state }) => this.#changed({ nodeState: state }),
     message: (frame) => this.#takeMessage(frame),
-    peer_connected: (frame) => this.#peersChanged(this.peers.connect(frame.peer)),
-    peer_disconnected: (frame) => this.#peersChanged(this.peers.disconnect(frame.peer_id)),
-    peer_joined: (frame) => this.#peersChanged(this.peers.join(frame.peer_id, frame.room)),
-    peer_left: (frame) => this.#peersChanged(this.peers.leave(frame.peer_id, frame.room)),
-    gap: (frame) => {
-      this.gap = { reason: frame.reason, missing: Number(frame.missing ?? 0) };
-      return ["link"];
-    },
+    peer_connected: (frame) => this.#takePeer(frame),
+    peer_disconnected: (frame) => this.#takePeer(frame),
+    peer_joined: (frame) => this.#takePeer(frame),
+    peer_left: (frame) => this.#takePeer(frame),
+    gap: ({ reason, missing }) => this.#changed({ gap: { reason, missing } }),
   };
 
-  #peersChanged() {
+  #changed(facts) {
+    Object.assign(this, facts);
+    return TOPICS;
+  }
+
+  #takePeer(frame) {
+    this.peers.receive(frame);
     return ["peers", "rooms"];
   }
 

@@ -7,9 +7,9 @@ export function noticesOf(chat, now) {
 }
 
 function linkNotice(chat, now) {
-  const { state, retryTime, awaySince } = chat.link;
+  const { state, retryTime, awaySince, isTokenWanted } = chat.link;
   if (state !== "open") {
-    if (now - awaySince < AWAY_NOTICE_AFTER_MS) return null;
+    if (isTokenWanted || now - awaySince < AWAY_NOTICE_AFTER_MS) return null;
     const text = `The gateway is away. ${whenTried(state, retryTime - now)} ${KEPT}`;
     return { kind: "gateway-away", text, action: "retry" };
   }

@@ -52,6 +52,11 @@ export class Outbox {
     this.#store.drop(id);
   }
 
+  removeUnlessFlying(id) {
+    const state = this.#entries.get(id)?.state;
+    if (state && state !== "flying") this.remove(id);
+  }
+
   #put(entry) {
     this.#position = Math.max(this.#position, entry.position);
     this.#entries.set(entry.id, { ...entry, state: "waiting" });

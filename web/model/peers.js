@@ -8,23 +8,13 @@ export class Peers {
     this.#byId = new Map(peers.map((peer) => [peer.peer_id, withRooms(peer)]));
   }
 
-  connect(peer) {
-    const rooms = this.#byId.get(peer.peer_id)?.rooms ?? [];
-    this.#byId.set(peer.peer_id, withRooms({ ...peer, rooms: [...rooms, ...(peer.rooms ?? [])] }));
-  }
-
-  disconnect(peerId) {
-    this.#byId.delete(peerId);
-  }
-
-  join(peerId, room) {
-    const known = this.#byId.get(peerId) ?? withRooms({ peer_id: peerId, addresses: [] });
-    known.rooms.add(room);
-    this.#byId.set(peerId, known);
-  }
-
-  leave(peerId, room) {
-    this.#byId.get(peerId)?.rooms.delete(room);
+  /** Take an event about one peer. */
+  receive(frame) {
+    const { type, peer_id: peerId, room } = frame;
+    if (type === "peer_connected") this.#connect(frame.peer);
+    if (type === "peer_disconnected") this.#byId.delete(peerId);
+    if (type === "peer_joined") this.#byId.get(peerId)?.rooms.add(room);
+    if (type === "peer_left") this.#byId.get(peerId)?.rooms.delete(room);
   }
 
   in(room) {
@@ -35,11 +25,17 @@ export class Peers {
     return this.#sorted().filter((peer) => !peer.rooms.has(room));
   }
 
+  /** A peer is told again once its program is known; its rooms stay. */
+  #connect(peer) {
+    const rooms = this.#byId.get(peer.peer_id)?.rooms ?? [];
+    this.#byId.set(peer.peer_id, withRooms({ ...peer, rooms: [...rooms, ...peer.rooms] }));
+  }
+
   #sorted() {
     return [...this.#byId.values()].sort((a, b) => (a.peer_id < b.peer_id ? -1 : 1));
   }
 }
 
 function withRooms(peer) {
-  return { ...peer, rooms: new Set(peer.rooms ?? []) };
+  return { ...peer, rooms: new Set(peer.rooms) };
 }

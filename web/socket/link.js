@@ -13,11 +13,15 @@ export class Link {
   #socket = null;
   #requests = new Requests();
   #attempt = 0;
+  #isGreeted = false;
   #timer = 0;
   #stableTimer = 0;
   #lastFrameTime = 0;
 
-  /** @param on `hello()` gives the frame to begin with; `receive(frame)`, `change(state, retryTime)` hear */
+  /**
+   * @param on `subprotocols()` to offer and `hello()`, the frame to begin with;
+   *   `receive(frame)`, `change(state, retryTime)` and `turnedAway()` hear
+   */
   constructor(url, on) {
     this.#url = url;
     this.#on = on;
@@ -27,7 +31,7 @@ export class Link {
   open() {
     if (this.#socket) return;
     clearTimeout(this.#timer);
-    const socket = new WebSocket(this.#url);
+    const socket = new WebSocket(this.#url, this.#on.subprotocols());
     this.#socket = socket;
     socket.onopen = () => this.#opened(socket);
     socket.onmessage = ({ data }) => socket === this.#socket && this.#received(JSON.parse(data));
@@ -48,6 +52,7 @@ export class Link {
   }
 
   #opened(socket) {
+    this.#isGreeted = true;
     this.#stableTimer = setTimeout(() => (this.#attempt = 0), CONNECTION_STABLE_MS);
     socket.send(JSON.stringify(this.#on.hello()));
     this.#on.change("open", 0);
@@ -71,6 +76,8 @@ export class Link {
   #closed(socket, code) {
     if (socket !== this.#socket) return;
     this.#socket = null;
+    if (!this.#isGreeted) this.#on.turnedAway();
+    this.#isGreeted = false;
     clearTimeout(this.#stableTimer);
     const pauseMs = pauseBefore(this.#attempt++, Math.random());
     this.#timer = setTimeout(() => this.open(), pauseMs);

@@ -1,4 +1,5 @@
 /** Where messages are written. Enter sends, Shift+Enter makes a new line. */
+import { DEFAULT_MAX_MESSAGE_BYTES } from "../limits.js";
 import { byId, setText } from "./dom.js";
 import { number } from "./formats.js";
 
@@ -43,13 +44,17 @@ export function mountComposer(chat, send) {
   };
 }
 
+function mostOf(chat) {
+  return chat.node?.max_message_bytes || DEFAULT_MAX_MESSAGE_BYTES;
+}
+
 function leftOf(chat, text) {
-  return chat.maxMessageBytes - ENCODER.encode(text).length;
+  return mostOf(chat) - ENCODER.encode(text).length;
 }
 
 function showRoomLeft(chat, text) {
   const left = leftOf(chat, text.value);
-  const isTold = left < chat.maxMessageBytes * (1 - TELL_FROM);
+  const isTold = left < mostOf(chat) * (1 - TELL_FROM);
   const words = left < 0 ? `${number(-left)} bytes too long` : `${number(left)} bytes left`;
   setText(byId("composer-note"), isTold ? words : "");
   text.setAttribute("aria-invalid", String(left < 0));

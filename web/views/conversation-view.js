@@ -21,7 +21,7 @@ export class ConversationView {
   #shown = null;
   #readArrivals = 0;
 
-  /** @param actions `retry`, `remove` a message by client id; `loadOlder` of the room */
+  /** @param actions `retry`, `remove` a message by client id; `loadOlder` of the active room */
   constructor(chat, actions) {
     this.#chat = chat;
     this.#actions = actions;
@@ -89,7 +89,7 @@ export class ConversationView {
     }
     if (!this.#place.isNearStart) return false;
     if (this.#window.up(messages)) return true;
-    if (older.state === "more") this.#actions.loadOlder(this.#chat.activeRoom);
+    if (older.state === "more") this.#actions.loadOlder();
     return false;
   }
 }

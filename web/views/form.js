@@ -1,4 +1,4 @@
-/** A form with one field whose outcome is told below it. */
+/** A form with one field, or a button, whose outcome is told in an element. */
 import { setText } from "./dom.js";
 
 /**
@@ -22,6 +22,19 @@ export function bindForm(form, result, { busy, run, done }) {
       field.value = "";
     } catch (error) {
       tell(sentence(error.message), "failed");
+    }
+  });
+}
+
+/** Run something on a press; tell where it failed. */
+export function bindButton(button, result, run) {
+  button.addEventListener("click", async () => {
+    try {
+      await run();
+      setText(result, "");
+    } catch (error) {
+      setText(result, sentence(error.message));
+      result.dataset.state = "failed";
     }
   });
 }

@@ -2,14 +2,12 @@
 import { byId, setText } from "./dom.js";
 import { count } from "./formats.js";
 
-export function mountHeader(chat, { leave }) {
-  const leaveButton = byId("leave-room");
-  leaveButton.addEventListener("click", () => leave(chat.activeRoom));
+export function mountHeader(chat) {
   return function render() {
     setText(byId("room-title"), chat.activeRoom);
     setText(byId("room-subtitle"), subtitleOf(chat));
     byId("room-subtitle").dataset.state = chat.isReady ? "ready" : "away";
-    leaveButton.hidden = !chat.rooms.includes(chat.activeRoom);
+    byId("leave-room").hidden = !chat.isReady || !chat.rooms.includes(chat.activeRoom);
     const unread = chat.rooms.reduce((sum, room) => sum + chat.conversation(room).unread, 0);
     const title = `${unread > 0 ? `(${unread}) ` : ""}${chat.activeRoom} · wsp`;
     if (document.title !== title) document.title = title;

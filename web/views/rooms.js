@@ -1,18 +1,17 @@
-/** The rooms of the node: choose one, join another. */
+/** The rooms of the node: choose one, join another, leave one. */
 import { byId, el, setText } from "./dom.js";
 import { count } from "./formats.js";
 import { KeyedList } from "./keyed.js";
-import { bindForm } from "./form.js";
+import { bindButton, bindForm } from "./form.js";
 
-/** @param actions `enter(room)`; `join(room)` promises */
+/** @param actions `enter(room)`; `join(room)` and `leave(room)` promise */
 export function mountRooms(chat, actions) {
   const list = new KeyedList(byId("rooms"), (room) => room, (room) => roomRow(chat, room, actions));
-  bindForm(byId("join-form"), byId("join-result"), {
-    busy: "Joining…",
-    run: (room) => actions.join(room),
-    done: () => "",
-  });
-  byId("join-here").addEventListener("click", () => actions.join(chat.activeRoom).catch(() => undefined));
+  const result = byId("join-result");
+  const words = { busy: "Joining…", run: (room) => actions.join(room), done: () => "" };
+  bindForm(byId("join-form"), result, words);
+  bindButton(byId("join-here"), result, () => actions.join(chat.activeRoom));
+  bindButton(byId("leave-room"), result, () => actions.leave(chat.activeRoom));
   return function render() {
     const isListed = !chat.node || chat.rooms.includes(chat.activeRoom);
     list.show(isListed ? [...chat.rooms] : [...chat.rooms, chat.activeRoom]);

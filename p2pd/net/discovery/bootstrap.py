@@ -5,29 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import trio
+from libp2p.peer.peerinfo import PeerInfo
 
-from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.discovery.dialler import Dialler
 
 HOLD_AGAIN_S = 30.0
 
 
-async def hold_bootstrap_peers(addresses: Sequence[str], dialler: Dialler) -> None:
+async def hold_bootstrap_peers(infos: Sequence[PeerInfo], dialler: Dialler) -> None:
     """Have each peer dialled whenever it is not connected, for as long as this runs.
 
     The connections hold a bounded number of peers and let the oldest go, which
     these are: so they are named again and again.
 
     Args:
-        addresses: Multiaddrs ending in ``/p2p/ID``; names are looked up at each
-            dial, since a peer that is away may come back elsewhere.
+        infos: Their addresses may have names, which are looked up at each dial,
+            since a peer that is away may come back elsewhere.
 
     Cancellation: runs until cancelled.
-
-    Raises:
-        InvalidInputError: One is no such address.
     """
-    infos = [peer_info_from_text(address) for address in addresses]
     while infos:
         for info in infos:
             dialler.keep(info)

@@ -7,7 +7,7 @@ own boundary, so that one that fails costs nobody else anything.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,10 +16,12 @@ import trio
 from libp2p.abc import INetConn
 from libp2p.kad_dht.common import PROTOCOL_ID
 from libp2p.peer.id import ID
+from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
 from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import Rejections
+from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.discovery.bootstrap import hold_bootstrap_peers
 from p2pd.net.discovery.dialler import Dialler
@@ -56,14 +58,19 @@ class DiscoveryOptions:
 async def open_discovery(
     host: MendedHost, connections: Dialler, options: DiscoveryOptions, rejections: Rejections
 ) -> AsyncIterator[Discovery]:
-    """Look for peers inside the block, by every way that ``options`` names."""
+    """Look for peers inside the block, by every way that ``options`` names.
+
+    Raises:
+        InvalidInputError: A bootstrap address cannot be dialled.
+    """
+    bootstrap = [peer_info_from_text(address, "bootstrap") for address in options.bootstrap]
     dht = MendedKadDHT(host, rejections, Visits(host, connections).dial)
     async with trio.open_nursery() as nursery:
         discovery = Discovery(host, connections, dht, nursery, rejections)
         host.on_identified.append(discovery.peer_identified)
         notifee = ConnectionNotifee(discovery.connection_opened, discovery.connection_closed)
         host.get_network().register_notifee(notifee)
-        discovery.start(options)
+        discovery.start(bootstrap, options.mdns)
         try:
             yield discovery
         finally:
@@ -96,10 +103,10 @@ class Discovery:
             host.get_id(), connections, dht.locate, rejections, nursery
         )
 
-    def start(self, options: DiscoveryOptions) -> None:
+    def start(self, bootstrap: Sequence[PeerInfo], mdns: bool) -> None:
         """Start what runs whether rooms are looked for or not."""
-        self._nursery.start_soon(hold_bootstrap_peers, options.bootstrap, self._connections)
-        if options.mdns:
+        self._nursery.start_soon(hold_bootstrap_peers, bootstrap, self._connections)
+        if mdns:
             introduce = self._introductions.introduce
             self._nursery.start_soon(take_part, self._addresses, introduce, self._rejections)
         self._nursery.start_soon(self._maintain)

@@ -159,6 +159,8 @@ class YamuxConnection(IMuxedConn):
 
         Cancellation: safe; the caller sets the deadline.
         """
+        if self._is_closing:
+            raise MuxedConnUnavailable("connection is closed")
         self._ping_id = (self._ping_id + 1) & 0xFFFF_FFFF
         ping_id = self._ping_id
         ping = self._pings[ping_id] = _Ping(trio.current_time())
@@ -172,8 +174,9 @@ class YamuxConnection(IMuxedConn):
         return ping.round_trip_s
 
     async def close(self) -> None:
-        """Tell the peer and end the connection."""
+        """Tell the peer and end the connection; returns when it has ended."""
         await self._end(GoAway.NORMAL)
+        await self.event_closed.wait()
 
     # What the streams call; none but ``wait_room`` waits.
 
@@ -181,9 +184,10 @@ class YamuxConnection(IMuxedConn):
         """Put a frame into the outbox; dropped where the connection is ending."""
         if self._is_closing:
             return
+        if not self._outbox:
+            self._outbox_changed.unpark_all()
         self._outbox.append(frame)
         self._outbox_bytes += len(frame)
-        self._outbox_changed.unpark_all()
 
     async def wait_room(self) -> None:
         """Wait while too much is in the outbox."""
@@ -197,7 +201,7 @@ class YamuxConnection(IMuxedConn):
 
     # The reader.
 
-    async def _read_until_end(self) -> GoAway:
+    async def _read_until_end(self) -> int:
         buffer = bytearray()
         try:
             while chunk := await self.secured_conn.read():
@@ -320,14 +324,15 @@ class YamuxConnection(IMuxedConn):
             await trio.sleep(SWEEP_INTERVAL_S)
             latest_s = trio.current_time() - LINGER_S
             for stream in tuple(self._streams.values()):
-                if 0.0 < stream.write_closed_at_s < latest_s:
+                closed_at_s = stream.write_closed_at_s
+                if closed_at_s is not None and closed_at_s < latest_s:
                     stream.abandon()
 
     def _stop_tasks(self) -> None:
         if self._tasks is not None:
             self._tasks.cancel()
 
-    async def _end(self, reason: GoAway) -> None:
+    async def _end(self, reason: int) -> None:
         """End the connection once; whoever comes later finds it ended or ending."""
         if self._is_closing:
             return

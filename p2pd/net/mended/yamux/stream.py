@@ -48,7 +48,7 @@ class YamuxStream(IMuxedStream):
         self._is_reset = False
         self._is_write_closed = False
         self._is_read_closed = False
-        self.write_closed_at_s = 0.0
+        self.write_closed_at_s: float | None = None
 
     # What the library calls.
 

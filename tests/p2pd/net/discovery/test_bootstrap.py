@@ -15,10 +15,14 @@ import trio.testing
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.peer.id import ID
 
+from p2pd.errors import InvalidInputError
+from p2pd.net.addresses import peer_info_from_text
+from p2pd.net.discovery import DiscoveryOptions, open_discovery
 from p2pd.net.discovery.bootstrap import hold_bootstrap_peers
 from tests.p2pd.net.discovery.nodes import open_node, run_node
 
 SCENARIO_TIMEOUT_S = 120
+PEER_ID = "12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8"
 StockResolver = dns.asyncresolver.Resolver
 
 
@@ -100,7 +104,8 @@ def test_a_machine_that_has_no_name_server_dials_the_others(
         async with open_node() as bootstrap, open_node() as node, trio.open_nursery() as nursery:
             monkeypatch.setattr(dns.asyncresolver, "Resolver", none_configured)
             addresses = [f"/dnsaddr/example.org/p2p/{stranger}", bootstrap.addresses[0]]
-            nursery.start_soon(hold_bootstrap_peers, addresses, node.connections)
+            infos = [peer_info_from_text(address) for address in addresses]
+            nursery.start_soon(hold_bootstrap_peers, infos, node.connections)
             await node.wait_connected(bootstrap)
             nursery.cancel_scope.cancel()
 
@@ -160,5 +165,18 @@ def test_ones_own_address_among_the_bootstrap_addresses_is_no_harm() -> None:
         ):
             await node.wait_connected(bootstrap)
             assert node.heard.connected == [bootstrap.peer_id]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "/ip4/127.0.0.1/tcp/4001", f"/p2p/{PEER_ID}"])
+def test_a_bootstrap_address_that_cannot_be_dialled_is_named_at_the_start(address: str) -> None:
+    async def scenario() -> None:
+        async with open_node() as node:
+            options = DiscoveryOptions(bootstrap=(address,))
+            with pytest.raises(InvalidInputError) as caught:
+                async with open_discovery(node.host, node.connections, options, node.rejections):
+                    pass
+            assert caught.value.field == "bootstrap"
 
     run(scenario)

@@ -1,0 +1,18 @@
+/** The conversations of all rooms; one begins when its room is first spoken of. */
+import { Conversation } from "./conversation.js";
+
+export class Conversations {
+  #byRoom = new Map();
+
+  of(room) {
+    if (!this.#byRoom.has(room)) this.#byRoom.set(room, new Conversation(room));
+    return this.#byRoom.get(room);
+  }
+
+  /** Have the newest messages of every room asked for once more. */
+  forgetHistory() {
+    for (const conversation of this.#byRoom.values()) {
+      conversation.older = { state: "unknown", cursor: null, expired: false };
+    }
+  }
+}

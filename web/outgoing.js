@@ -1,0 +1,64 @@
+/** What becomes of the messages written here, from the key pressed to kept by the node. */
+import { newClientId } from "./model/messages.js";
+import { Courier } from "./socket/courier.js";
+
+export class Outgoing {
+  #chat;
+  #outbox;
+  #courier;
+  #touch;
+
+  constructor({ chat, outbox, link, touch }) {
+    this.#chat = chat;
+    this.#outbox = outbox;
+    this.#touch = touch;
+    this.#courier = new Courier(link, outbox, {
+      isReady: () => chat.isReady,
+      kept: (entry, answer) => this.#kept(entry, answer),
+      refused: (entry, error) => this.#refused(entry, error),
+    });
+  }
+
+  /** Show what an earlier page left unsent. */
+  begin() {
+    for (const entry of this.#outbox.entries) this.#chat.propose(entry);
+  }
+
+  /** Send what waits, where it can be sent now. */
+  goOn() {
+    this.#courier.pump();
+  }
+
+  send(text) {
+    const entry = { id: newClientId(), room: this.#chat.activeRoom, text, time: new Date().toISOString() };
+    this.#touch(this.#chat.propose(entry));
+    this.#courier.post(entry);
+  }
+
+  /** Learn from the log that the node has a message; what is on its way will be answered. */
+  heard(clientId) {
+    this.#outbox.removeUnlessFlying(clientId);
+  }
+
+  retry(clientId) {
+    this.#chat.active.mark(clientId, { state: "sending", failure: "" });
+    this.#touch(["messages"]);
+    this.#courier.retry(clientId);
+  }
+
+  remove(clientId) {
+    this.#outbox.remove(clientId);
+    this.#chat.active.withdraw(clientId);
+    this.#touch(["messages"]);
+  }
+
+  #kept({ id, room }, { message_id: messageId, cursor, recipients }) {
+    this.#chat.conversation(room).confirm(id, { messageId, cursor, recipients });
+    this.#touch(["messages"]);
+  }
+
+  #refused({ id, room }, error) {
+    this.#chat.conversation(room).mark(id, { state: "failed", failure: error.message });
+    this.#touch(["messages"]);
+  }
+}

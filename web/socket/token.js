@@ -1,0 +1,40 @@
+/** The gateway's token, where it asks for one: kept in this browser, shown when connecting. */
+
+const KEY = "wsp.token";
+const SUBPROTOCOL = "wsp.chat.v1";
+
+export class Token {
+  #storage;
+
+  constructor(storage) {
+    this.#storage = storage;
+  }
+
+  keep(value) {
+    this.#storage.setItem(KEY, value);
+  }
+
+  /** The subprotocols to offer: a page can put a token nowhere else. */
+  get subprotocols() {
+    const value = this.#storage.getItem(KEY);
+    return value ? [SUBPROTOCOL, `bearer.${base64Url(value)}`] : [];
+  }
+
+  /** Ask whether the gateway turns us away for want of a token. */
+  async isWanted() {
+    const value = this.#storage.getItem(KEY);
+    const headers = value ? { authorization: `Bearer ${value}` } : {};
+    try {
+      return (await fetch(new URL("api/node", document.baseURI), { headers })).status === UNAUTHORIZED;
+    } catch {
+      return false;
+    }
+  }
+}
+
+const UNAUTHORIZED = 401;
+
+function base64Url(text) {
+  const bytes = String.fromCharCode(...new TextEncoder().encode(text));
+  return btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
