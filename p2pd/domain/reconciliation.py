@@ -148,12 +148,20 @@ class RangesError(Exception):
     """The other side's ranges break the rules; the message says how."""
 
 
-def first_ranges(own: ItemSet, lower: Bound = LOWEST, upper: Upper = END) -> tuple[Range, ...]:
-    """Begin: what the initiator sends first, of the items with ``lower <= item < upper``."""
-    ranges: list[Range] = [] if lower == LOWEST else [Settled(lower)]
-    ranges.append(Hashed(upper, own.summary(lower, upper).fingerprint))
-    if not isinstance(upper, End):
-        ranges.append(Settled(END))
+def first_ranges(own: ItemSet, begin: Item = LOWEST, floor: Bound = LOWEST) -> tuple[Range, ...]:
+    """Begin: what the initiator sends first.
+
+    Args:
+        begin: Items from here up to ``floor`` are left out.
+        floor: Items from here on are reconciled, like those below ``begin``.
+    """
+    ranges: list[Range] = []
+    if begin != LOWEST:
+        ranges.append(Hashed(begin, own.summary(LOWEST, begin).fingerprint))
+    if floor > begin:
+        ranges.append(Settled(floor))
+    lowest = max(begin, floor)
+    ranges.append(Hashed(END, own.summary(lowest, END).fingerprint))
     return tuple(ranges)
 
 

@@ -65,13 +65,13 @@ def wire_bytes(ranges: Sequence[Range]) -> int:
 
 
 def reconcile(
-    ours: set[Item], theirs: set[Item], lower: Bound = LOWEST
+    ours: set[Item], theirs: set[Item], begin: Bound = LOWEST, floor: Bound = LOWEST
 ) -> tuple[set[Item], set[Item], int, int]:
     """Run both sides; return have, need, rounds and bytes."""
     mine, other = SortedItems(ours), SortedItems(theirs)
     have: set[Item] = set()
     need: set[Item] = set()
-    message = first_ranges(mine, lower)
+    message = first_ranges(mine, begin, floor)
     rounds = size_bytes = 0
     while message:
         rounds += 1
@@ -104,13 +104,19 @@ def test_both_sides_end_equal_whatever_their_difference(ours: list[int], theirs:
 
 
 @settings(max_examples=50, deadline=None)
-@given(ours=numbers, theirs=numbers, floor=st.integers(1000, 1140))
-def test_nothing_below_the_floor_is_asked_for(
-    ours: list[int], theirs: list[int], floor: int
+@given(
+    ours=numbers,
+    theirs=numbers,
+    begin=st.integers(1000, 1140),
+    length=st.integers(0, 60),
+)
+def test_nothing_between_begin_and_floor_is_asked_for(
+    ours: list[int], theirs: list[int], begin: int, length: int
 ) -> None:
     mine, other = make_items(ours), make_items(theirs)
-    _, need, _, _ = reconcile(mine, other, Item(floor, b""))
-    assert need == {item for item in other - mine if item.seqno >= floor}
+    floor = begin + length
+    _, need, _, _ = reconcile(mine, other, Item(begin, b""), Item(floor, b""))
+    assert need == {item for item in other - mine if not begin <= item.seqno < floor}
 
 
 @settings(max_examples=25, deadline=None)

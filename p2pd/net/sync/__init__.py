@@ -1,0 +1,10 @@
+"""Synchronisation: nodes that meet give each other what one of them missed.
+
+``open_sync`` is for ``p2pd.net.network``. The protocol is ``proto/sync.proto``;
+what differs is found by ``p2pd.domain.reconciliation``.
+"""
+
+from p2pd.net.sync.service import Sync, SyncListener, SyncOptions, open_sync
+from p2pd.net.sync.session import SyncSource
+
+__all__ = ["Sync", "SyncListener", "SyncOptions", "SyncSource", "open_sync"]

@@ -1,0 +1,94 @@
+"""Ranges and items as the wire writes them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from wsp.sync.v1 import sync_pb2
+
+from p2pd.domain.reconciliation import (
+    DIGEST_BYTES,
+    FINGERPRINT_BYTES,
+    End,
+    Fingerprint,
+    Hashed,
+    Item,
+    Listed,
+    Range,
+    Settled,
+    Upper,
+)
+from p2pd.net.sync.errors import SyncAbuseError
+
+
+def ranges_from_proto(ranges: sync_pb2.Ranges) -> tuple[Range, ...]:
+    """Read ranges; whether they fit together is for the reconciliation to say.
+
+    Raises:
+        SyncAbuseError: A bound, a fingerprint or items are malformed.
+    """
+    return tuple(_range_from_proto(part) for part in ranges.ranges)
+
+
+def proto_from_ranges(ranges: Iterable[Range]) -> sync_pb2.Ranges:
+    """Write ranges."""
+    return sync_pb2.Ranges(ranges=[_proto_from_range(part) for part in ranges])
+
+
+def items_from_proto(items: sync_pb2.Items) -> tuple[Item, ...]:
+    """Read items.
+
+    Raises:
+        SyncAbuseError: Not 16 bytes of digest for each sequence number.
+    """
+    digests = items.digests
+    if len(digests) != DIGEST_BYTES * len(items.seqnos):
+        raise SyncAbuseError("sync_items_malformed")
+    return tuple(
+        Item(seqno, digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES])
+        for at, seqno in enumerate(items.seqnos)
+    )
+
+
+def proto_from_items(items: Sequence[Item]) -> sync_pb2.Items:
+    """Write items."""
+    return sync_pb2.Items(
+        seqnos=[item.seqno for item in items],
+        digests=b"".join(item.digest for item in items),
+    )
+
+
+def _range_from_proto(part: sync_pb2.Range) -> Range:
+    upper = _upper_from_proto(part)
+    match part.WhichOneof("content"):
+        case "fingerprint":
+            if len(part.fingerprint) != FINGERPRINT_BYTES:
+                raise SyncAbuseError("sync_fingerprint_malformed")
+            return Hashed(upper, Fingerprint(part.fingerprint))
+        case "items":
+            return Listed(upper, items_from_proto(part.items))
+        case _:
+            return Settled(upper)
+
+
+def _upper_from_proto(part: sync_pb2.Range) -> Upper:
+    if not part.HasField("upper"):
+        return End()
+    if len(part.upper.digest_prefix) > DIGEST_BYTES:
+        raise SyncAbuseError("sync_bound_malformed")
+    return Item(part.upper.seqno, part.upper.digest_prefix)
+
+
+def _proto_from_range(part: Range) -> sync_pb2.Range:
+    written = sync_pb2.Range()
+    if not isinstance(part.upper, End):
+        written.upper.seqno = part.upper.seqno
+        written.upper.digest_prefix = part.upper.digest
+    match part:
+        case Hashed():
+            written.fingerprint = part.fingerprint
+        case Listed():
+            written.items.CopyFrom(proto_from_items(part.items))
+        case Settled():
+            pass
+    return written
