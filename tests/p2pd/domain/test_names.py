@@ -15,7 +15,9 @@ def test_no_name_is_the_default_room() -> None:
     assert room_from_text("") == DEFAULT_ROOM == "chat-room"
 
 
-@pytest.mark.parametrize("name", ["x" * 257, "ü" * 129, "a\nb", "\x00", "a\x7f", "\ud800", "\u202e"])
+@pytest.mark.parametrize(
+    "name", ["x" * 257, "ü" * 129, "a\nb", "\x00", "a\x7f", "\ud800", "\u202e"]
+)
 def test_a_name_too_long_or_with_a_control_character_is_refused(name: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         room_from_text(name, "rooms")
