@@ -52,13 +52,14 @@ async def run(settings: Settings) -> None:
         SettingsError: A file named by a setting cannot be read.
     """
     token = _token_from(settings.token_file)
+    node_address = _node_address_from(settings)
     _allow_open_files(settings.max_clients + SPARE_FILES)
     listener = listening_socket(settings.listen, settings.write_buffer_bytes)
     bound = Address(settings.listen.host, listener.getsockname()[1])
     access = access_from_address(
         bound, origins=settings.allowed_origins, hosts=settings.allowed_hosts, token=token
     )
-    link = Link(_node_address_from(settings))
+    link = Link(node_address)
     try:
         async with asyncio.TaskGroup() as tasks:
             gateway = Gateway(settings, link, access, tasks)
@@ -136,7 +137,7 @@ class Gateway:
     async def _drain(self) -> None:
         """Take no more frames and let what was accepted be answered."""
         log.info("gateway stops", clients=len(self._door.sockets))
-        self._door.is_closing = True
+        self._door.close()
         await self._publisher.drain(DRAIN_S)
 
 
@@ -146,26 +147,32 @@ def _tell_ready(bound: Address) -> None:
 
 
 def _token_from(path: Path | None) -> str | None:
+    found = _bytes_from("--token-file", path)
+    if found is None:
+        return None
+    token = found.decode("ascii", "replace").strip()
+    if not token or not token.isprintable() or not token.isascii():
+        raise SettingsError(f"--token-file: {path} holds no token: one line of ASCII")
+    return token
+
+
+def _bytes_from(flag: str, path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        token = path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise SettingsError(f"--token-file: cannot read {path}: {reason}") from None
-    if not token:
-        raise SettingsError(f"--token-file: {path} is empty")
-    return token
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{flag}: cannot read {path}: {error.strerror}") from None
 
 
 def _node_address_from(settings: Settings) -> NodeAddress:
     return NodeAddress(
         target=settings.node,
         token_file=settings.node_token_file,
-        tls=settings.node_tls,
-        ca_file=settings.node_ca_file,
-        cert_file=settings.node_cert_file,
-        key_file=settings.node_key_file,
+        tls=settings.node_tls or bool(settings.node_ca_file or settings.node_cert_file),
+        roots=_bytes_from("--node-ca-file", settings.node_ca_file),
+        certificate=_bytes_from("--node-cert-file", settings.node_cert_file),
+        key=_bytes_from("--node-key-file", settings.node_key_file),
     )
 
 

@@ -100,6 +100,7 @@ class Browser:
         """Go on writing: the socket takes more again."""
         if self._reader is not None:
             self._services.fanout.resume(self._reader)
+        self._advance()
 
     def lost(self) -> None:
         """Let go of everything: the socket is gone. Commands under way go on."""
@@ -135,8 +136,9 @@ class Browser:
         self._wait_for_room()
 
     def _may_start(self) -> bool:
+        """Whether there is room here and in the gateway, and answers are taken."""
         room_here = self._in_flight < self._services.max_in_flight
-        return room_here and self._services.publisher.has_room()
+        return room_here and self._socket.is_writable and self._services.publisher.has_room()
 
     def _wait_for_room(self) -> None:
         """Be called when the gateway has room; an answer of our own calls anyway."""

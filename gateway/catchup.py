@@ -17,7 +17,7 @@ import structlog
 
 from gateway.errors import NodeError
 from gateway.fanout import Fanout, Reader
-from gateway.frames import NodeEvent, error
+from gateway.frames import NodeEvent
 
 log = structlog.get_logger(__name__)
 
@@ -35,10 +35,8 @@ class Source(Protocol):
     async def wait_ready(self) -> None:
         """Wait until the node is heard."""
 
-    def open_events(
-        self, after: str | None, rooms: Sequence[str]
-    ) -> AsyncGenerator[list[NodeEvent], None]:
-        """Yield events from behind a cursor, in batches."""
+    def open_events(self, after: str | None) -> AsyncGenerator[list[NodeEvent], None]:
+        """Yield the events of all joined rooms from behind a cursor, in batches."""
 
 
 class CatchUps:
@@ -67,16 +65,13 @@ class CatchUps:
                 if await self._replay(fanout, reader):
                     return
             except NodeError as failure:
-                if failure.refusal.code in {"INVALID_ARGUMENT", "FAILED_PRECONDITION"}:
-                    reader.outlet.write(error(None, failure.refusal))
-                    return
                 log.warning("catch-up broke", reason=failure.refusal.reason)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
     async def _replay(self, fanout: Fanout, reader: Reader) -> bool:
         """Bring events to a reader; return whether it follows the channel now."""
-        events_after = self._source.open_events(reader.cursor, sorted(reader.rooms))
+        events_after = self._source.open_events(reader.cursor)
         async with _Turn(self._turns) as turn, aclosing(events_after) as batches:
             async for events in batches:
                 turn.use()

@@ -24,12 +24,12 @@ from p2pd.net.multiaddrs import multiaddr_from_text, names_in
 
 PREFIX = "P2PD_"
 PUBLIC_BOOTSTRAP = ",".join(
-    f"/dnsaddr/bootstrap.libp2p.io/p2p/{peer_id}"
-    for peer_id in (
-        "QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN",
-        "QmQCU2EcMqAqQPR2i9bChDtGNJchTbq5TbXJJ16u19uLTa",
-        "QmbLHAnMoJPWSCR5Zhtx6BHJX9KiKNN6tpvbUcqanj75Nb",
-        "QmcZf59bWwK5XFi76CZX8cbJ4BhTzzA3gU1ZjYZcYW3dwt",
+    (
+        "/dnsaddr/bootstrap.libp2p.io/p2p/QmNnooDu7bfjPFoTZYxMNLWUQJyrVwtbZg5gBMjTezGAJN",
+        "/dnsaddr/bootstrap.libp2p.io/p2p/QmQCU2EcMqAqQPR2i9bChDtGNJchTbq5TbXJJ16u19uLTa",
+        "/dnsaddr/bootstrap.libp2p.io/p2p/QmbLHAnMoJPWSCR5Zhtx6BHJX9KiKNN6tpvbUcqanj75Nb",
+        "/dnsaddr/bootstrap.libp2p.io/p2p/QmcZf59bWwK5XFi76CZX8cbJ4BhTzzA3gU1ZjYZcYW3dwt",
+        "/ip4/104.131.131.82/tcp/4001/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ",
     )
 )
 MAX_TAKEN_BYTES = 60_000
@@ -172,8 +172,9 @@ def _bootstrap(text: str) -> tuple[str, ...]:
         return ()
     addresses = [multiaddr_from_text(part) for part in _parts(text)]
     for address in addresses:
-        if names_in(address)[-1:] != ("p2p",):
-            raise ValueError(f"{address} does not end in /p2p/ID")
+        names = names_in(address)
+        if len(names) < 2 or names[-1] != "p2p":
+            raise ValueError(f"{address} is not an address that ends in /p2p/ID")
     return tuple(str(address) for address in addresses)
 
 

@@ -55,6 +55,8 @@ class Hold(Enum):
     """Too many commands are under way."""
     REPLIES = auto()
     """The browser does not take the answers to what it sends."""
+    STOPPING = auto()
+    """The gateway stops: what was taken is answered, nothing more is taken."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,12 @@ class Door:
     write_buffer_bytes: int
     sockets: set[WebSocket] = field(default_factory=set)
     is_closing: bool = False
+
+    def close(self) -> None:
+        """Let nobody in any more and take no more frames of those who are."""
+        self.is_closing = True
+        for socket in self.sockets:
+            socket.hold(Hold.STOPPING)
 
 
 class WebSocket(asyncio.Protocol):
@@ -136,7 +144,7 @@ class WebSocket(asyncio.Protocol):
         if self._protocol.close_expected():
             self._end()
         elif not self.is_writable and self.waiting_bytes() > self._max_reply_bytes():
-            self._hold(Hold.REPLIES)
+            self.hold(Hold.REPLIES)
 
     def eof_received(self) -> None:
         """Close when the browser has nothing more to say."""
@@ -187,7 +195,7 @@ class WebSocket(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Take in nothing more for now."""
-        self._hold(Hold.COMMANDS)
+        self.hold(Hold.COMMANDS)
 
     def resume_reading(self) -> None:
         """Take in frames again."""
@@ -288,7 +296,8 @@ class WebSocket(asyncio.Protocol):
             self._transport.close()
         self._loop.call_later(CLOSE_TIMEOUT_S, self._transport.abort)
 
-    def _hold(self, why: Hold) -> None:
+    def hold(self, why: Hold) -> None:
+        """Stop reading for one more reason."""
         if not self._holds and not self._transport.is_closing():
             self._transport.pause_reading()
         self._holds |= {why}

@@ -29,6 +29,8 @@ DIAL_TIMEOUT_S = 20.0
 """The node itself gives a dial 15 s."""
 MAX_CALLS = 256
 """Calls under way; more wait for their turn. gRPC cancels some of very many."""
+MAX_PAGES = 8
+"""Pages of messages under way among these: each may take some memory."""
 
 AnswerT = TypeVar("AnswerT")
 
@@ -42,6 +44,7 @@ class Commands:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._turns = asyncio.Semaphore(MAX_CALLS)
+        self._page_turns = asyncio.Semaphore(MAX_PAGES)
 
     async def get_node(self) -> Fields:
         """Return the node itself."""
@@ -67,7 +70,8 @@ class Commands:
             request.before = before
         if after is not None:
             request.after = after
-        return fields_from_page(await self._call(self._link.stub.ListMessages, request))
+        async with self._page_turns:
+            return fields_from_page(await self._call(self._link.stub.ListMessages, request))
 
     async def connect(self, address: str) -> Fields:
         """Dial a peer."""

@@ -28,7 +28,8 @@ QUIET_S = 0.4
 ANSWER_S = 1.2
 """How long it may take to answer; with ``QUIET_S`` less than two seconds."""
 SHORTEST_PAUSE_S = 0.1
-MAX_RECEIVE_BYTES = 4 * 1024 * 1024
+MAX_RECEIVE_BYTES = 80 * 1024 * 1024
+"""A page of 1,000 messages of the largest size that nodes forward, and more."""
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -39,6 +40,7 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
     ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
 )
 
 Metadata = tuple[tuple[str, str], ...]
@@ -47,14 +49,20 @@ StateListener = Callable[[LinkState], None]
 
 @dataclass(frozen=True, slots=True)
 class NodeAddress:
-    """Where the node is and how to be let in."""
+    """Where the node is and how to be let in.
+
+    Attributes:
+        tls: Whether to speak TLS; ``roots`` None are the system's.
+        roots: PEM certificates to check the node by.
+        certificate: PEM certificate to show to the node, with its ``key``.
+    """
 
     target: str
     token_file: Path | None = None
     tls: bool = False
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
+    roots: bytes | None = None
+    certificate: bytes | None = None
+    key: bytes | None = None
 
 
 class Link:
@@ -101,8 +109,7 @@ class Link:
         """
         if self._address.token_file is None:
             return ()
-        token = _file(self._address.token_file).decode("ascii", "replace").strip()
-        return (("authorization", f"Bearer {token}"),)
+        return (("authorization", f"Bearer {_token_in(self._address.token_file)}"),)
 
     def heard(self) -> None:
         """Note a sign of life from the node."""
@@ -165,19 +172,19 @@ class Link:
 
 
 def _channel_to(address: NodeAddress) -> grpc.aio.Channel:
-    if not (address.tls or address.ca_file or address.cert_file):
+    if not address.tls:
         return grpc.aio.insecure_channel(address.target, options=CHANNEL_OPTIONS)
     credentials = grpc.ssl_channel_credentials(
-        root_certificates=_file(address.ca_file) if address.ca_file else None,
-        private_key=_file(address.key_file) if address.key_file else None,
-        certificate_chain=_file(address.cert_file) if address.cert_file else None,
+        root_certificates=address.roots,
+        private_key=address.key,
+        certificate_chain=address.certificate,
     )
     return grpc.aio.secure_channel(address.target, credentials, options=CHANNEL_OPTIONS)
 
 
-def _file(path: Path) -> bytes:
+def _token_in(path: Path) -> str:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        message = f"cannot read {path}: {error.strerror}"
-        raise NodeError(Refusal("UNAVAILABLE", "NODE_CREDENTIALS", message)) from None
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        message = f"cannot read the node's token from {path}"
+        raise NodeError(Refusal("UNAVAILABLE", "NODE_TOKEN_UNREADABLE", message)) from None

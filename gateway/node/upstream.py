@@ -1,6 +1,6 @@
 """The one stream of events for all browsers, resumed for ever; and catch-ups.
 
-Run by ``gateway.app``; ``open_events`` is used by ``gateway.catchup`` too.
+Run by ``gateway.app``; ``NodeSource`` serves ``gateway.catchup``.
 """
 
 from __future__ import annotations
@@ -28,19 +28,15 @@ LONGEST_PAUSE_S = 2.0
 Listener = Callable[[Sequence[NodeEvent]], None]
 
 
-async def open_events(
-    link: Link, after: str | None, rooms: Sequence[str] = ()
-) -> AsyncGenerator[list[NodeEvent], None]:
-    """Yield events in batches as the node sends them, from behind a cursor.
+async def open_events(link: Link, after: str | None) -> AsyncGenerator[list[NodeEvent], None]:
+    """Yield the events of all joined rooms in batches, from behind a cursor.
 
     Close the iterator to end the call.
 
     Raises:
         NodeError: The node refused, or the stream broke.
     """
-    call = link.stub.Events(
-        chat_pb2.EventsRequest(after=after, rooms=rooms), metadata=link.metadata()
-    )
+    call = link.stub.Events(chat_pb2.EventsRequest(after=after), metadata=link.metadata())
     try:
         async for response in call:
             link.heard()
@@ -62,11 +58,9 @@ class NodeSource:
         """Wait until the node is heard."""
         await self._link.wait_ready()
 
-    def open_events(
-        self, after: str | None, rooms: Sequence[str]
-    ) -> AsyncGenerator[list[NodeEvent], None]:
-        """Yield events from behind a cursor, in batches."""
-        return open_events(self._link, after, rooms)
+    def open_events(self, after: str | None) -> AsyncGenerator[list[NodeEvent], None]:
+        """Yield the events of all joined rooms from behind a cursor, in batches."""
+        return open_events(self._link, after)
 
 
 async def follow(link: Link, listener: Listener) -> None:

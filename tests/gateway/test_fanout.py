@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any
 
 import orjson
@@ -86,9 +86,7 @@ class Node:
     async def wait_ready(self) -> None:
         await self.is_ready.wait()
 
-    async def open_events(
-        self, after: str | None, rooms: Sequence[str]
-    ) -> AsyncGenerator[list[NodeEvent], None]:
+    async def open_events(self, after: str | None) -> AsyncGenerator[list[NodeEvent], None]:
         self.opened.append(after)
         cursors = [event.cursor for event in self.log]
         known = after in {"", *cursors}

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import psutil
@@ -122,18 +121,25 @@ def test_it_ends_in_time_while_its_node_hangs(gateway: GatewayProcess, node: Nod
             node.signal(signal.SIGCONT)
 
 
-def test_what_was_accepted_is_answered_before_the_end(gateway: GatewayProcess) -> None:
+def test_what_was_accepted_is_answered_before_the_end(
+    gateway: GatewayProcess, node: NodeProcess
+) -> None:
     with Client(gateway.ws_url) as client:
         client.hello()
-        for number in range(90):
-            client.say("publish", id=number, text=str(number))
-        client.wait_frame(lambda frame: frame["type"] == "ack")
-        stop = threading.Thread(target=gateway.stop)
-        stop.start()
+        node.signal(signal.SIGSTOP)
+        try:
+            for number in range(90):
+                client.say("publish", id=number, text=str(number))
+            client.ask("shout")
+            gateway.signal(signal.SIGTERM)
+            gateway.wait_logged("gateway stops")
+        finally:
+            node.signal(signal.SIGCONT)
         with pytest.raises(ConnectionClosed):
             client.wait_frame(lambda _: False)
-        stop.join()
-        assert sorted(frame["id"] for frame in client.answers) == list(range(90))
+        assert gateway.wait_ended(5.0) == 0
+        acks = [frame["id"] for frame in client.frames if frame["type"] == "ack"]
+        assert acks == list(range(90))
 
 
 def test_an_idle_gateway_takes_at_most_90_mib(gateway: GatewayProcess) -> None:

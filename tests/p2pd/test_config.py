@@ -31,7 +31,7 @@ def test_none_means_no_bootstrap_and_no_metrics() -> None:
 
 def test_the_default_bootstrap_is_the_public_network() -> None:
     settings, _ = settings_from_arguments([], {})
-    assert len(settings.bootstrap) == 4
+    assert len(settings.bootstrap) == 5
     assert settings.data_dir == Path(settings.data_dir).absolute()
 
 
@@ -45,6 +45,7 @@ def test_the_default_bootstrap_is_the_public_network() -> None:
         ("listen", "127.0.0.1:4001"),
         ("announce", "/ip4/300.1.1.1/tcp/1"),
         ("bootstrap", "/ip4/127.0.0.1/tcp/4001"),
+        ("bootstrap", "/p2p/12D3KooWLDWgeSFudzWyuVM3u2nqrtpuAJfw8rGn491eyCt8d2Pr"),
         ("rooms", "a\tb"),
         ("data_dir", ""),
         ("mdns", "perhaps"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 
 import multihash
 import pytest
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.rsa import create_new_key_pair as create_rsa_key_pair
+from libp2p.host.exceptions import StreamFailure
 from libp2p.pubsub.pb import rpc_pb2
 
 from p2pd.net.gossip import GossipOptions
@@ -166,6 +168,19 @@ async def test_broken_stream_is_reset_and_another_can_be_opened(frame: bytes, re
         await wait_seen(lambda: node.rejections.totals.get(reason))
         stream = await open_stranger_stream(stranger, node.host)
         await stream.write(publish_frame(signed_message(AUTHOR, b"honest")))
+        await wait_seen(lambda: [received.data for received in node.received])
+
+
+@pytest.mark.trio
+async def test_peer_that_opens_stream_after_stream_is_refused_the_excess() -> None:
+    async with OURS.node() as node, OURS.host() as stranger:
+        await node.join(ROOM)
+        first = await open_stranger_stream(stranger, node.host)
+        for _ in range(11):
+            with suppress(StreamFailure):
+                await open_stranger_stream(stranger, node.host)
+        await wait_seen(lambda: node.rejections.totals.get("pubsub_streams_excess") == 4)
+        await first.write(publish_frame(signed_message(AUTHOR, b"honest")))
         await wait_seen(lambda: [received.data for received in node.received])
 
 

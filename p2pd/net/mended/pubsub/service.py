@@ -37,6 +37,8 @@ READ_BYTES = 64 * 1024
 #: Messages handled before the application is told and other tasks get a turn.
 MAX_BATCH = 128
 MAX_TOPIC_BYTES = 256
+#: An honest peer has one, two while it comes back.
+MAX_STREAMS_OF_A_PEER = 8
 #: An honest peer forwards none.
 MAX_FORGED_IN_STREAM = 100
 SEEN_TTL_S = 120.0
@@ -100,6 +102,8 @@ class MendedPubsub(OutboundPubsub):
         inbound = InboundStream(stream.muxed_conn.peer_id)
         self._inbound.setdefault(inbound.peer_id, set()).add(inbound)
         try:
+            if len(self._inbound[inbound.peer_id]) > MAX_STREAMS_OF_A_PEER:
+                raise StreamFaultError("pubsub_streams_excess")
             await self._read(stream, inbound)
         except (FrameError, StreamFaultError) as fault:
             self._rejections.count(fault.reason)
@@ -142,8 +146,9 @@ class MendedPubsub(OutboundPubsub):
                 if rest:
                     await self._take_rest(rest, inbound)
             for start in range(0, len(published), MAX_BATCH):
+                if start:
+                    await trio.lowlevel.checkpoint()
                 self._take_messages(published[start : start + MAX_BATCH], inbound)
-                await trio.lowlevel.checkpoint()
             await self._wait_for_relays()
 
     # Messages
