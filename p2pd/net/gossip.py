@@ -18,7 +18,7 @@ from libp2p.abc import IHost
 from libp2p.peer.id import ID
 from libp2p.tools.anyio_service import background_trio_service
 
-from p2pd.domain.messages import Message
+from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import MessageId, PeerId, RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.errors import MessageTooLargeError, RoomNotJoinedError
@@ -207,7 +207,7 @@ class _Teller:
         now_ns = time.time_ns()
         forwarder_id = peer_id_from_bytes(forwarder.to_bytes())
         self._listener.messages_received(
-            [_message_from_wire(message, forwarder_id, now_ns) for message in messages]
+            [message_from_wire(message, forwarder_id, now_ns) for message in messages]
         )
 
     def topic_entered(self, peer_id: ID, topic: str) -> None:
@@ -219,7 +219,12 @@ class _Teller:
             self._listener.peer_left(peer_id_from_bytes(peer_id.to_bytes()), RoomName(topic))
 
 
-def _message_from_wire(wire: WireMessage, forwarder_id: PeerId, now_ns: int) -> Message:
+def message_from_wire(
+    wire: WireMessage,
+    forwarder_id: PeerId,
+    now_ns: int,
+    delivery: Delivery = Delivery.LIVE,
+) -> Message:
     """Name a wire message in the words of the domain."""
     return Message(
         message_id=MessageId(wire.wire_id.hex()),
@@ -230,6 +235,7 @@ def _message_from_wire(wire: WireMessage, forwarder_id: PeerId, now_ns: int) -> 
         receive_time_ns=now_ns,
         forwarder_id=forwarder_id,
         signed_bytes=wire.signed_bytes,
+        delivery=delivery,
     )
 
 

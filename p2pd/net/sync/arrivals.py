@@ -36,9 +36,7 @@ class Arrivals:
         take: Appends messages; returns how many were new.
     """
 
-    def __init__(
-        self, take: Callable[[Sequence[Message]], int], rejections: Rejections
-    ) -> None:
+    def __init__(self, take: Callable[[Sequence[Message]], int], rejections: Rejections) -> None:
         self._take = take
         self._rejections = rejections
         self._verifier = MessageVerifier()

@@ -1,9 +1,9 @@
 """Why a session ends before its time; none of these leaves ``p2pd.net.sync``.
 
-    SyncError
-    ├── SyncClosedError    the peer went away or said it is done
-    ├── SyncRefusedError   the peer will not, or not now
-    └── SyncAbuseError     the peer breaks the rules; counted by ``reason``
+SyncError
+├── SyncClosedError    the peer went away or said it is done
+├── SyncRefusedError   the peer will not, or not now
+└── SyncAbuseError     the peer breaks the rules; counted by ``reason``
 """
 
 from __future__ import annotations
