@@ -2,13 +2,14 @@
 
 The store keeps the items in order; this keeps the summary of each run of some
 thousand of them. What is appended or dropped marks its chunk as stale, and the
-next reconciliation reads just that chunk again. Marked in the trio thread, used
-in a worker thread; one reconciliation at a time uses an index.
+next reconciliation reads just that chunk again. Marked in the trio thread without
+waiting, used in worker threads, one at a time.
 """
 
 from __future__ import annotations
 
 import itertools
+import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class ItemIndex:
         self._read = read
         self._chunks = [_Chunk(LOWEST, None)]
         self._touched: set[int] = set()
+        self._lock = threading.Lock()
 
     def touch(self, seqno: int) -> None:
         """Note that an item with this sequence number came or went; from any thread."""
@@ -49,11 +51,12 @@ class ItemIndex:
 
     def summary(self, lower: Bound, upper: Upper) -> Summary:
         """Summarise the items with ``lower <= item < upper``."""
-        self._refresh()
-        total = Summary()
-        for part_lower, part_upper, whole in self._parts(lower, upper):
-            total += whole or summary_of(self._cut(part_lower, part_upper))
-        return total
+        with self._lock:
+            self._refresh()
+            return _sum(
+                whole or summary_of(self._cut(part_lower, part_upper))
+                for part_lower, part_upper, whole in self._parts(lower, upper)
+            )
 
     def items(self, lower: Bound, upper: Upper) -> Sequence[Item]:
         """Return the items with ``lower <= item < upper``, in order."""
@@ -61,8 +64,9 @@ class ItemIndex:
 
     def split(self, lower: Bound, upper: Upper, parts: int) -> Sequence[tuple[Upper, Summary]]:
         """Cut a range into ranges of about equally many items."""
-        self._refresh()
-        stretches = [(start, stop, whole) for start, stop, whole in self._parts(lower, upper)]
+        with self._lock:
+            self._refresh()
+            stretches = list(self._parts(lower, upper))
         if len(stretches) <= FEW_CHUNKS:
             return self._split_items(lower, upper, parts)
         size = -(-len(stretches) // parts)
