@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import threading
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,12 +43,12 @@ class ItemIndex:
     def __init__(self, read: ReadItems) -> None:
         self._read = read
         self._chunks = [_Chunk(LOWEST, None)]
-        self._touched: set[int] = set()
+        self._touched: deque[int] = deque()
         self._lock = threading.Lock()
 
     def touch(self, seqno: int) -> None:
         """Note that an item with this sequence number came or went; from any thread."""
-        self._touched.add(seqno)
+        self._touched.append(seqno)
 
     def summary(self, lower: Bound, upper: Upper) -> Summary:
         """Summarise the items with ``lower <= item < upper``."""
@@ -121,8 +122,7 @@ class ItemIndex:
         self._drop_empty()
 
     def _mark_touched(self) -> None:
-        touched, self._touched = self._touched, set()
-        for seqno in touched:
+        for seqno in {self._touched.popleft() for _ in range(len(self._touched))}:
             bound = Item(seqno, b"")
             first = bisect_right(self._chunks, bound, key=lambda chunk: chunk.lower) - 1
             self._chunks[first].summary = None
