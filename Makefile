@@ -52,7 +52,7 @@ release-image: install build/googleapis ## Make the present contract the one tha
 	buf build proto --exclude-source-info -o proto/released.binpb
 
 clean: ## Remove what the commands above made
-	rm -rf $(VENV) build dist $(NODE_TESTS)/node_modules .run \
+	rm -rf $(VENV) build dist $(NODE_TESTS)/node_modules tests/interop/go/chatv1 .run \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # --- what the commands need; each stamp is newer than what it was made from

@@ -33,7 +33,8 @@ from gateway.errors import NodeError, Refusal
 from gateway.fanout import Fanout, Outlet, Reader
 from gateway.frames import Fields, FrameId, ack, error
 from gateway.node.commands import Commands
-from gateway.node.publisher import Outcome, Publisher
+from gateway.node.publisher import Publisher
+from gateway.node.queue import Outcome
 
 log = structlog.get_logger(__name__)
 

@@ -40,6 +40,11 @@ export class Actions {
     this.#touch(this.#chat.changeLink(state, retryTime, Date.now()));
   }
 
+  measured(peers) {
+    this.#chat.peers.measure(peers);
+    this.#touch(["peers"]);
+  }
+
   async turnedAway() {
     this.#chat.link.isTokenWanted = await this.#token.isWanted();
     this.#touch(["link"]);

@@ -5,6 +5,7 @@ import { Outbox } from "./model/outbox.js";
 import { Outgoing } from "./outgoing.js";
 import { Link } from "./socket/link.js";
 import { OutboxStore, openStorage } from "./socket/outbox-store.js";
+import { watchRoundTrips } from "./socket/round-trips.js";
 import { Token } from "./socket/token.js";
 import { mountAddresses } from "./views/addresses.js";
 import { mountBanners } from "./views/banners.js";
@@ -62,3 +63,8 @@ mountDial((address) => actions.dial(address));
 
 outgoing.begin();
 actions.begin();
+watchRoundTrips({
+  isReady: () => chat.isReady,
+  headers: () => token.headers,
+  take: (peers) => actions.measured(peers),
+});

@@ -14,6 +14,10 @@ export const REFUSED_PAUSE_MS = 1_000;
 /** Publishes on their way at once. */
 export const MAX_IN_FLIGHT = 256;
 
+/** The first time and then how often the peers' round trips are asked for. */
+export const FIRST_ROUND_TRIPS_MS = 3_000;
+export const ROUND_TRIPS_MS = 15_000;
+
 /** How long "Copied" is to be read. */
 export const COPIED_NOTE_MS = 2_500;
 /** The gateway may be away this long before the first banner tells of it. */

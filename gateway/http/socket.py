@@ -15,37 +15,29 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, cast
 
-import orjson
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from gateway.browser import Browser, Services
 from gateway.errors import Refusal
-from gateway.http.access import SUBPROTOCOL, Access
+from gateway.http.access import Access
+from gateway.http.handshake import (
+    STOPPING,
+    TOO_MANY_CLIENTS,
+    accept,
+    refusal_of_upgrade,
+    response_from_refusal,
+)
 
 SERVICE_RESTART = 1012
 CLOSE_TIMEOUT_S = 2.0
 """How long a browser may take to answer a goodbye."""
 REPLIES_FACTOR = 4
 """Answers may fill the write buffer this many times before reading pauses."""
-PATH = "/ws"
 PING = b"\x89\x00"
 QUIET_LOGGER = logging.getLogger("gateway.websockets")
 QUIET_LOGGER.setLevel(logging.CRITICAL)
-
-TOO_MANY_CLIENTS = Refusal(
-    "RESOURCE_EXHAUSTED", "TOO_MANY_CLIENTS", "too many browsers are connected"
-)
-STOPPING = Refusal("UNAVAILABLE", "GATEWAY_STOPPING", "the gateway stops; come back in a moment")
-NOT_FOUND = Refusal("NOT_FOUND", "NOT_FOUND", "there is no WebSocket at this path")
-STATUS_OF = {
-    "PERMISSION_DENIED": HTTPStatus.FORBIDDEN,
-    "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
-    "RESOURCE_EXHAUSTED": HTTPStatus.SERVICE_UNAVAILABLE,
-    "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
-    "NOT_FOUND": HTTPStatus.NOT_FOUND,
-}
 
 
 class Hold(Enum):
@@ -75,6 +67,12 @@ class Door:
     write_buffer_bytes: int
     sockets: set[WebSocket] = field(default_factory=set)
     is_closing: bool = False
+
+    def refusal(self) -> Refusal | None:
+        """Say why nobody more may come in, if so."""
+        if self.is_closing:
+            return STOPPING
+        return TOO_MANY_CLIENTS if len(self.sockets) >= self.max_clients else None
 
     def close(self) -> None:
         """Let nobody in any more and take no more frames of those who are."""
@@ -217,36 +215,18 @@ class WebSocket(asyncio.Protocol):
 
     def _answer(self, request: Request) -> None:
         """Accept the upgrade, or say why not."""
-        subprotocols = _offered(request)
-        refusal = self._refusal_of(request, subprotocols)
-        if refusal is not None:
+        refusal = refusal_of_upgrade(request, self._door.access) or self._door.refusal()
+        if refusal is None:
+            response = accept(self._protocol, request)
+        else:
             self._door.services.counts.turned_away[refusal.reason] += 1
-            self._respond(_response_from_refusal(self._protocol, refusal))
-            return
-        response = self._protocol.accept(request)
+            response = response_from_refusal(self._protocol, refusal)
         accepted = response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
-        if accepted and SUBPROTOCOL in subprotocols:
-            response.headers["Sec-WebSocket-Protocol"] = SUBPROTOCOL
         self._respond(response)
         if accepted:
             self._door.sockets.add(self)
             self._door.services.counts.clients = len(self._door.sockets)
             self._browser = Browser(self, self._door.services)
-
-    def _refusal_of(self, request: Request, subprotocols: list[str]) -> Refusal | None:
-        if request.path.partition("?")[0] != PATH:
-            return NOT_FOUND
-        hosts = request.headers.get_all("Host")
-        access = self._door.access
-        refusal = access.host_refusal(hosts)
-        refusal = refusal or access.origin_refusal(request.headers.get_all("Origin"), hosts)
-        if refusal is None and access.token_refusal(request.headers.get_all("Authorization")):
-            refusal = access.subprotocol_refusal(subprotocols)
-        if refusal is not None:
-            return refusal
-        if self._door.is_closing:
-            return STOPPING
-        return TOO_MANY_CLIENTS if len(self._door.sockets) >= self._door.max_clients else None
 
     def _respond(self, response: Response) -> None:
         self._protocol.send_response(response)
@@ -306,17 +286,3 @@ class WebSocket(asyncio.Protocol):
         if self._holds == {why} and not self._transport.is_closing():
             self._transport.resume_reading()
         self._holds -= {why}
-
-
-def _offered(request: Request) -> list[str]:
-    headers = request.headers.get_all("Sec-WebSocket-Protocol")
-    return [one.strip() for header in headers for one in header.split(",")]
-
-
-def _response_from_refusal(protocol: ServerProtocol, refusal: Refusal) -> Response:
-    fields = {"code": refusal.code, "reason": refusal.reason, "message": refusal.message}
-    response = protocol.reject(STATUS_OF[refusal.code], orjson.dumps(fields).decode())
-    del response.headers["Content-Type"]
-    response.headers["Content-Type"] = "application/json"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response

@@ -88,11 +88,14 @@ class RpcServer:
         """
         self._bridge.attach(asyncio.get_running_loop())
         server = self._make_server()
-        address = bind(server, self._access.address, self._access.credentials)
-        await server.start()
-        bound(str(address))
-        await self._stop.wait()
-        await self._drain(server)
+        try:
+            address = bind(server, self._access.address, self._access.credentials)
+            await server.start()
+            bound(str(address))
+            await self._stop.wait()
+            await self._drain(server)
+        finally:
+            await server.stop(None)
 
     def stop(self) -> None:
         """Begin to drain."""
@@ -132,8 +135,6 @@ class RpcServer:
         await asyncio.wait({ending}, timeout=READERS_GRACE_S)
         while not ending.done() and (self._calls.active or self._service.is_publishing):
             await asyncio.wait({ending}, timeout=DRAIN_CHECK_INTERVAL_S)
-        await server.stop(None)
-        await ending
 
 
 def _options() -> list[tuple[str, int]]:

@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import trio
-from libp2p.crypto.keys import KeyPair
+from libp2p.crypto.keys import KeyPair, KeyType
 from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
 from libp2p.peer.id import ID
 from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
-from p2pd.net.errors import ListenError
+from p2pd.net.errors import IdentityError, ListenError
 from p2pd.net.listening import listen_addresses_from_text, refuse_silent_failure
 from p2pd.net.mended.basic_host import MendedHost
 from p2pd.net.mended.keys import install_ecdsa_keys
@@ -59,6 +59,7 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
 
     Raises:
         ListenError: An address cannot be listened on, or announced.
+        IdentityError: The key is not Ed25519 (19).
     """
     addresses = listen_addresses_from_text(options.listen)
     host = _host_from_options(options, rejections)
@@ -84,6 +85,8 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
 
 
 def _host_from_options(options: HostOptions, rejections: Rejections) -> MendedHost:
+    if options.key_pair.public_key.get_type() is not KeyType.Ed25519:
+        raise IdentityError("the identity must be an Ed25519 key")
     install_ecdsa_keys()
     route_library_logs()
     peer_id = ID.from_pubkey(options.key_pair.public_key)

@@ -97,6 +97,10 @@ class ChatPage:
 
         return found(wait_until(lambda: self.messages, found))[0]
 
+    def wait_all_kept(self) -> None:
+        """Wait until nothing that was written here waits for its answer."""
+        wait_until(lambda: self.page.evaluate("Object.keys(localStorage)"), lambda keys: keys == [])
+
     def wait_text(self, selector: str, text: str) -> str:
         """Wait until an element's text contains ``text``; return all of it."""
         return wait_until(lambda: self.page.inner_text(selector), lambda seen: text in seen)

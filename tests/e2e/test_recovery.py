@@ -17,6 +17,7 @@ def test_the_page_comes_back_after_the_gateway_was_killed(
 ) -> None:
     a, b = page_pair
     a.type("before")
+    a.wait_all_kept()
     b.wait_message("before")
     gateway_pair[0].kill()
     a.wait_text("#banners", "The gateway is away")
@@ -37,6 +38,7 @@ def test_the_page_comes_back_after_the_gateway_was_killed(
 def test_the_page_comes_back_after_the_node_was_killed(node_pair: Nodes, page_pair: Pages) -> None:
     (node_a, node_b), (a, b) = node_pair, page_pair
     a.type("before")
+    a.wait_all_kept()
     b.wait_message("before")
     node_a.kill()
     a.wait_text("#banners", "The node is away")
@@ -70,7 +72,7 @@ def test_unsent_messages_outlive_a_reload_and_go_out_once(
     a.type("last")
     b.wait_message("last")
     assert b.texts == ["kept 0", "kept 1", "kept 2", "last"]
-    assert a.page.evaluate("localStorage.length") == 0
+    a.wait_all_kept()
 
 
 @pytest.mark.parametrize("times", [2])
@@ -87,5 +89,5 @@ def test_a_page_whose_gateway_and_then_node_are_killed_goes_on(
         gateway_pair[0].restart()
         node_a.wait_peer(node_b, "chat-room", timeout_s=60)
         b.wait_message(f"round {number}")
-        a.wait_ready()
+        a.wait_all_kept()
     assert b.texts == [f"round {number}" for number in range(times)]

@@ -204,9 +204,7 @@ def test_rooms_are_apart_and_arrivals_are_told(
         listener.wait_events(lambda events: any(event.peer_left.room == "den" for event in events))
         other.kill()
         listener.wait_events(
-            lambda events: any(
-                event.peer_disconnected.peer_id == other.peer_id for event in events
-            )
+            lambda events: any(event.peer_disconnected.peer_id == other.peer_id for event in events)
         )
     names = [event.WhichOneof("event") for event in listener.events]
     assert names[0] == "snapshot"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from libp2p.abc import IHost, INetStream
+from libp2p.crypto.rsa import create_new_key_pair as create_rsa_key_pair
 from libp2p.identity.identify.identify import ID as IDENTIFY
 from libp2p.identity.identify.pb.identify_pb2 import Identify
 from libp2p.utils.varint import read_length_prefixed_protobuf
 
+from p2pd.net.errors import IdentityError
 from tests.upstream.defect import defect
 from tests.upstream.ecdsa import new_ecdsa_key_pair
 from tests.upstream.stacks import STOCK, Stack, connect, peer_info
@@ -25,6 +27,17 @@ async def identify(asker: IHost, host: IHost) -> Identify:
 def protocols_known(observer: IHost, peer: IHost) -> list[str]:
     peerstore = observer.get_peerstore()
     return peerstore.get_protocols(peer.get_id()) if peerstore.has_peer(peer.get_id()) else []
+
+
+@defect(19, "a host runs with an RSA key, and js peers refuse its identify")
+async def test_rsa_identity_is_refused(stack: Stack) -> None:
+    refused = False
+    try:
+        async with stack.host(key_pair=create_rsa_key_pair()):
+            pass
+    except IdentityError:
+        refused = True
+    assert refused
 
 
 @defect(21, "the agent version is the library's own")

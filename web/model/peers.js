@@ -17,6 +17,14 @@ export class Peers {
     if (type === "peer_left") this.#byId.get(peerId)?.rooms.delete(room);
   }
 
+  /** Take what is known of the connections now; who is here is told by events. */
+  measure(peers) {
+    for (const { peer_id: peerId, connection } of peers) {
+      const known = this.#byId.get(peerId);
+      if (known) known.connection = connection;
+    }
+  }
+
   in(room) {
     return this.#sorted().filter((peer) => peer.rooms.has(room));
   }

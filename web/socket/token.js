@@ -20,12 +20,17 @@ export class Token {
     return value ? [SUBPROTOCOL, `bearer.${base64Url(value)}`] : [];
   }
 
+  /** The headers of a request. */
+  get headers() {
+    const value = this.#storage.getItem(KEY);
+    return value ? { authorization: `Bearer ${value}` } : {};
+  }
+
   /** Ask whether the gateway turns us away for want of a token. */
   async isWanted() {
-    const value = this.#storage.getItem(KEY);
-    const headers = value ? { authorization: `Bearer ${value}` } : {};
+    const request = { headers: this.headers };
     try {
-      return (await fetch(new URL("api/node", document.baseURI), { headers })).status === UNAUTHORIZED;
+      return (await fetch(new URL("api/node", document.baseURI), request)).status === UNAUTHORIZED;
     } catch {
       return false;
     }

@@ -17,6 +17,7 @@ from p2pd.net.connections.registry import OpenConnection
 
 log = structlog.get_logger(__name__)
 
+FIRST_WITHIN_S = 1.0
 INTERVAL_S = 5.0
 TIMEOUT_S = 10.0
 GRACE_S = 1.0
@@ -27,11 +28,12 @@ CLOSE_TIMEOUT_S = 2.0
 
 async def keep_alive(opened: OpenConnection) -> None:
     """Ping until the connection is closed, by the peer or for its silence."""
+    await trio.sleep(FIRST_WITHIN_S * random.random())
     while not opened.connection.is_closed:
-        await trio.sleep(INTERVAL_S * random.uniform(0.8, 1.0))
         if not await _answers(opened):
             await close_quietly(opened)
             return
+        await trio.sleep(INTERVAL_S * random.uniform(0.8, 1.0))
 
 
 async def _answers(opened: OpenConnection) -> bool:

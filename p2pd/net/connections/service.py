@@ -32,6 +32,7 @@ from p2pd.net.connections.registry import ConnectionListener, OpenConnection, Re
 from p2pd.net.mended.basic_host import MendedHost
 from p2pd.net.mended.dialling import preferred_order
 from p2pd.net.mended.swarm import DIAL_TIMEOUT_S, SwarmDialTimeoutError
+from p2pd.net.multiaddrs import sound_addresses
 
 log = structlog.get_logger(__name__)
 
@@ -182,10 +183,8 @@ class Connections:
 
     def _likely_addresses(self, info: PeerInfo) -> Sequence[Multiaddr]:
         """List where a peer may be: what it said of itself lately, and what others say."""
-        return [
-            *self._swarm.known_addresses(info.peer_id),
-            *sorted(info.addrs, key=preferred_order),
-        ]
+        told = sorted(sound_addresses(info.addrs), key=preferred_order)
+        return [*self._swarm.known_addresses(info.peer_id), *told]
 
     async def _dial_and_ping(self, info: PeerInfo, addresses: Sequence[Multiaddr]) -> None:
         """Dial until a connection answers (35): one just closed looks open for a while."""

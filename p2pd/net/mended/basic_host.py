@@ -153,7 +153,8 @@ class MendedHost(BasicHost):
             await stream.close()
         # A raising system task would end the process.
         except Exception as error:
-            self._rejections.count("identify")
+            if self._network.get_connections(peer_id):
+                self._rejections.count("identify")
             log.debug("identify failed", peer_id=str(peer_id), reason=reason, error=repr(error))
 
     def _note_observed_address(self, stream: INetStream, message: Identify) -> None:

@@ -31,11 +31,22 @@ MAX_DETAIL_CHARS = 300
 
 class _ToStructlog(logging.Handler):
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING and not record.name.startswith(ORDINARY)
+        is_ordinary = record.name.startswith(ORDINARY) and not _is_our_fault(record)
+        return record.levelno >= logging.WARNING and not is_ordinary
 
     def emit(self, record: logging.LogRecord) -> None:
-        detail = record.getMessage()[:MAX_DETAIL_CHARS]
-        log.warning("library warned", library=record.name, level=record.levelname, detail=detail)
+        log.warning(
+            "library warned",
+            library=record.name,
+            level=record.levelname,
+            detail=record.getMessage()[:MAX_DETAIL_CHARS],
+            exc_info=record.exc_info if _is_our_fault(record) else None,
+        )
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Tell whether the swarm reports that a callback of this node raised."""
+    return str(record.msg).startswith("Notifee ")
 
 
 def route_library_logs() -> None:

@@ -30,6 +30,7 @@ from p2pd.net.mended.dialling import dial_first_answering, preferred_order
 from p2pd.net.mended.names import resolve_all, without_peer_id
 from p2pd.net.mended.transports import address_from_endpoint, endpoint_from_stream
 from p2pd.net.mended.yamux.connection import YamuxConnection
+from p2pd.net.multiaddrs import sound_addresses
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +122,7 @@ class MendedSwarm(Swarm):
         for connection in self.get_connections(peer_id):
             if not connection.is_closed:
                 return connection
-        resolved = await resolve_all(addresses, peer_id)
+        resolved = await resolve_all(sound_addresses(addresses), peer_id)
         usable = [each for each in resolved if self._can_dial(each)]
         return await dial_first_answering(usable, lambda each: self.dial_addr(each, peer_id))
 
@@ -131,8 +132,8 @@ class MendedSwarm(Swarm):
     def known_addresses(self, peer_id: ID) -> Sequence[Multiaddr]:
         """List the addresses the peerstore has of a peer, the likeliest first."""
         try:
-            known = {without_peer_id(each) for each in self.peerstore.addrs(peer_id)}
-            return sorted(known, key=preferred_order)
+            sound = sound_addresses(self.peerstore.addrs(peer_id))
+            return sorted({without_peer_id(each) for each in sound}, key=preferred_order)
         except PeerStoreError:
             return ()
 

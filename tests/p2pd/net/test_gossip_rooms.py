@@ -8,7 +8,7 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.errors import MessageTooLargeError, RoomNotJoinedError
-from tests.upstream.stacks import OURS, OurNode, connect
+from tests.upstream.stacks import OURS, STOCK, OurNode, connect
 from tests.upstream.strangers import ROOM, two_in_a_room, wait_acquainted, wait_delivered
 from tests.upstream.waiting import wait_seen
 
@@ -32,6 +32,17 @@ async def test_author_is_who_signed_not_who_forwarded() -> None:
         await wait_delivered(listener, author, b"and back")
         heard = [(message.author_id, message.forwarder_id) for message in listener.messages]
         assert heard == [(id_of(author), id_of(relay))]
+
+
+@pytest.mark.trio
+async def test_stock_peer_chats_both_ways() -> None:
+    async with OURS.node() as ours, STOCK.node() as stock:
+        await ours.join(ROOM)
+        await stock.join(ROOM)
+        await connect(stock.host, ours.host)
+        await wait_acquainted(ours, stock)
+        await wait_delivered(ours, stock, b"to stock")
+        await wait_delivered(stock, ours, b"to ours")
 
 
 @pytest.mark.trio

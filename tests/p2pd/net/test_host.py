@@ -11,6 +11,7 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from p2pd.domain.rejections import Rejections
 from p2pd.net.errors import ListenError
 from p2pd.net.host import HostOptions, open_host
+from p2pd.net.mended import swarm
 from tests.upstream.stacks import OURS, STOCK, connect, peer_info
 from tests.upstream.waiting import wait_seen
 
@@ -78,6 +79,20 @@ async def test_connections_above_the_limit_are_refused() -> None:
         async with OURS.host() as four:
             await connect(four, host)
             await wait_seen(host.get_connected_peers)
+
+
+@pytest.mark.trio
+async def test_one_address_cannot_take_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swarm, "MAX_CONNECTIONS_PER_HOST", 2)
+    rejections = Rejections()
+    async with open_host(HostOptions(create_new_key_pair(), LOOPBACK), rejections) as host:
+        port = int(str(peer_info(host).addrs[0].value_for_protocol("tcp")))
+        held = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(2)]
+        for each in held:
+            assert await each.receive_some(1) == b"\x13"
+        async with await trio.open_tcp_stream("127.0.0.1", port) as refused:
+            assert await refused.receive_some(1) == b""
+        assert rejections.totals["connections_per_address"] == 1
 
 
 @pytest.mark.trio

@@ -103,8 +103,8 @@ class OutboundPubsub(Pubsub):
                 except STREAM_ENDED:
                     delay_s = min(delay_s, RETRY_MAX_S)
                 # Boundary: how a stranger refuses a stream is up to it.
-                except Exception:
-                    log.debug("peer refuses pubsub", peer_id=str(peer_id), exc_info=True)
+                except Exception as error:
+                    log.debug("peer refuses pubsub", peer_id=str(peer_id), error=repr(error))
                 else:
                     return
                 await trio.sleep(delay_s)
@@ -162,8 +162,8 @@ class OutboundPubsub(Pubsub):
                 is_written = True
                 nursery.cancel_scope.cancel()
         # Boundary: a stream ends in many ways; each means that it is opened again.
-        except Exception:
-            log.debug("pubsub stream ended", peer_id=str(peer_id), exc_info=True)
+        except Exception as error:
+            log.debug("pubsub stream ended", peer_id=str(peer_id), error=repr(error))
         finally:
             with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
                 await (stream.close() if is_written else stream.reset())

@@ -1,8 +1,8 @@
 """The pubsub service: what peers send, and who is in which topic.
 
 Made by ``open_gossip``, which is told of messages and of comings and goings.
-The library's ``Pubsub`` with the outbound half of ``outbound`` and this, the
-inbound half: many RPCs a read, each message taken once, relayed as it came.
+The library's ``Pubsub`` with the outbound streams of ``outbound``, the messages
+of ``relay`` and this, the inbound streams: many RPCs a read.
 
 A peer's subscriptions are what it told on those of its streams that are open:
 what a stream told is forgotten with it, and only then.
@@ -24,12 +24,10 @@ from libp2p.pubsub.utils import maybe_consume_signed_record
 from p2pd.domain.limits import TokenBucket
 from p2pd.domain.rejections import Rejections
 from p2pd.net.mended.pubsub.author_rates import AuthorRates
-from p2pd.net.mended.pubsub.frames import FrameError, FrameReader, frame_from_message, split_rpc
-from p2pd.net.mended.pubsub.intake import MessageIntake
-from p2pd.net.mended.pubsub.messages import MessageRefusedError, WireMessage
-from p2pd.net.mended.pubsub.outbound import STREAM_ENDED, OutboundPubsub, PubsubObserver
-from p2pd.net.mended.pubsub.router import DONT_WANT_MIN_BYTES, MendedGossipSub
-from p2pd.net.mended.pubsub.seen import SeenIds
+from p2pd.net.mended.pubsub.frames import FrameError, FrameReader, split_rpc
+from p2pd.net.mended.pubsub.outbound import STREAM_ENDED, PubsubObserver
+from p2pd.net.mended.pubsub.relay import RelayPubsub
+from p2pd.net.mended.pubsub.router import MendedGossipSub
 
 log = structlog.get_logger(__name__)
 
@@ -41,12 +39,6 @@ MAX_TOPIC_BYTES = 256
 MAX_STREAMS_OF_A_PEER = 8
 #: An honest peer forwards none.
 MAX_FORGED_IN_STREAM = 100
-SEEN_TTL_S = 120.0
-MAX_SEEN_IDS = 500_000
-#: Messages of our own after which other tasks get a turn.
-SENDS_A_TURN = 32
-#: How long a stream is not read while a peer in the mesh takes nothing.
-RELAY_WAIT_S = 3.0
 SUBSCRIPTIONS_PER_S = 50.0
 SUBSCRIPTIONS_BURST = 1_000.0
 CLOSE_TIMEOUT_S = 1.0
@@ -73,10 +65,8 @@ class InboundStream:
     record: bytes = b""
 
 
-class MendedPubsub(OutboundPubsub):
+class MendedPubsub(RelayPubsub):
     """The whole service."""
-
-    seen_messages: SeenIds
 
     def __init__(
         self,
@@ -87,13 +77,8 @@ class MendedPubsub(OutboundPubsub):
         author_rates: AuthorRates,
         queue_max_bytes: int,
     ) -> None:
-        super().__init__(host, router, observer, rejections, queue_max_bytes)
-        self.seen_messages.stop()
-        self.seen_messages = SeenIds(SEEN_TTL_S, MAX_SEEN_IDS)
-        own_author = self.my_id.to_bytes()
-        self._intake = MessageIntake(own_author, self.topic_ids, self.seen_messages, author_rates)
+        super().__init__(host, router, observer, rejections, author_rates, queue_max_bytes)
         self._inbound: dict[ID, set[InboundStream]] = {}
-        self._sent = 0
 
     # Streams
 
@@ -148,80 +133,11 @@ class MendedPubsub(OutboundPubsub):
             for start in range(0, len(published), MAX_BATCH):
                 if start:
                     await trio.lowlevel.checkpoint()
-                self._take_messages(published[start : start + MAX_BATCH], inbound)
+                batch = published[start : start + MAX_BATCH]
+                inbound.forged_left -= self._take_messages(batch, inbound.peer_id)
+            if inbound.forged_left < 0:
+                raise StreamFaultError("stream_of_forgeries")
             await self._wait_for_relays()
-
-    # Messages
-
-    def _take_messages(self, published: list[bytes], inbound: InboundStream) -> None:
-        """Take, relay and tell a batch of messages."""
-        taken: list[WireMessage] = []
-        for signed_bytes in published:
-            try:
-                message = self._intake.take(signed_bytes)
-            except MessageRefusedError as refusal:
-                self._rejections.count(refusal.reason)
-                inbound.forged_left -= refusal.is_forgery
-                continue
-            if message is not None:
-                taken.append(message)
-                self._relay(message, inbound.peer_id)
-        if taken:
-            self._tell(taken, inbound.peer_id)
-        if inbound.forged_left < 0:
-            raise StreamFaultError("stream_of_forgeries")
-
-    def _tell(self, messages: list[WireMessage], forwarder: ID) -> None:
-        """Tell the application; its failure is not the fault of the stream."""
-        try:
-            self._observer.wire_messages_received(messages, forwarder)
-        # Boundary: the network goes on when the application cannot take a batch.
-        except Exception:
-            log.exception("application took no messages", messages=len(messages))
-
-    def _relay(self, message: WireMessage, forwarder: ID) -> None:
-        """Keep a message for those who ask, and queue it for the mesh."""
-        frame = frame_from_message(message.signed_bytes)
-        self.router.mcache.put(message.wire_id, message.topic, frame)
-        if len(message.data) >= DONT_WANT_MIN_BYTES:
-            self.router.tell_dont_want(message.topic, message.wire_id, forwarder)
-        for peer_id in self.router.relays(
-            message.topic, message.wire_id, forwarder, message.author
-        ):
-            if not self.peer_queues[peer_id].push(frame):
-                self._rejections.count("relay_queue_full")
-
-    async def _wait_for_relays(self) -> None:
-        """Read no faster than the mesh takes it."""
-        for queue in list(self.peer_queues.values()):
-            await queue.wait_for_room(RELAY_WAIT_S)
-
-    async def send(self, message: WireMessage, wait_s: float) -> int:
-        """Queue one of our own messages for every peer in its topic.
-
-        Args:
-            wait_s: How long to wait for room in the queue of a peer that keeps up.
-
-        Returns:
-            To how many peers it was handed.
-        """
-        frame = frame_from_message(message.signed_bytes)
-        self.seen_messages.add(message.wire_id)
-        self.router.mcache.put(message.wire_id, message.topic, frame)
-        handed = 0
-        for peer_id in self.router.receivers(message.topic):
-            queue = self.peer_queues.get(peer_id)
-            if queue is None:
-                continue
-            await queue.wait_for_room(wait_s)
-            if queue.push(frame):
-                handed += 1
-            else:
-                self._rejections.count("send_queue_full")
-        self._sent += 1
-        if self._sent % SENDS_A_TURN == 0:
-            await trio.lowlevel.checkpoint()
-        return handed
 
     # Everything else in an RPC
 

@@ -126,6 +126,17 @@ async def test_discovered_peer_that_failed_is_left_alone_for_a_while() -> None:
 
 
 @pytest.mark.trio
+async def test_junk_that_peers_send_as_addresses_is_passed_over() -> None:
+    nobody = ID.from_pubkey(create_new_key_pair().public_key)
+    junk = [Multiaddr(b""), Multiaddr(b"\xff" * 20), Multiaddr(b"\x04\x7f"), Multiaddr("/unix/x")]
+    async with connected_node() as node, STOCK.host() as peer:
+        assert not await node.connections.dial(PeerInfo(nobody, junk))
+        node.host.get_peerstore().add_addrs(peer.get_id(), junk, 600)
+        info = peer_info(peer)
+        assert await node.connections.dial(PeerInfo(info.peer_id, [*junk, *info.addrs]))
+
+
+@pytest.mark.trio
 async def test_discovered_peer_is_dialled_once() -> None:
     async with connected_node() as node, STOCK.host() as peer:
         info = peer_info(peer)

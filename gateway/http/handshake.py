@@ -1,0 +1,67 @@
+"""The handshake of ``/ws``: who is upgraded, and what the others are told.
+
+Used by ``gateway.http.socket``; without I/O.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import orjson
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+from gateway.errors import Refusal
+from gateway.http.access import SUBPROTOCOL, Access
+
+PATH = "/ws"
+
+TOO_MANY_CLIENTS = Refusal(
+    "RESOURCE_EXHAUSTED", "TOO_MANY_CLIENTS", "too many browsers are connected"
+)
+STOPPING = Refusal("UNAVAILABLE", "GATEWAY_STOPPING", "the gateway stops; come back in a moment")
+NOT_FOUND = Refusal("NOT_FOUND", "NOT_FOUND", "there is no WebSocket at this path")
+STATUS_OF = {
+    "PERMISSION_DENIED": HTTPStatus.FORBIDDEN,
+    "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
+    "RESOURCE_EXHAUSTED": HTTPStatus.SERVICE_UNAVAILABLE,
+    "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "NOT_FOUND": HTTPStatus.NOT_FOUND,
+}
+
+
+def refusal_of_upgrade(request: Request, access: Access) -> Refusal | None:
+    """Check path, Host, Origin and token; return why not, or None."""
+    if request.path.partition("?")[0] != PATH:
+        return NOT_FOUND
+    headers = request.headers
+    hosts = headers.get_all("Host")
+    refusal = access.host_refusal(hosts)
+    refusal = refusal or access.origin_refusal(headers.get_all("Origin"), hosts)
+    if refusal is None and access.token_refusal(headers.get_all("Authorization")):
+        refusal = access.subprotocol_refusal(_subprotocols_of(request))
+    return refusal
+
+
+def accept(protocol: ServerProtocol, request: Request) -> Response:
+    """Answer an upgrade as the library does, and name our subprotocol if offered."""
+    response = protocol.accept(request)
+    accepted = response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
+    if accepted and SUBPROTOCOL in _subprotocols_of(request):
+        response.headers["Sec-WebSocket-Protocol"] = SUBPROTOCOL
+    return response
+
+
+def _subprotocols_of(request: Request) -> list[str]:
+    headers = request.headers.get_all("Sec-WebSocket-Protocol")
+    return [one.strip() for header in headers for one in header.split(",")]
+
+
+def response_from_refusal(protocol: ServerProtocol, refusal: Refusal) -> Response:
+    """Answer with the refusal as JSON instead of the upgrade."""
+    fields = {"code": refusal.code, "reason": refusal.reason, "message": refusal.message}
+    response = protocol.reject(STATUS_OF[refusal.code], orjson.dumps(fields).decode())
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

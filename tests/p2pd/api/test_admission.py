@@ -1,0 +1,98 @@
+"""The bound on calls, as a plain asyncio part."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from p2pd.api.admission import CallAdmission, StreamAdmission
+from p2pd.errors import LimitReachedError, NodeStoppingError
+
+
+async def hold(calls: CallAdmission, gate: asyncio.Event, order: list[int], number: int) -> None:
+    async with calls.admit():
+        order.append(number)
+        await gate.wait()
+
+
+async def turns(count: int = 3) -> None:
+    """Let every task that can go on do so."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def test_calls_wait_in_order_and_the_rest_is_refused() -> None:
+    async def scenario() -> None:
+        calls, gate, order = CallAdmission(2, 3), asyncio.Event(), list[int]()
+        tasks = [asyncio.create_task(hold(calls, gate, order, number)) for number in range(6)]
+        await turns()
+        assert (order, calls.active, calls.refused) == ([0, 1], 2, 1)
+        gate.set()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert order == [0, 1, 2, 3, 4]
+        assert isinstance(outcomes[5], LimitReachedError)
+        assert outcomes[5].retry_after_s > 0
+        assert calls.active == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("leaving", range(5))
+def test_place_of_a_cancelled_call_is_not_lost(leaving: int) -> None:
+    async def scenario() -> None:
+        calls, gate, order = CallAdmission(2, 10), asyncio.Event(), list[int]()
+        tasks = [asyncio.create_task(hold(calls, gate, order, number)) for number in range(5)]
+        await turns()
+        tasks[leaving].cancel()
+        gate.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert len(order) >= 4
+        assert calls.active == 0
+        await asyncio.gather(*(hold(calls, gate, order, number) for number in range(2)))
+
+    asyncio.run(scenario())
+
+
+def test_call_cancelled_just_as_its_turn_comes_passes_it_on() -> None:
+    async def scenario() -> None:
+        calls, order = CallAdmission(1, 10), list[int]()
+        first, rest = asyncio.Event(), asyncio.Event()
+        holder = asyncio.create_task(hold(calls, first, order, 0))
+        await turns()
+        waiting = [asyncio.create_task(hold(calls, rest, order, number)) for number in (1, 2)]
+        await turns()
+        first.set()
+        await asyncio.wait({holder})
+        waiting[0].cancel()
+        rest.set()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert order[-1] == 2
+        assert calls.active == 0
+
+    asyncio.run(scenario())
+
+
+def test_stop_refuses_those_that_wait_and_those_that_come() -> None:
+    async def scenario() -> None:
+        calls, gate, order = CallAdmission(1, 10), asyncio.Event(), list[int]()
+        tasks = [asyncio.create_task(hold(calls, gate, order, number)) for number in range(3)]
+        await turns()
+        calls.stop()
+        tasks.append(asyncio.create_task(hold(calls, gate, order, 3)))
+        await turns()
+        gate.set()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert outcomes[0] is None
+        assert all(isinstance(outcome, NodeStoppingError) for outcome in outcomes[1:])
+
+    asyncio.run(scenario())
+
+
+def test_streams_are_counted_while_they_are_open() -> None:
+    streams = StreamAdmission(1)
+    with streams.admit():
+        assert streams.open == 1
+        with pytest.raises(LimitReachedError), streams.admit():
+            pass
+    assert (streams.open, streams.refused) == (0, 1)
