@@ -5,6 +5,14 @@ what differs is found by ``p2pd.domain.reconciliation``.
 """
 
 from p2pd.net.sync.service import Sync, SyncListener, SyncOptions, open_sync
-from p2pd.net.sync.session import SyncSource
+from p2pd.net.sync.session import Scope, SessionResult, SyncSource
 
-__all__ = ["Sync", "SyncListener", "SyncOptions", "SyncSource", "open_sync"]
+__all__ = [
+    "Scope",
+    "SessionResult",
+    "Sync",
+    "SyncListener",
+    "SyncOptions",
+    "SyncSource",
+    "open_sync",
+]

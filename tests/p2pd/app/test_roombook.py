@@ -11,23 +11,29 @@ LOBBY, DEN = RoomName("lobby"), RoomName("den")
 
 
 def test_joined_and_left_rooms_survive_a_restart(tmp_path: Path) -> None:
-    book = RoomBook(tmp_path / "rooms.json", [LOBBY])
-    book.join(DEN)
+    book = RoomBook(tmp_path / "rooms.json", [LOBBY], 5)
+    book.join(DEN, 7)
+    book[DEN].is_caught_up = True
     book.leave(LOBBY)
     book.save()
-    assert RoomBook(tmp_path / "rooms.json", [LOBBY]).joined == (DEN,)
+    again = RoomBook(tmp_path / "rooms.json", [LOBBY], 9)
+    assert again.joined == (DEN,)
+    assert (again[DEN].floor_ns, again[DEN].is_caught_up) == (7, True)
 
 
 def test_a_room_left_can_be_joined_again(tmp_path: Path) -> None:
-    book = RoomBook(tmp_path / "rooms.json", [LOBBY])
+    book = RoomBook(tmp_path / "rooms.json", [LOBBY], 5)
     book.leave(LOBBY)
-    book.join(LOBBY)
+    book.join(LOBBY, 6)
     book.save()
-    assert LOBBY in RoomBook(tmp_path / "rooms.json", [LOBBY])
+    assert RoomBook(tmp_path / "rooms.json", [LOBBY], 9)[LOBBY].floor_ns == 6
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"joined": 5}', '{"joined": [1, "a\\n"]}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"joined": 5}', '{"joined": {"a\\n": {}}}', '{"joined": {"den": 1}}'],
+)
 def test_a_damaged_file_leaves_the_configured_rooms(tmp_path: Path, content: str) -> None:
     path = tmp_path / "rooms.json"
     path.write_text(content)
-    assert RoomBook(path, [LOBBY]).joined == (LOBBY,)
+    assert RoomBook(path, [LOBBY], 5).joined == (LOBBY,)
