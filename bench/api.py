@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
-import grpc.aio
 import uvloop
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
@@ -69,12 +69,14 @@ class Publisher:
         async with asyncio.timeout(TIMEOUT_S):
             while len(times_ns) < count:
                 response = await self._call.read()
+                now_ns = time.time_ns()
                 if response is grpc.aio.EOF:
                     raise RuntimeError("the node ended the stream")
-                refused = [one.error for one in response.results if one.HasField("error")]
+                results = cast(chat_pb2.PublishStreamResponse, response).results
+                refused = [one.error for one in results if one.HasField("error")]
                 if refused:
                     raise RuntimeError(f"{len(refused)} publishes refused, first {refused[0]}")
-                times_ns += [time.time_ns()] * len(response.results)
+                times_ns += [now_ns] * len(results)
         return times_ns
 
 

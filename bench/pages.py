@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
 
 import uvloop
 
@@ -57,6 +56,7 @@ async def _burst(page: Page, other: Page, count: int) -> float:
     await page.wait_answers(count)
     _check_kept(page)
     await other.wait_messages(count)
+    await page.wait_messages(count)
     check_order([frame["text"] for _, frame in other.messages], count)
     return count / ((other.messages[-1][0] - begin_ns) / NS_IN_S)
 
@@ -120,5 +120,5 @@ def _check_kept(page: Page) -> None:
         raise RuntimeError(f"{len(refused)} publishes were refused, first {refused[0]}")
 
 
-def _since(frames: list[tuple[int, Mapping[str, Any]]], sent_ns: list[int]) -> list[int]:
+def _since(frames: Sequence[tuple[int, object]], sent_ns: list[int]) -> list[int]:
     return [came - sent for (came, _), sent in zip(frames, sent_ns, strict=True)]
