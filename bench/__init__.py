@@ -1,1 +1,14 @@
-"""What is measured, each thing beside a peer in the same run: ``python -m bench.NAME``."""
+"""What is measured, each thing beside a peer in the same run: ``python -m bench``.
+
+__main__      the command: runs, prints the table, writes build/bench.json
+rows          the table: what is compared with what, and what it should reach
+subjects      everything that can be measured, by name
+sizes         how much of everything
+measure       rounds of several subjects interleaved, medians, percentiles
+libp2p_layer  two nodes on the libp2p layer alone, ours or stock; libp2p_peer is one of them
+api           two nodes through their gRPC APIs
+pages         two pages on two gateways on two nodes; web_socket is one of them
+fan_out       a thousand browsers on one gateway, or on a server of the ws library
+audience      those browsers
+services      nodes and gateways with their rate limits out of the way
+"""

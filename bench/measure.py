@@ -7,6 +7,9 @@ from statistics import median
 
 Figures = Mapping[str, float]
 
+NS_IN_MS = 1e6
+NS_IN_S = 1e9
+
 
 def interleaved_medians(
     subjects: Mapping[str, Callable[[], Figures]], rounds: int
@@ -34,14 +37,11 @@ def percentile(values: Iterable[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def table(figures: Mapping[str, Mapping[str, float]]) -> str:
-    """Write figures as lines of text, a row a figure, a column a subject."""
-    subjects = list(figures)
-    names = list(figures[subjects[0]])
-    width = max(map(len, names)) + 2
-    head = " " * width + "".join(f"{subject:>14}" for subject in subjects)
-    rows = (
-        f"{name:<{width}}" + "".join(f"{figures[subject][name]:>14,.2f}" for subject in subjects)
-        for name in names
-    )
-    return "\n".join((head, *rows))
+def p50_ms(durations_ns: Iterable[float]) -> float:
+    """Return the median of durations in nanoseconds."""
+    return percentile(durations_ns, 0.5) / NS_IN_MS
+
+
+def p99_ms(durations_ns: Iterable[float]) -> float:
+    """Return what 99 of 100 durations in nanoseconds stay below."""
+    return percentile(durations_ns, 0.99) / NS_IN_MS

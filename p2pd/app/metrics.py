@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import start_http_server
 from prometheus_client.registry import Collector
 
+from p2pd.api.server import Api
 from p2pd.app.errors import MetricsBindError
 from p2pd.domain.rejections import Rejections
 from p2pd.log.log import Log
@@ -17,14 +18,15 @@ from p2pd.net.network import Network
 
 
 class Gauges(Collector):
-    """Read the log, the network and the rejections for one scrape.
+    """Read the log, the network, the API and the rejections for one scrape.
 
     Called in the metrics server's thread; reads single values only.
     """
 
-    def __init__(self, log: Log, network: Network, rejections: Rejections) -> None:
+    def __init__(self, log: Log, network: Network, api: Api, rejections: Rejections) -> None:
         self._log = log
         self._network = network
+        self._api = api
         self._rejections = rejections
 
     def collect(self) -> Iterator[Metric]:
@@ -48,6 +50,21 @@ class Gauges(Collector):
         for reason, total in dict(self._rejections.totals).items():
             rejected.add_metric([reason], total)
         yield rejected
+        yield from self._collect_api()
+
+    def _collect_api(self) -> Iterator[Metric]:
+        counters = self._api.counters
+        yield GaugeMetricFamily("p2pd_grpc_calls", "Calls under way.", counters.calls_active)
+        yield GaugeMetricFamily("p2pd_grpc_streams", "Open streams.", counters.streams_open)
+        failed = "Calls that ended with an error of the node's own."
+        yield CounterMetricFamily("p2pd_grpc_failed_calls", failed, counters.calls_failed)
+        refused = CounterMetricFamily(
+            "p2pd_grpc_refusals", "Calls that a bound turned away.", labels=["bound"]
+        )
+        refused.add_metric(["calls"], counters.calls_refused)
+        refused.add_metric(["streams"], counters.streams_refused)
+        refused.add_metric(["token"], counters.tokens_refused)
+        yield refused
 
 
 @contextmanager

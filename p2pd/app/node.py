@@ -104,8 +104,9 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(waiting.run, network.send)
             nursery.start_soon(_watch_addresses, chat)
-            with serve_metrics(settings.metrics_listen, Gauges(log, network, rejections)):
-                async with open_api(chat, log.on_append, _api_settings(settings)) as api:
+            async with open_api(chat, log.on_append, _api_settings(settings)) as api:
+                gauges = Gauges(log, network, api, rejections)
+                with serve_metrics(settings.metrics_listen, gauges):
                     yield chat, api
             nursery.cancel_scope.cancel()
 

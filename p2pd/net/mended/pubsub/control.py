@@ -38,7 +38,7 @@ class ControlledGossipSub(GossipSub):
     """GossipSub whose control messages are bounded both ways."""
 
     pubsub: MendedPubsub
-    mcache: RecentMessages
+    mcache: RecentMessages  # type: ignore[assignment]  # what the library calls of it is there
 
     def __init__(self, rejections: Rejections, **settings: Any) -> None:
         super().__init__(**settings)

@@ -68,7 +68,7 @@ class OutboundPubsub(Pubsub):
     """Pubsub that writes through bounded queues of ready frames."""
 
     router: MendedGossipSub
-    peer_queues: dict[ID, SendQueue]
+    peer_queues: dict[ID, SendQueue]  # type: ignore[assignment]  # only this class fills them
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class OutboundPubsub(Pubsub):
         queue.push_control(frame_from_rpc(self.get_hello_packet()))
         if peer_id in self._peer_added_events:
             self._peer_added_events.pop(peer_id).set()
-        self.manager.run_task(self.handle_sending_messages, peer_id, stream, queue)
+        self.manager.run_task(self._write_queued, peer_id, stream, queue)
         await self._catch_up(peer_id)
 
     async def _catch_up(self, peer_id: ID) -> None:
@@ -148,9 +148,7 @@ class OutboundPubsub(Pubsub):
 
     # Writing
 
-    async def handle_sending_messages(
-        self, peer_id: ID, stream: INetStream, queue: SendQueue
-    ) -> None:
+    async def _write_queued(self, peer_id: ID, stream: INetStream, queue: SendQueue) -> None:
         """Write what is queued, joined, until the stream or the peer is gone."""
         is_written = False
         try:
@@ -165,7 +163,8 @@ class OutboundPubsub(Pubsub):
         except Exception as error:
             log.debug("pubsub stream ended", peer_id=str(peer_id), error=repr(error))
         finally:
-            with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
+            with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
+                scope.shield = True
                 await (stream.close() if is_written else stream.reset())
             self._retire(peer_id, stream, queue)
 
@@ -188,7 +187,8 @@ class OutboundPubsub(Pubsub):
             self.host.remove_stream_handler(protocol)
         for queue in self.peer_queues.values():
             queue.finish()
-        with trio.move_on_after(timeout_s, shield=True):
+        with trio.move_on_after(timeout_s) as scope:
+            scope.shield = True
             if self.peers:
                 await self._all_retired.wait()
 

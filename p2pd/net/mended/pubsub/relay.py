@@ -5,6 +5,8 @@ The middle of the service, between the streams of ``outbound`` and of ``service`
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 import trio
 from libp2p.abc import IHost
@@ -22,7 +24,7 @@ from p2pd.net.mended.pubsub.seen import SeenIds
 log = structlog.get_logger(__name__)
 
 SEEN_TTL_S = 120.0
-MAX_SEEN_IDS = 500_000
+MAX_SEEN_IDS = 250_000
 #: Messages of our own after which other tasks get a turn.
 SENDS_A_TURN = 32
 #: How long a stream is not read while a peer in the mesh takes nothing.
@@ -32,7 +34,7 @@ RELAY_WAIT_S = 3.0
 class RelayPubsub(OutboundPubsub):
     """Pubsub whose messages skip the library's queue, task and copy for each."""
 
-    seen_messages: SeenIds
+    seen_messages: SeenIds  # type: ignore[assignment]  # what the library calls of it is there
 
     def __init__(
         self,
@@ -44,7 +46,8 @@ class RelayPubsub(OutboundPubsub):
         queue_max_bytes: int,
     ) -> None:
         super().__init__(host, router, observer, rejections, queue_max_bytes)
-        self.seen_messages.stop()
+        library_cache: Any = self.seen_messages
+        library_cache.stop()
         self.seen_messages = SeenIds(SEEN_TTL_S, MAX_SEEN_IDS)
         own_author = self.my_id.to_bytes()
         self._intake = MessageIntake(own_author, self.topic_ids, self.seen_messages, author_rates)

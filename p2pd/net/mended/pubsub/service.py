@@ -102,7 +102,8 @@ class MendedPubsub(RelayPubsub):
             log.exception("pubsub stream failed", peer_id=str(inbound.peer_id))
         finally:
             self._end(inbound)
-            with trio.move_on_after(CLOSE_TIMEOUT_S, shield=True):
+            with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
+                scope.shield = True
                 await stream.reset()
 
     def _end(self, inbound: InboundStream) -> None:

@@ -1,0 +1,171 @@
+"""The table: what is compared with what, and what it should reach.
+
+Used by ``bench.__main__``. A row names figures of subjects; what it says once
+they are measured is a ``Line``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
+
+from bench.measure import Figures
+from bench.subjects import API, BROADCAST, GATEWAY, LAYER, PAGES, STOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """At least so many times what is beside it."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plus:
+    """At most so much more than what is beside it."""
+
+    allowance: float
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """A bound from below."""
+
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """A bound from above."""
+
+    bound: float
+
+
+Reach: TypeAlias = Times | Plus | AtLeast | AtMost | None
+"""None: the row only tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row.
+
+    Attributes:
+        topic: What the command line calls it and its like.
+        ours: Subject and figure.
+        beside: Subject and figure of the peer, measured in the same run.
+    """
+
+    topic: str
+    title: str
+    unit: str
+    ours: tuple[str, str]
+    beside: tuple[str, str] | None = None
+    reach: Reach = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a row says of one run; ``ratio`` is ours over what is beside it."""
+
+    topic: str
+    title: str
+    unit: str
+    ours: float
+    beside: float | None
+    beside_name: str
+    ratio: float | None
+    reach: str
+    reached: bool | None
+
+
+ROWS = (
+    Row("libp2p", "libp2p layer, burst", "msg/s",
+        (LAYER, "burst_per_s"), (STOCK, "burst_per_s"), Times(4)),
+    Row("libp2p", "libp2p layer at 50/s, p50", "ms", (LAYER, "p50_ms"), (STOCK, "p50_ms")),
+    Row("api", "gRPC to gRPC, burst", "msg/s", (API, "burst_per_s"), (LAYER, "burst_per_s")),
+    Row("api", "gRPC to gRPC at 50/s, p50", "ms", (API, "p50_ms"), (LAYER, "p50_ms")),
+    Row("pages", "page to page at 50/s, p50", "ms",
+        (PAGES, "p50_ms"), (LAYER, "p50_ms"), Plus(4)),
+    Row("pages", "page to page at 50/s, p99", "ms", (PAGES, "p99_ms"), (LAYER, "p99_ms")),
+    Row("pages", "… page → signed by node A", "ms",
+        (PAGES, "to_signed_ms"), (API, "to_signed_ms")),
+    Row("pages", "… signed by A → taken by B", "ms",
+        (PAGES, "node_to_node_ms"), (API, "node_to_node_ms")),
+    Row("pages", "… taken by B → other page", "ms",
+        (PAGES, "to_page_ms"), (API, "to_caller_ms")),
+    Row("pages", "… page → its own event", "ms", (PAGES, "own_event_ms")),
+    Row("pages", "… page → acknowledged", "ms", (PAGES, "answer_ms"), (API, "answer_ms")),
+    Row("pages", "page to page, burst", "msg/s",
+        (PAGES, "burst_per_s"), (API, "burst_per_s"), AtLeast(1_000)),
+    Row("fan-out", "to all browsers, one event at a time", "deliveries/s",
+        (GATEWAY, "one_per_s"), (BROADCAST, "one_per_s"), Times(0.8)),
+    Row("fan-out", "to all browsers, 16 events at a time", "deliveries/s",
+        (GATEWAY, "sixteen_per_s"), (BROADCAST, "sixteen_per_s"), Times(4)),
+    Row("memory", "idle node", "MiB", (GATEWAY, "idle_node_mib"), None, AtMost(150)),
+    Row("memory", "idle gateway", "MiB", (GATEWAY, "idle_gateway_mib"), None, AtMost(90)),
+    Row("memory", "a browser's connection", "KiB",
+        (GATEWAY, "connection_kib"), (BROADCAST, "connection_kib"), AtMost(32)),
+)  # fmt: skip
+TOPICS = tuple(dict.fromkeys(row.topic for row in ROWS))
+
+
+def subjects_of(rows: tuple[Row, ...]) -> list[str]:
+    """Return the subjects that these rows need."""
+    places = [place for row in rows for place in (row.ours, row.beside) if place is not None]
+    return list(dict.fromkeys(subject for subject, _ in places))
+
+
+def line_of(row: Row, figures: Mapping[str, Figures]) -> Line:
+    """Fill in what was measured."""
+    ours = figures[row.ours[0]][row.ours[1]]
+    beside = figures[row.beside[0]][row.beside[1]] if row.beside else None
+    reach, reached = _judge(row.reach, ours, beside)
+    return Line(
+        row.topic,
+        row.title,
+        row.unit,
+        ours,
+        beside,
+        row.beside[0] if row.beside else "",
+        ours / beside if beside else None,
+        reach,
+        reached,
+    )
+
+
+def _judge(reach: Reach, ours: float, beside: float | None) -> tuple[str, bool | None]:
+    match reach:
+        case None:
+            return "", None
+        case Times(factor):
+            assert beside is not None
+            return f"≥ {factor:g} ×", ours >= factor * beside
+        case Plus(allowance):
+            assert beside is not None
+            return f"≤ + {allowance:g}", ours <= beside + allowance
+        case AtLeast(bound):
+            return f"≥ {bound:,g}", ours >= bound
+        case AtMost(bound):
+            return f"≤ {bound:g}", ours <= bound
+        case _:
+            assert_never(reach)
+
+
+def markdown_table(lines: list[Line]) -> str:
+    """Write the lines as a table."""
+    head = "| | unit | ours | beside it | | ratio | reach | reached |"
+    rule = "|---|---|---:|---:|---|---:|---|---|"
+    return "\n".join((head, rule, *map(_markdown_row, lines)))
+
+
+def _markdown_row(line: Line) -> str:
+    beside = "" if line.beside is None else _shown(line.beside)
+    ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
+    reached = {None: "", True: "yes", False: "no"}[line.reached]
+    cells = (line.title, line.unit, _shown(line.ours), beside, line.beside_name, ratio, line.reach)
+    return f"| {' | '.join(cells)} | {reached} |"
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

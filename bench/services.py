@@ -1,0 +1,85 @@
+"""Nodes and gateways with their rate limits out of the way, for one run of a subject."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.driver import GatewayProcess, NodeProcess, Service
+
+NO_LIMIT = 1_000_000
+#: Members of the audience send nothing and answer no pings.
+LONG_S = 3_600
+STOP_S = 30.0
+
+
+@contextmanager
+def running_services() -> Iterator[Running]:
+    """Give what starts nodes and gateways; all are stopped at the end."""
+    with tempfile.TemporaryDirectory(prefix="wsp-bench-") as directory:
+        running = Running(Path(directory))
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+class Running:
+    """The nodes and gateways of one run."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._services: list[Service] = []
+
+    def start_node(self) -> NodeProcess:
+        """Start a node that knows nobody."""
+        node = NodeProcess(
+            f"node{len(self._services)}",
+            self._directory,
+            publish_rate=NO_LIMIT,
+            publish_burst=NO_LIMIT,
+        )
+        self._services.append(node)
+        node.start()
+        return node
+
+    def start_node_pair(self) -> tuple[NodeProcess, NodeProcess]:
+        """Start two nodes that know each other to be in the room."""
+        a, b = self.start_node(), self.start_node()
+        b.connect(a)
+        a.wait_peer(b, "chat-room")
+        b.wait_peer(a, "chat-room")
+        return a, b
+
+    def start_gateway(self, node: NodeProcess) -> GatewayProcess:
+        """Start a gateway in front of a node."""
+        gateway = GatewayProcess(
+            f"gateway{len(self._services)}",
+            self._directory,
+            node.grpc_address,
+            message_rate=NO_LIMIT,
+            message_burst=NO_LIMIT,
+            stall_timeout_s=LONG_S,
+        )
+        self._services.append(gateway)
+        gateway.start()
+        gateway.wait_node_reachable()
+        return gateway
+
+    def stop(self) -> None:
+        """Stop all that run."""
+        running = [service for service in self._services if service.running]
+        for service in running:
+            service.signal(signal.SIGTERM)
+        for service in running:
+            service.wait_stopped(STOP_S)
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much of a process lies in memory."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) * 1024

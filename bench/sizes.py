@@ -1,0 +1,30 @@
+"""How much of everything a run measures. Made by ``bench.__main__``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Counts of one run.
+
+    Attributes:
+        rounds: How often each subject is measured; at least 3 make a median.
+        burst: Messages at once.
+        paced: Messages at 50 a second.
+        browsers: Browsers in the audience.
+        events: Events told to the audience one at a time.
+        batches: Batches of 16 told to the audience.
+    """
+
+    rounds: int = 3
+    burst: int = 2_000
+    paced: int = 300
+    browsers: int = 1_000
+    events: int = 200
+    batches: int = 50
+
+
+QUICK = Sizes(rounds=1, burst=50, paced=10, browsers=20, events=5, batches=2)
+"""Shows that everything runs; its figures mean nothing."""
