@@ -5,6 +5,8 @@
     ├── MessageTooLargeError    over the publish limit          (names the field)
     ├── RoomNotJoinedError      the room must be joined first   (names the field)
     ├── LimitReachedError       come back after ``retry_after_s``
+    ├── StorageFullError        no room on the disk; come back after ``retry_after_s``
+    ├── StorageFailedError      the disk does not keep what it is given
     ├── DialFailedError         nobody answers at the address
     ├── DialTimeoutError        the peer took too long
     └── NodeStoppingError       the node is on its way down
@@ -70,6 +72,26 @@ class LimitReachedError(ChatError):
         super().__init__(message)
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+class StorageFullError(ChatError):
+    """The disk has no room for another message; nothing of it was kept.
+
+    Attributes:
+        retry_after_s: Seconds to wait before it is worth another try.
+    """
+
+    reason = "STORAGE_FULL"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("the node's disk is full; nothing was accepted")
+        self.retry_after_s = retry_after_s
+
+
+class StorageFailedError(ChatError):
+    """The disk refused to read or to keep something; what was asked may not survive."""
+
+    reason = "STORAGE_FAILED"
 
 
 class DialFailedError(ChatError):

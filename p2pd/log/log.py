@@ -66,22 +66,18 @@ class Log:
 
         Returns:
             The messages that were new, in order.
+
+        Raises:
+            StorageFullError: No room; none of them was kept.
+            StorageFailedError: They cannot be written; none of them was kept.
         """
-        fresh = tuple(
-            {
-                message.message_id: message
-                for message in messages
-                if self.store.offset_of(message.message_id) is None
-            }.values()
-        )
-        if fresh:
-            first_offset = self.store.last_offset + 1
-            self.store.append(fresh)
-            for offset, message in enumerate(fresh, first_offset):
-                entry = self.entry(message, offset)
-                self.tail.append(entry, entry.size_bytes)
+        stored = self.store.append(messages)
+        for one in stored:
+            entry = self.entry(one.message, one.offset)
+            self.tail.append(entry, entry.size_bytes)
+        if stored:
             self._wake()
-        return fresh
+        return tuple(one.message for one in stored)
 
     def tell(self, fact: Fact) -> None:
         """Tell a fact that is not stored: a peer's coming or going, a change of the node."""
@@ -137,14 +133,13 @@ class Log:
         return self._page(page, 0, gap)
 
     def _page_after(self, room: RoomName, after: str, limit: int) -> Page:
-        oldest = self.store.first_offset - 1
-        place = self._place("after", after) if after else oldest
+        place = self._place("after", after) if after else 0
         gap = None
         if place is None:
             gap = Gap(GapReason.UNKNOWN_CURSOR, 0)
-        elif place < oldest:
-            gap = Gap(GapReason.EXPIRED, oldest - place)
-        return self._page(self.store.page_after(room, place or oldest, limit), -1, gap)
+        elif after and place < (dropped := self.store.dropped_until(frozenset({room}))):
+            gap = Gap(GapReason.EXPIRED, dropped - place)
+        return self._page(self.store.page_after(room, place or 0, limit), -1, gap)
 
     def _page(self, page: StoredPage, edge: int, gap: Gap | None) -> Page:
         events = tuple(self.entry(one.message, one.offset).event for one in page.messages)

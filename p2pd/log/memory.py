@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+import trio
 
 from p2pd.domain.cursors import new_epoch
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
-from p2pd.log.store import Stored, StoredPage
+from p2pd.log.store import Answer, Item, Stored, StoredPage
 from p2pd.log.window import Window
 
 MESSAGE_OVERHEAD_BYTES = 600
@@ -28,6 +30,7 @@ class MemoryStore:
         self._window: Window[Stored] = Window(max_messages, max_bytes, first=1)
         self._offsets: dict[MessageId, int] = {}
         self._rooms: dict[RoomName, list[int]] = {}
+        self._answers: dict[str, Answer] = {}
 
     @property
     def first_offset(self) -> int:
@@ -39,17 +42,49 @@ class MemoryStore:
         """Offset of the newest message."""
         return self._window.end - 1
 
-    def append(self, messages: Sequence[Message]) -> None:
-        """Keep messages at the next offsets."""
+    def dropped_until(self, rooms: frozenset[RoomName]) -> int:
+        """Return the highest offset dropped, of whatever room."""
+        return self.first_offset - 1
+
+    def append(self, messages: Sequence[Message]) -> tuple[Stored, ...]:
+        """Keep those messages that are not in the log yet, at the next offsets."""
+        kept: list[Stored] = []
         for message in messages:
+            if message.message_id in self._offsets:
+                continue
             stored = Stored(self._window.end, message)
+            kept.append(stored)
             self._offsets[message.message_id] = stored.offset
             self._rooms.setdefault(message.room, []).append(stored.offset)
+            if message.client_message_id:
+                answer = Answer(message.message_id, stored.offset)
+                self._answers.setdefault(message.client_message_id, answer)
             self._forget(self._window.append(stored, _size_bytes(message)))
+        return tuple(kept)
+
+    async def wait_durable(self, offset: int) -> None:
+        """Return at once: memory is as safe as it will be."""
+        await trio.lowlevel.checkpoint()
 
     def offset_of(self, message_id: MessageId) -> int | None:
         """Return where a kept message is, or None."""
         return self._offsets.get(message_id)
+
+    def answer_of(self, client_message_id: str) -> Answer | None:
+        """Return what the first kept publish with this id was answered, or None."""
+        return self._answers.get(client_message_id)
+
+    def max_seqno(self, author_bytes: bytes) -> int:
+        """Return the highest sequence number kept of an author; 0 where there is none."""
+        author = author_bytes.hex()
+        return max(
+            (
+                stored.message.seqno
+                for _, stored in self._window.iterate(0)
+                if stored.message.message_id.startswith(author)
+            ),
+            default=0,
+        )
 
     def read(self, after: int, until: int, max_bytes: int) -> tuple[Stored, ...]:
         """Return messages with ``after < offset <= until``."""
@@ -80,16 +115,56 @@ class MemoryStore:
         """Return how many messages of a room are kept."""
         return len(self._rooms.get(room, ()))
 
+    def rooms(self) -> tuple[RoomName, ...]:
+        """Return the rooms that have messages."""
+        return tuple(self._rooms)
+
+    def items(
+        self, room: RoomName, lower: Item | None = None, upper: Item | None = None
+    ) -> Iterator[Item]:
+        """Yield a room's items in send order, ``lower <= item < upper``; None is no bound."""
+        for item in sorted(self._item(stored) for stored in self._at(self._rooms.get(room, ()))):
+            if (lower is None or lower <= item) and (upper is None or item < upper):
+                yield item
+
+    def signed_bytes(
+        self, room: RoomName, message_ids: Sequence[MessageId]
+    ) -> dict[MessageId, bytes]:
+        """Return the original signed bytes of those messages that are kept in the room."""
+        offsets = [offset for one in message_ids if (offset := self._offsets.get(one))]
+        return {
+            stored.message.message_id: stored.message.signed_bytes
+            for stored in self._at(offsets)
+            if stored.message.room == room
+        }
+
+    def drop_oldest(
+        self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
+    ) -> int:
+        """Drop nothing: what is kept in memory has bounds of its own, over all rooms."""
+        return 0
+
+    @staticmethod
+    def _item(stored: Stored) -> Item:
+        return Item(stored.message.seqno, stored.message.message_id)
+
     def _at(self, offsets: Iterable[int]) -> tuple[Stored, ...]:
         return tuple(
             stored for offset in offsets for stored in self._window.slice(offset, offset + 1)[1]
         )
+
+    def _offset_answered(self, client_message_id: str) -> int | None:
+        answer = self._answers.get(client_message_id)
+        return None if answer is None else answer.offset
 
     def _forget(self, dropped: Sequence[Stored]) -> None:
         if not dropped:
             return
         for stored in dropped:
             del self._offsets[stored.message.message_id]
+            client_message_id = stored.message.client_message_id
+            if self._offset_answered(client_message_id) == stored.offset:
+                del self._answers[client_message_id]
         for room in {stored.message.room for stored in dropped}:
             offsets = self._rooms[room]
             kept = offsets[bisect_left(offsets, self.first_offset) :]

@@ -66,6 +66,8 @@ class Reader:
         """Place in the tail from where to follow once the store is read."""
         self._target = 0
         """Offset up to which the store is read before the tail is followed."""
+        self._known_dropped = 0
+        """Holes up to here were there when the reader began, and are not told."""
         self._pending = self._begin(after)
 
     def read(self, max_bytes: int) -> tuple[Entry, ...]:
@@ -102,13 +104,12 @@ class Reader:
         store = self._log.store
         if after is None:
             return self._target, None
-        oldest = store.first_offset - 1
-        if after == "":
-            return oldest, None
         cursor = cursor_from_text(after)
-        if cursor is None or cursor.epoch != store.epoch or cursor.offset > self._target:
-            return oldest, Gap(GapReason.UNKNOWN_CURSOR, 0)
-        return cursor.offset, None
+        if cursor and cursor.epoch == store.epoch and cursor.offset <= self._target:
+            return cursor.offset, None
+        self._known_dropped = store.dropped_until(self._rooms)
+        gap = Gap(GapReason.UNKNOWN_CURSOR, 0) if after else None
+        return min(store.first_offset - 1, self._target), gap
 
     def _next_stretch(self, max_bytes: int) -> Iterator[Entry]:
         if self._offset < self._target:
@@ -120,16 +121,26 @@ class Reader:
     def _stored(self, max_bytes: int) -> Iterator[Entry]:
         while self._offset < self._target:
             messages = self._log.store.read(self._offset, self._target, max_bytes)
-            first = messages[0].offset if messages else self._target + 1
-            if first > self._offset + 1:
-                missing = first - 1 - self._offset
-                self._offset = first - 1
-                yield self._entry(Gap(GapReason.EXPIRED, missing))
             for stored in messages:
+                if stored.offset > self._offset + 1:
+                    yield from self._hole(stored.offset - 1)
                 self._offset = stored.offset
                 entry = self._log.entry(stored.message, stored.offset)
                 if entry.is_in(self._rooms):
                     yield entry
+            if not messages:
+                yield from self._hole(self._target)
+
+    def _hole(self, end: int) -> Iterator[Entry]:
+        """Pass over what is no longer kept; tell it where this reader may have wanted it.
+
+        Rooms are trimmed one by one, so holes lie among messages as well. One that
+        begins above all that was dropped of this reader's rooms is of other rooms;
+        one that was there when a reader began at the beginning is not news to it.
+        """
+        begin, self._offset = self._offset, end
+        if self._log.store.dropped_until(self._rooms) > max(begin, self._known_dropped):
+            yield self._entry(Gap(GapReason.EXPIRED, end - begin))
 
     def _restart(self) -> Iterator[Entry]:
         """Catch up from the store once more, then tell the state anew."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
@@ -26,10 +26,29 @@ class StoredPage:
     more: bool
 
 
-class MessageStore(Protocol):
-    """Messages in order of arrival, the oldest dropped by retention.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a publish with a ``client_message_id`` was answered."""
 
-    ``append`` is called by one thread; everything else by any.
+    message_id: MessageId
+    offset: int
+
+
+class Item(NamedTuple):
+    """A message in a room's send order: by sequence number, then by id.
+
+    The order is the same at every node; a reconciliation walks it.
+    """
+
+    seqno: int
+    message_id: MessageId
+
+
+class MessageStore(Protocol):
+    """Messages in order of arrival, the oldest of each room dropped by retention.
+
+    ``append`` and ``drop_oldest`` are called by one thread, the trio thread;
+    everything else by any.
     """
 
     @property
@@ -44,11 +63,43 @@ class MessageStore(Protocol):
     def last_offset(self) -> int:
         """Offset of the newest message ever appended; 0 when there was none."""
 
-    def append(self, messages: Sequence[Message]) -> None:
-        """Keep messages at the next offsets. None may be in the log already."""
+    def dropped_until(self, rooms: frozenset[RoomName]) -> int:
+        """Return the highest offset that messages of these rooms were dropped at.
+
+        No rooms means all; 0 where nothing was dropped. A hole in what is read
+        that begins at or above it holds nothing of these rooms.
+        """
+
+    def append(self, messages: Sequence[Message]) -> tuple[Stored, ...]:
+        """Keep those messages that are not in the log yet, at the next offsets.
+
+        Returns:
+            The ones kept, in order.
+
+        Raises:
+            StorageFullError: No room; none of them was kept.
+            StorageFailedError: They cannot be written; none of them was kept.
+        """
+
+    async def wait_durable(self, offset: int) -> None:
+        """Wait until everything up to an offset survives a power cut, as far as it ever will.
+
+        Raises:
+            StorageFailedError: It may not survive.
+        """
 
     def offset_of(self, message_id: MessageId) -> int | None:
         """Return where a kept message is, or None."""
+
+    def answer_of(self, client_message_id: str) -> Answer | None:
+        """Return what the first kept publish with this id was answered, or None."""
+
+    def max_seqno(self, author_bytes: bytes) -> int:
+        """Return the highest sequence number kept of an author; 0 where there is none.
+
+        Args:
+            author_bytes: What the author's message ids begin with.
+        """
 
     def read(self, after: int, until: int, max_bytes: int) -> tuple[Stored, ...]:
         """Return messages with ``after < offset <= until``, at least one if there is one."""
@@ -61,3 +112,31 @@ class MessageStore(Protocol):
 
     def count(self, room: RoomName) -> int:
         """Return how many messages of a room are kept."""
+
+    def rooms(self) -> tuple[RoomName, ...]:
+        """Return the rooms that have messages."""
+
+    def items(
+        self, room: RoomName, lower: Item | None = None, upper: Item | None = None
+    ) -> Iterator[Item]:
+        """Yield a room's items in send order, ``lower <= item < upper``; None is no bound.
+
+        What is appended or dropped meanwhile may or may not be among them.
+        """
+
+    def signed_bytes(
+        self, room: RoomName, message_ids: Sequence[MessageId]
+    ) -> dict[MessageId, bytes]:
+        """Return the original signed bytes of those messages that are kept in the room."""
+
+    def drop_oldest(
+        self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
+    ) -> int:
+        """Drop a room's oldest messages: beyond ``keep`` of them, or received too early.
+
+        Args:
+            at_most: Dropped in this call, so that the caller's thread goes on soon.
+
+        Returns:
+            How many were dropped.
+        """

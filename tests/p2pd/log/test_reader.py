@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Protocol
 
-import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
 
 from p2pd.domain.events import (
     EventBody,
@@ -16,21 +16,29 @@ from p2pd.domain.events import (
     Snapshot,
 )
 from p2pd.domain.messages import Message
-from p2pd.domain.names import PeerId, RoomName
-from p2pd.domain.state import State
+from p2pd.domain.names import PeerId
 from p2pd.errors import InvalidInputError
 from p2pd.log.log import Log
-from p2pd.log.memory import MemoryStore
 from p2pd.log.reader import Entry, Reader
-from tests.p2pd.facts import make_message, make_node, make_peer
+from tests.p2pd.facts import make_message, make_peer
+from tests.p2pd.log.stores import KINDS, LOBBY, BoundedLog, open_kind
 
 MANY = 1 << 20
-LOBBY = RoomName("lobby")
 
 
-def make_log(keep: int = 1000, tail: int = 1000) -> Log:
-    store = MemoryStore(keep, 1 << 30)
-    return Log(store, State(make_node(), {}), tail_max_entries=tail)
+class MakeLog(Protocol):
+    def __call__(self, keep: int = ..., tail: int = ...) -> Log: ...
+
+
+@pytest.fixture(params=KINDS)
+def make_log(request: pytest.FixtureRequest) -> Iterator[MakeLog]:
+    with ExitStack() as stack:
+
+        def make(keep: int = 1000, tail: int = 1000) -> Log:
+            store = stack.enter_context(open_kind(request.param, keep))
+            return BoundedLog(store, keep, tail)
+
+        yield make
 
 
 def bodies(entries: Sequence[Entry]) -> list[EventBody]:
@@ -53,7 +61,7 @@ def append(log: Log, *these: int) -> None:
         log.append([make_message(number)])
 
 
-def test_first_event_is_the_present_state() -> None:
+def test_first_event_is_the_present_state(make_log: MakeLog) -> None:
     log = make_log()
     log.tell(PeerConnected(make_peer("b")))
     log.tell(PeerConnected(make_peer("a")))
@@ -63,7 +71,7 @@ def test_first_event_is_the_present_state() -> None:
     assert [(peer.peer_id, peer.rooms) for peer in snapshot.peers] == [("a", (LOBBY,)), ("b", ())]
 
 
-def test_without_a_cursor_only_what_comes_is_told() -> None:
+def test_without_a_cursor_only_what_comes_is_told(make_log: MakeLog) -> None:
     log = make_log()
     append(log, 1, 2)
     reader = log.open_reader(None)
@@ -72,7 +80,7 @@ def test_without_a_cursor_only_what_comes_is_told() -> None:
     assert numbers(read_all(reader)) == [3, 4]
 
 
-def test_resuming_at_any_cursor_repeats_nothing_and_misses_nothing() -> None:
+def test_resuming_at_any_cursor_repeats_nothing_and_misses_nothing(make_log: MakeLog) -> None:
     log = make_log()
     reader = log.open_reader("")
     append(log, *range(20))
@@ -83,14 +91,14 @@ def test_resuming_at_any_cursor_repeats_nothing_and_misses_nothing() -> None:
             assert rest == list(range(before[0] + 1, 20))
 
 
-def test_a_repeated_message_is_in_the_log_once() -> None:
+def test_a_repeated_message_is_in_the_log_once(make_log: MakeLog) -> None:
     log = make_log()
     assert len(log.append([make_message(1), make_message(1)])) == 1
     assert log.append([make_message(1)]) == ()
     assert numbers(read_all(log.open_reader(""))) == [1]
 
 
-def test_only_the_rooms_asked_for_are_told() -> None:
+def test_only_the_rooms_asked_for_are_told(make_log: MakeLog) -> None:
     log = make_log()
     reader = log.open_reader("", frozenset({LOBBY}))
     log.append([make_message(1), make_message(2, LOBBY), make_message(3)])
@@ -100,7 +108,7 @@ def test_only_the_rooms_asked_for_are_told() -> None:
     assert PeerConnected(make_peer("a")) in bodies(entries)
 
 
-def test_reader_behind_the_tail_misses_no_message_and_gets_a_fresh_state() -> None:
+def test_reader_behind_the_tail_misses_no_message_and_gets_a_fresh_state(make_log: MakeLog) -> None:
     log = make_log(keep=1000, tail=8)
     reader = log.open_reader(None)
     read_all(reader)
@@ -114,7 +122,7 @@ def test_reader_behind_the_tail_misses_no_message_and_gets_a_fresh_state() -> No
     assert not any(isinstance(body, Gap) for body in bodies(entries))
 
 
-def test_reader_behind_what_is_kept_is_told_how_much_it_missed() -> None:
+def test_reader_behind_what_is_kept_is_told_how_much_it_missed(make_log: MakeLog) -> None:
     log = make_log(keep=10, tail=4)
     reader = log.open_reader(None)
     read_all(reader)
@@ -127,7 +135,9 @@ def test_reader_behind_what_is_kept_is_told_how_much_it_missed() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["junk", "00000000-5", "x" * 5000, "-", "\x00"])
-def test_a_cursor_of_another_log_is_told_and_everything_kept_follows(cursor: str) -> None:
+def test_a_cursor_of_another_log_is_told_and_everything_kept_follows(
+    make_log: MakeLog, cursor: str
+) -> None:
     log = make_log()
     append(log, 1, 2, 3)
     entries = read_all(log.open_reader(cursor))
@@ -135,14 +145,14 @@ def test_a_cursor_of_another_log_is_told_and_everything_kept_follows(cursor: str
     assert numbers(entries) == [1, 2, 3]
 
 
-def test_a_cursor_ahead_of_the_log_is_unknown() -> None:
+def test_a_cursor_ahead_of_the_log_is_unknown(make_log: MakeLog) -> None:
     log = make_log()
     append(log, 1)
     entries = read_all(log.open_reader(log.cursor(5)))
     assert bodies(entries)[1] == Gap(GapReason.UNKNOWN_CURSOR, 0)
 
 
-def test_a_departure_is_told_after_the_arrival() -> None:
+def test_a_departure_is_told_after_the_arrival(make_log: MakeLog) -> None:
     log = make_log()
     reader = log.open_reader(None)
     read_all(reader)
@@ -152,51 +162,8 @@ def test_a_departure_is_told_after_the_arrival() -> None:
     assert bodies(read_all(reader)) == told
 
 
-Step = tuple[str, int]
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("append"), st.integers(1, 6)),
-        st.tuples(st.just("read"), st.integers(1, 3000)),
-        st.tuples(st.just("resume"), st.just(0)),
-        st.tuples(st.just("peer"), st.integers(0, 3)),
-    ),
-    max_size=60,
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(steps=steps, keep=st.integers(2, 12), tail=st.integers(1, 12))
-def test_a_reader_has_no_unmarked_hole_and_no_repeat(
-    steps: list[Step], keep: int, tail: int
-) -> None:
-    log = make_log(keep, tail)
-    reader = log.open_reader("")
-    seen: list[Entry] = []
-    appended = 0
-    for step, amount in [*steps, ("read", MANY)]:
-        match step:
-            case "append":
-                append(log, *range(appended, appended + amount))
-                appended += amount
-            case "read":
-                seen.extend(reader.read(amount))
-            case "resume" if seen:
-                reader = log.open_reader(seen[-1].event.cursor)
-            case "peer":
-                log.tell(PeerConnected(make_peer(str(amount))))
-    expected = 0
-    for body in bodies(seen):
-        match body:
-            case Message():
-                assert int(body.message_id, 16) == expected
-                expected += 1
-            case Gap(_, missing):
-                expected += missing
-    assert expected == appended
-
-
 class TestPage:
-    def test_pages_back_and_forth_without_a_hole(self) -> None:
+    def test_pages_back_and_forth_without_a_hole(self, make_log: MakeLog) -> None:
         log = make_log()
         append(log, *range(25))
         backwards: list[int] = []
@@ -214,13 +181,13 @@ class TestPage:
             after, more = page.next_cursor, bool(page.next_cursor)
         assert forwards == list(range(25))
 
-    def test_a_page_is_of_one_room(self) -> None:
+    def test_a_page_is_of_one_room(self, make_log: MakeLog) -> None:
         log = make_log()
         log.append([make_message(1), make_message(2, LOBBY)])
         page = log.page(LOBBY, before=None, after=None, limit=10)
         assert [event.body.message_id for event in page.events] == [make_message(2).message_id]  # type: ignore[union-attr]
 
-    def test_what_is_no_longer_kept_is_told(self) -> None:
+    def test_what_is_no_longer_kept_is_told(self, make_log: MakeLog) -> None:
         log = make_log(keep=10)
         append(log, 0)
         cursor = log.cursor(1)
@@ -228,7 +195,7 @@ class TestPage:
         page = log.page(make_message(0).room, before=None, after=cursor, limit=10)
         assert page.gap == Gap(GapReason.EXPIRED, log.store.first_offset - 2)
 
-    def test_junk_is_not_a_cursor(self) -> None:
+    def test_junk_is_not_a_cursor(self, make_log: MakeLog) -> None:
         with pytest.raises(InvalidInputError) as caught:
             make_log().page(LOBBY, before="junk", after=None, limit=10)
         assert (caught.value.field, caught.value.reason) == ("before", "INVALID_CURSOR")

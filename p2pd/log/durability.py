@@ -1,0 +1,114 @@
+"""One fsync for everybody who waits: the thread that makes commits last.
+
+``SqliteStore`` owns one. Callers in the trio thread wait; while one fsync is under
+way those who come later gather for the next, which covers all of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+import trio
+
+from p2pd.errors import StorageFailedError
+
+log_line = structlog.get_logger(__name__)
+
+
+class _Group:
+    """Callers that one fsync answers."""
+
+    def __init__(self) -> None:
+        self.token = trio.lowlevel.current_trio_token()
+        self.settled = trio.Event()
+        self.failure: str | None = None
+
+
+class Durability:
+    """Know up to which offset the log survives a power cut.
+
+    Args:
+        sync: Makes everything committed last and returns its last offset; called
+            in this object's own thread.
+    """
+
+    def __init__(self, sync: Callable[[], int]) -> None:
+        self._sync = sync
+        self._lock = threading.Lock()
+        self._work = threading.Event()
+        self._gathering: _Group | None = None
+        self._durable_offset = 0
+        self._lost_until = 0
+        self._failure: str | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="store-sync", daemon=True)
+        self._thread.start()
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be promised any more; None while all is well."""
+        return self._failure
+
+    async def wait(self, offset: int) -> None:
+        """Wait until everything up to an offset is safe.
+
+        Raises:
+            StorageFailedError: It may not survive.
+        """
+        if offset <= self._durable_offset:
+            await trio.lowlevel.checkpoint()
+        else:
+            group = self._join()
+            await group.settled.wait()
+            if group.failure is not None:
+                raise StorageFailedError(group.failure)
+        if offset <= self._lost_until:
+            raise StorageFailedError("the message store was damaged; what it held is not safe")
+
+    def lose(self, until: int) -> None:
+        """Note that everything up to an offset was in a file that was set aside."""
+        self._lost_until = max(self._lost_until, until)
+
+    def close(self) -> None:
+        """Answer those who wait and end the thread."""
+        self._closing = True
+        self._work.set()
+        self._thread.join()
+
+    def _join(self) -> _Group:
+        with self._lock:
+            if self._gathering is None:
+                self._gathering = _Group()
+                self._work.set()
+            return self._gathering
+
+    def _run(self) -> None:
+        while True:
+            self._work.wait()
+            self._work.clear()
+            with self._lock:
+                group, self._gathering = self._gathering, None
+            if group is not None:
+                self._settle(group)
+            elif self._closing:
+                return
+
+    def _settle(self, group: _Group) -> None:
+        try:
+            if self._failure is None:
+                self._durable_offset = self._sync()
+            group.failure = self._failure
+        except OSError as error:
+            # The kernel may have dropped the pages it could not write: another
+            # fsync would succeed and mean nothing. Only a new start, which reads
+            # what is really there, may promise again.
+            self._failure = group.failure = f"the disk did not keep what was written: {error}"
+            log_line.error("store sync failed", error=str(error))
+        except Exception as error:
+            group.failure = f"the message store cannot be used: {error}"
+            log_line.error("store sync impossible", error=str(error))
+        with suppress(trio.RunFinishedError):
+            group.token.run_sync_soon(group.settled.set)
