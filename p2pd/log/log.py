@@ -16,6 +16,7 @@ from p2pd.domain.names import RoomName
 from p2pd.domain.state import State, state_after
 from p2pd.errors import InvalidInputError
 from p2pd.log.reader import Entry, Reader
+from p2pd.log.room_items import RoomItems
 from p2pd.log.store import MessageStore, StoredPage
 from p2pd.log.window import Window
 
@@ -51,6 +52,7 @@ class Log:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.store = store
+        self.items = RoomItems(store)
         self.tail: Window[Entry] = Window(tail_max_entries, tail_max_bytes)
         self.clock_ns = clock_ns
         self._state = state
@@ -75,6 +77,7 @@ class Log:
         for one in stored:
             entry = self.entry(one.message, one.offset)
             self.tail.append(entry, entry.size_bytes)
+            self.items.touch(one.message.room, one.message.seqno)
         if stored:
             self._wake()
         return tuple(one.message for one in stored)

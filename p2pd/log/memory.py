@@ -10,7 +10,7 @@ import trio
 from p2pd.domain.cursors import new_epoch
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
-from p2pd.log.store import Answer, Item, Stored, StoredPage
+from p2pd.log.store import Answer, Dropped, Item, Stored, StoredPage
 from p2pd.log.window import Window
 
 MESSAGE_OVERHEAD_BYTES = 600
@@ -140,9 +140,9 @@ class MemoryStore:
 
     def drop_oldest(
         self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
-    ) -> int:
+    ) -> Sequence[Dropped]:
         """Drop nothing: what is kept in memory has bounds of its own, over all rooms."""
-        return 0
+        return ()
 
     @staticmethod
     def _item(stored: Stored) -> Item:

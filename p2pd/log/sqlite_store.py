@@ -28,7 +28,7 @@ from p2pd.log.damage import Damage, chat_error_from, is_damage, set_aside
 from p2pd.log.durability import Durability
 from p2pd.log.errors import DamagedError, StoreClosedError
 from p2pd.log.lock_file import lock_directory
-from p2pd.log.store import Answer, Item, Stored, StoredPage
+from p2pd.log.store import Answer, Dropped, Item, Stored, StoredPage
 from p2pd.log.store_file import StoreFile
 
 FILE_NAME = "messages.db"
@@ -179,7 +179,7 @@ class SqliteStore:
 
     def drop_oldest(
         self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
-    ) -> int:
+    ) -> Sequence[Dropped]:
         """Drop a room's oldest messages: beyond ``keep`` of them, or received too early."""
         dropped = self._carry_out(
             lambda file: file.drop_oldest(

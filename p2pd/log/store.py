@@ -44,6 +44,13 @@ class Item(NamedTuple):
     message_id: MessageId
 
 
+class Dropped(NamedTuple):
+    """A message that retention let go."""
+
+    seqno: int
+    receive_time_ns: int
+
+
 class MessageStore(Protocol):
     """Messages in order of arrival, the oldest of each room dropped by retention.
 
@@ -131,12 +138,12 @@ class MessageStore(Protocol):
 
     def drop_oldest(
         self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
-    ) -> int:
+    ) -> Sequence[Dropped]:
         """Drop a room's oldest messages: beyond ``keep`` of them, or received too early.
 
         Args:
             at_most: Dropped in this call, so that the caller's thread goes on soon.
 
         Returns:
-            How many were dropped.
+            What was dropped.
         """

@@ -25,9 +25,9 @@ from p2pd.log.damage import is_full, sync_directory
 from p2pd.log.errors import DamagedError, StoreClosedError
 from p2pd.log.meta import Meta
 from p2pd.log.rooms_kept import RoomsKept
-from p2pd.log.rows import INSERT, Row, row_from_message
+from p2pd.log.rows import INSERT, SEQNO_SHIFT, Row, row_from_message
 from p2pd.log.schema import check, migrate
-from p2pd.log.store import Stored
+from p2pd.log.store import Dropped, Stored
 from p2pd.log.wal import committed_frames
 
 WAL_MAX_FRAMES = 16_384
@@ -35,7 +35,7 @@ WAL_MAX_FRAMES = 16_384
 
 _BOUNDS = "SELECT min(offset), max(offset) FROM messages"
 _OLDEST = "SELECT min(offset) FROM messages"
-_OLDEST_IN_ROOM = """SELECT offset, receive_time_ns
+_OLDEST_IN_ROOM = """SELECT offset, receive_time_ns, send_order
     FROM messages INDEXED BY messages_by_room WHERE room = ? ORDER BY offset LIMIT ?"""
 _DROP = "DELETE FROM messages INDEXED BY messages_by_room WHERE room = ? AND offset <= ?"
 
@@ -114,12 +114,12 @@ class StoreFile:
 
     def drop_oldest(
         self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
-    ) -> int:
+    ) -> Sequence[Dropped]:
         """Drop a room's oldest messages; see ``MessageStore``."""
         with self._writing:
             self._check_open()
             if not self._rooms.count(room):
-                return 0
+                return ()
             key = self._rooms.key(room)
             beyond = max(0, self._rooms.count(room) - keep)
             oldest = self._writer.execute(_OLDEST_IN_ROOM, (key, at_most)).fetchall()
@@ -134,7 +134,7 @@ class StoreFile:
                 self._writer.execute(_DROP, (key, until))
                 self._rooms.dropped(room, dropped)
                 (self._first,) = self._writer.execute(_OLDEST).fetchone()
-            return dropped
+            return [Dropped(order + SEQNO_SHIFT, time_ns) for _, time_ns, order in oldest[:dropped]]
 
     def sync(self) -> int:
         """Make what is committed survive a power cut; return its last offset."""
