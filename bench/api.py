@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
+import grpc.aio
 import uvloop
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 

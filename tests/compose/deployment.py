@@ -195,7 +195,7 @@ def _in_lab(lab: str, demo: dict[str, str]) -> Iterator[tuple[dict[str, str], tu
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(DOWN_S)
         reaper.forget(process.pid)
-        shutil.rmtree(state, ignore_errors=True)
+        subprocess.run(["rm", "-rf", state], check=False)  # whole images: many times faster
 
 
 def _any_of(seen: tuple[bool, int | None]) -> bool:

@@ -6,7 +6,6 @@ Made by ``negotiation``; run by the swarm, which calls ``start`` in a task.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 import structlog
 import trio
@@ -28,6 +27,8 @@ from p2pd.net.mended.yamux.frames import (
     decode_header,
     encode_frame,
 )
+from p2pd.net.mended.yamux.outbox import Outbox
+from p2pd.net.mended.yamux.pings import Pings
 from p2pd.net.mended.yamux.stream import YamuxStream
 
 log = structlog.get_logger(__name__)
@@ -37,8 +38,6 @@ MAX_STREAMS = 256
 MAX_OWN_STREAMS = 1024
 MAX_UNREAD_BYTES = 8 * 1024 * 1024
 """What one peer can make this node hold, over all its streams."""
-OUTBOX_MARK_BYTES = 128 * 1024
-"""Writers wait above it, so that a slow peer slows them and not the memory."""
 MAX_OUTBOX_BYTES = 4 * 1024 * 1024
 """Answers to pings and the like never wait; a peer that asks for so many and
 reads none is cut off."""
@@ -46,13 +45,6 @@ LINGER_S = 60.0
 """How long a stream closed here waits for the peer to close it too."""
 SWEEP_INTERVAL_S = 15.0
 FAREWELL_TIMEOUT_S = 0.5
-
-
-@dataclass(slots=True)
-class _Ping:
-    sent_s: float
-    answered: trio.Event = field(default_factory=trio.Event)
-    round_trip_s: float = 0.0
 
 
 class YamuxConnection(IMuxedConn):
@@ -70,15 +62,10 @@ class YamuxConnection(IMuxedConn):
         self._next_id = 1 if secured_conn.is_initiator else 2
         self._last_remote_id = 0
         self._accepted_in, self._accepted = trio.open_memory_channel[YamuxStream](MAX_STREAMS)
-        self._outbox: list[bytes] = []
-        self._outbox_bytes = 0
-        self._outbox_changed = trio.lowlevel.ParkingLot()
-        self._room = trio.lowlevel.ParkingLot()
-        self._pings: dict[int, _Ping] = {}
-        self._ping_id = 0
+        self._outbox = Outbox(secured_conn.write)
+        self._pings = Pings()
         self._tasks: trio.CancelScope | None = None
         self._is_closing = False
-        self._is_writer_gone = False
 
     # What the library calls.
 
@@ -115,7 +102,7 @@ class YamuxConnection(IMuxedConn):
         try:
             async with trio.open_nursery() as nursery:
                 self._tasks = nursery.cancel_scope
-                nursery.start_soon(self._write_outbox)
+                nursery.start_soon(self._write)
                 nursery.start_soon(self._sweep)
                 self.event_started.set()
                 reason = await self._read_until_end()
@@ -161,17 +148,14 @@ class YamuxConnection(IMuxedConn):
         """
         if self._is_closing:
             raise MuxedConnUnavailable("connection is closed")
-        self._ping_id = (self._ping_id + 1) & 0xFFFF_FFFF
-        ping_id = self._ping_id
-        ping = self._pings[ping_id] = _Ping(trio.current_time())
-        try:
-            self.send(encode_frame(FrameType.PING, Flag.SYN, SESSION_ID, ping_id))
-            await ping.answered.wait()
-        finally:
-            del self._pings[ping_id]
-        if self._is_closing:
+        with self._pings.asked(self._send_ping) as ping:
+            await ping.ended.wait()
+        if ping.round_trip_s is None:
             raise MuxedConnUnavailable("connection is closed")
         return ping.round_trip_s
+
+    def _send_ping(self, ping_id: int) -> None:
+        self.send(encode_frame(FrameType.PING, Flag.SYN, SESSION_ID, ping_id))
 
     async def close(self) -> None:
         """Tell the peer and end the connection; returns when it has ended."""
@@ -182,18 +166,12 @@ class YamuxConnection(IMuxedConn):
 
     def send(self, frame: bytes) -> None:
         """Put a frame into the outbox; dropped where the connection is ending."""
-        if self._is_closing:
-            return
-        if not self._outbox:
-            self._outbox_changed.unpark_all()
-        self._outbox.append(frame)
-        self._outbox_bytes += len(frame)
+        if not self._is_closing:
+            self._outbox.put(frame)
 
     async def wait_room(self) -> None:
         """Wait while too much is in the outbox."""
-        await trio.lowlevel.checkpoint()
-        while self._outbox_bytes > OUTBOX_MARK_BYTES and not self._is_closing:
-            await self._room.park()
+        await self._outbox.wait_room()
 
     def forget(self, stream: YamuxStream) -> None:
         """Drop a stream that has ended; what was received of it can still be read."""
@@ -231,7 +209,7 @@ class YamuxConnection(IMuxedConn):
             self._take_frame(header, buffer[offset + HEADER.size : end])
             offset = end
         del buffer[:offset]
-        if self._outbox_bytes > MAX_OUTBOX_BYTES:
+        if self._outbox.size_bytes > MAX_OUTBOX_BYTES:
             raise ProtocolError("peer asks for more than it reads")
 
     def _take_frame(self, header: Header, body: bytearray) -> None:
@@ -246,9 +224,8 @@ class YamuxConnection(IMuxedConn):
     def _take_ping(self, header: Header) -> None:
         if header.flags & Flag.SYN:
             self.send(encode_frame(FrameType.PING, Flag.ACK, SESSION_ID, header.length))
-        elif ping := self._pings.get(header.length):
-            ping.round_trip_s = trio.current_time() - ping.sent_s
-            ping.answered.set()
+        else:
+            self._pings.take_answer(header.length)
 
     def _take_stream_frame(self, header: Header, body: bytearray) -> None:
         if header.flags & Flag.SYN:
@@ -299,24 +276,13 @@ class YamuxConnection(IMuxedConn):
 
     # The writer and the end.
 
-    async def _write_outbox(self) -> None:
-        """Write what is in the outbox, all of it at once, whenever there is something."""
+    async def _write(self) -> None:
         try:
-            while True:
-                while not self._outbox:
-                    await self._outbox_changed.park()
-                frames, self._outbox = self._outbox, []
-                await self.secured_conn.write(b"".join(frames))
-                self._outbox_bytes = sum(map(len, self._outbox))
-                self._room.unpark_all()
+            await self._outbox.write_all()
         # A connection that cannot be written to has ended.
         except Exception as error:
             log.debug("write failed", peer_id=str(self.peer_id), error=repr(error))
             self._stop_tasks()
-        finally:
-            self._outbox_bytes = 0
-            self._is_writer_gone = True
-            self._room.unpark_all()
 
     async def _sweep(self) -> None:
         """Reset streams that were closed here and that the peer never closes."""
@@ -338,26 +304,21 @@ class YamuxConnection(IMuxedConn):
             return
         self.send(encode_frame(FrameType.GO_AWAY, Flag.NONE, SESSION_ID, reason))
         self._is_closing = True
-        for stream in tuple(self._streams.values()):
-            stream.take_reset()
+        for stream in self._streams.values():
+            stream.take_end()
         self._accepted_in.close()
-        for ping in self._pings.values():
-            ping.answered.set()
+        self._pings.give_up()
         with trio.CancelScope() as scope:
             # Half an ending would leave the swarm with a connection that is none.
             scope.shield = True
-            await self._farewell()
+            if self._tasks is not None:
+                with trio.move_on_after(FAREWELL_TIMEOUT_S):
+                    await self._outbox.wait_empty()
             self._stop_tasks()
             await self._hang_up()
             self.event_closed.set()
             if self.on_close is not None:
                 await self.on_close()
-
-    async def _farewell(self) -> None:
-        """Give what is in the outbox a moment to leave."""
-        with trio.move_on_after(FAREWELL_TIMEOUT_S):
-            while self._outbox_bytes and not self._is_writer_gone:
-                await self._room.park()
 
     async def _hang_up(self) -> None:
         with trio.move_on_after(FAREWELL_TIMEOUT_S):

@@ -179,6 +179,11 @@ class YamuxStream(IMuxedStream):
         self._changed.unpark_all()
         self._connection.forget(self)
 
+    def take_end(self) -> None:
+        """Take note that the connection has ended; what came can still be read."""
+        self._is_reset = True
+        self._changed.unpark_all()
+
     async def _wait_credit(self) -> None:
         """Wait until the peer takes data; a stalled one loses the stream."""
         deadline_s = trio.current_time() + STALL_TIMEOUT_S

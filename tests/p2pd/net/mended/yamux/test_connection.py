@@ -6,7 +6,6 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 import trio
@@ -236,6 +235,19 @@ async def test_what_was_written_leaves_before_the_connection_closes() -> None:
             FrameType.GO_AWAY,
         ]
         assert frames[1][1] == b"last words"
+
+
+@pytest.mark.trio
+async def test_what_came_before_the_end_can_still_be_read() -> None:
+    async with raw_peer() as peer:
+        await peer.send(FrameType.WINDOW_UPDATE, Flag.SYN, 1, 0)
+        stream = await peer.muxer.accept_stream()
+        last_words = encode_frame(FrameType.DATA, Flag.NONE, 1, 10) + b"last words"
+        await peer.pipe.send_all(last_words + encode_frame(FrameType.GO_AWAY, 0, 0, 0))
+        await peer.muxer.event_closed.wait()
+        assert await stream.read() == b"last words"
+        with pytest.raises(MuxedStreamReset):
+            await stream.read()
 
 
 @pytest.mark.trio
