@@ -55,8 +55,12 @@ class Settings:
     max_message_bytes: int
     publish_rate: int
     publish_burst: int
+    store: str
+    retention_days: int
+    retention_messages: int
+    history_days: int
     history_messages: int
-    history_mib: int
+    sync_interval_s: int
     metrics_listen: str | None
     log_level: str
     log_format: str
@@ -264,7 +268,7 @@ SETTINGS: tuple[Setting, ...] = (
         "data_dir",
         platformdirs.user_data_dir("p2pd", appauthor=False),
         "PATH",
-        "where the identity key, the gRPC token and the joined rooms are kept",
+        "where the identity key, the gRPC token, the joined rooms and the messages are kept",
         _path,
     ),
     Setting("mdns", "on", "ON|OFF", "find peers on the local network", _switch),
@@ -313,18 +317,46 @@ SETTINGS: tuple[Setting, ...] = (
         _number(1, 10_000_000),
     ),
     Setting(
-        "history_messages",
-        "100000",
-        "MESSAGES",
-        "messages kept to be read again, over all rooms",
-        _number(1, 10_000_000),
+        "store",
+        "disk",
+        "PLACE",
+        "where messages are kept: disk, or memory for a node that may forget",
+        _choice("disk", "memory"),
     ),
     Setting(
-        "history_mib",
-        "128",
-        "MIB",
-        "memory that kept messages may take, roughly",
-        _number(1, 65_536),
+        "retention_days",
+        "30",
+        "DAYS",
+        "days that messages are kept",
+        _number(1, 36_500),
+    ),
+    Setting(
+        "retention_messages",
+        "100000",
+        "MESSAGES",
+        "messages that are kept of each room; in memory, of all rooms together",
+        _number(1, 100_000_000),
+    ),
+    Setting(
+        "history_days",
+        "7",
+        "DAYS",
+        "how much of the past of a room joined anew is fetched from others",
+        _number(0, 36_500),
+    ),
+    Setting(
+        "history_messages",
+        "10000",
+        "MESSAGES",
+        "messages that are fetched at most when a room is joined anew",
+        _number(0, 100_000_000),
+    ),
+    Setting(
+        "sync_interval_s",
+        "10",
+        "SECONDS",
+        "seconds between two comparisons of a room with one of its peers",
+        _number(1, 86_400),
     ),
     Setting(
         "metrics_listen",

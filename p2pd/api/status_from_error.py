@@ -26,6 +26,8 @@ from p2pd.errors import (
     MessageTooLargeError,
     NodeStoppingError,
     RoomNotJoinedError,
+    StorageFailedError,
+    StorageFullError,
 )
 
 DOMAIN = "wsp.chat.v1"
@@ -37,6 +39,8 @@ _CODES: tuple[tuple[type[ChatError], grpc.StatusCode], ...] = (
     (MessageTooLargeError, grpc.StatusCode.OUT_OF_RANGE),
     (RoomNotJoinedError, grpc.StatusCode.FAILED_PRECONDITION),
     (LimitReachedError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (StorageFullError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (StorageFailedError, grpc.StatusCode.UNAVAILABLE),
     (DialFailedError, grpc.StatusCode.UNAVAILABLE),
     (DialTimeoutError, grpc.StatusCode.DEADLINE_EXCEEDED),
     (NodeStoppingError, grpc.StatusCode.UNAVAILABLE),
@@ -74,7 +78,10 @@ def _details(error: Exception) -> list[Proto]:
     match error:
         case InvalidInputError() | MessageTooLargeError() | RoomNotJoinedError():
             details.append(_bad_request(error.field, error))
-        case LimitReachedError(retry_after_s=retry_after_s):
+        case (
+            LimitReachedError(retry_after_s=retry_after_s)
+            | StorageFullError(retry_after_s=retry_after_s)
+        ):
             details.append(RetryInfo(retry_delay=duration_from_s(retry_after_s)))
         case _:
             pass

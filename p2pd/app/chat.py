@@ -12,9 +12,14 @@ from dataclasses import dataclass, replace
 import trio
 
 from p2pd.app.presence import Presence
-from p2pd.app.publish import MAX_CLIENT_MESSAGE_ID_BYTES, Answers, Publish, Published
+from p2pd.app.publish import (
+    MAX_CLIENT_MESSAGE_ID_BYTES,
+    Answers,
+    Batch,
+    Publish,
+    Published,
+)
 from p2pd.app.roombook import RoomBook
-from p2pd.app.seqno import SeqnoMark
 from p2pd.app.waiting import Waiting
 from p2pd.domain.events import NodeChanged
 from p2pd.domain.limits import TokenBucket
@@ -28,6 +33,7 @@ from p2pd.errors import (
     MessageTooLargeError,
     NodeStoppingError,
     RoomNotJoinedError,
+    StorageFailedError,
 )
 from p2pd.log.log import Log, Page
 from p2pd.log.reader import Reader
@@ -50,12 +56,17 @@ class RoomState:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishLimits:
-    """What callers may publish: bytes a message, and all of them together a second."""
+class ChatLimits:
+    """What callers may do: publish so many bytes a message, and all of them together a second.
+
+    Attributes:
+        history_ns: How much of the past of a room joined anew is fetched.
+    """
 
     max_message_bytes: int
     rate_per_s: float
     burst: int
+    history_ns: int
 
 
 class Chat:
@@ -72,8 +83,7 @@ class Chat:
         presence: Presence,
         rooms: RoomBook,
         waiting: Waiting,
-        mark: SeqnoMark,
-        limits: PublishLimits,
+        limits: ChatLimits,
         clock_ns: Callable[[], int],
     ) -> None:
         self._log = log
@@ -81,10 +91,9 @@ class Chat:
         self._presence = presence
         self._rooms = rooms
         self._waiting = waiting
-        self._mark = mark
         self._limits = limits
         self._bucket = TokenBucket(limits.rate_per_s, limits.burst)
-        self._answers = Answers(MAX_ANSWERS)
+        self._answers = Answers(MAX_ANSWERS, self._answer_in_log)
         self._clock_ns = clock_ns
         self._stopping = False
 
@@ -93,14 +102,18 @@ class Chat:
         self._stopping = True
 
     async def publish(self, publishes: Sequence[Publish]) -> list[Published | ChatError]:
-        """Publish in order; each gets its answer or its own error."""
-        answers: list[Published | ChatError] = []
-        for publish in publishes:
-            try:
-                answers.append(await self._publish_once(publish))
-            except ChatError as error:
-                answers.append(error)
-        return answers
+        """Publish in order; each gets its answer or its own error.
+
+        Answers once all that was accepted is safe on disk.
+        """
+        batch = Batch(self._answers)
+        try:
+            for publish in publishes:
+                await batch.add(publish, self._accept)
+            await self._wait_durable(batch)
+        finally:
+            batch.settle()
+        return batch.outcomes
 
     async def connect(self, address: str) -> Peer:
         """Dial a peer and hold the connection.
@@ -121,7 +134,7 @@ class Chat:
         if room not in self._rooms:
             if len(self._rooms.joined) >= MAX_ROOMS:
                 raise LimitReachedError("TOO_MANY_ROOMS", f"{MAX_ROOMS} rooms are joined", 60.0)
-            self._rooms.join(room)
+            self._rooms.join(room, self._clock_ns() - self._limits.history_ns)
             await self._network.join(room)
             self.tell_node_changed()
             await trio.to_thread.run_sync(self._rooms.save)
@@ -187,32 +200,23 @@ class Chat:
         if node != self._log.state.node:
             self._log.tell(NodeChanged(node))
 
-    async def _publish_once(self, publish: Publish) -> Published:
-        self._check(publish)
-        key = publish.client_message_id
-        if not key:
-            return await self._accept(publish)
-        known = await self._answers.wait(key)
-        if known is not None:
-            return known
-        published = None
-        self._answers.begin(key)
-        try:
-            published = await self._accept(publish)
-        finally:
-            self._answers.settle(key, published)
-        return published
-
     async def _accept(self, publish: Publish) -> Published:
+        """Append a message to the log and hand it to the peers of its room."""
+        self._check(publish)
         self._check_limits()
         signed = self._network.sign(publish.room, publish.data)
-        self._mark.reach(signed.seqno)
         self._log.append([self._own_message(signed, publish.client_message_id)])
         cursor = self._log.cursor(self._log.store.last_offset)
         recipients = await self._network.send(signed)
         if recipients == 0:
             self._waiting.keep(signed)
         return Published(signed.message_id, cursor, recipients)
+
+    async def _wait_durable(self, batch: Batch) -> None:
+        try:
+            await self._log.store.wait_durable(self._log.store.last_offset)
+        except StorageFailedError as error:
+            batch.fail(error)
 
     def _check(self, publish: Publish) -> None:
         if self._stopping:
@@ -241,6 +245,13 @@ class Chat:
         wait_s = self._bucket.take(trio.current_time())
         if wait_s:
             raise LimitReachedError("PUBLISH_RATE", "over the publish rate", wait_s)
+
+    def _answer_in_log(self, client_message_id: str) -> Published | None:
+        """Find what was answered before a restart; who got it then is not known any more."""
+        answer = self._log.store.answer_of(client_message_id)
+        if answer is None:
+            return None
+        return Published(answer.message_id, self._log.cursor(answer.offset), recipients=0)
 
     def _own_message(self, signed: SignedMessage, client_message_id: str) -> Message:
         return Message(

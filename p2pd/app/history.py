@@ -7,15 +7,17 @@ some of what was before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Never
 
 import trio
 
 from p2pd.app.roombook import RoomBook
-from p2pd.domain.messages import EARLIEST_SEND_TIME_NS
+from p2pd.domain.messages import EARLIEST_SEND_TIME_NS, Message
 from p2pd.domain.names import RoomName
 from p2pd.domain.reconciliation import Item
+from p2pd.log.log import Log
+from p2pd.log.store import Dropped
 from p2pd.net.sync import Scope, SessionResult
 
 BEGIN = Item(EARLIEST_SEND_TIME_NS, b"")
@@ -26,18 +28,41 @@ class History:
     """What to fetch, room by room.
 
     Args:
+        take: Appends messages of others; returns how many were new.
         max_age_ns: What was sent longer ago is not fetched: it is not kept either.
         newest: Messages that one who has just joined fetches at most.
     """
 
     def __init__(
-        self, rooms: RoomBook, max_age_ns: int, newest: int, clock_ns: Callable[[], int]
+        self,
+        rooms: RoomBook,
+        log: Log,
+        take: Callable[[Sequence[Message]], int],
+        max_age_ns: int,
+        newest: int,
+        clock_ns: Callable[[], int],
     ) -> None:
         self._rooms = rooms
+        self._log = log
+        self._take = take
         self._max_age_ns = max_age_ns
         self._newest = newest
         self._clock_ns = clock_ns
         self._changed = trio.Event()
+
+    def messages_backfilled(self, messages: Sequence[Message]) -> int:
+        """Take verified messages; return how many were new."""
+        return self._take(messages)
+
+    def messages_dropped(self, room: RoomName, dropped: Sequence[Dropped]) -> None:
+        """Take note of what retention let go: it is not to be fetched again.
+
+        A message from a clock ahead of ours moves the floor no further than the
+        time it was received.
+        """
+        self._log.dropped(room, dropped)
+        newest_ns = max(min(one.seqno, one.receive_time_ns) for one in dropped)
+        self.raise_floor(room, newest_ns + 1)
 
     def scope(self, room: RoomName) -> Scope:
         """Say what of a joined room to reconcile now."""

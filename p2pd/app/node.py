@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Never
 
 import structlog
@@ -20,30 +20,42 @@ from p2pd.api.errors import ApiError
 from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
 from p2pd.api.token_file import load_or_create_token
-from p2pd.app.chat import Chat, PublishLimits
+from p2pd.app.chat import Chat, ChatLimits
 from p2pd.app.errors import MetricsBindError
+from p2pd.app.history import History
 from p2pd.app.metrics import Gauges, serve_metrics
 from p2pd.app.presence import Presence
 from p2pd.app.roombook import RoomBook
-from p2pd.app.seqno import SeqnoMark
 from p2pd.app.waiting import Waiting
 from p2pd.config import Settings
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Node, Reachability
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
+from p2pd.errors import ChatError
+from p2pd.log.errors import StoreOpenError
 from p2pd.log.log import Log
 from p2pd.log.memory import MemoryStore
+from p2pd.log.retention import DAY_S, Retention, keep_trimmed
+from p2pd.log.sqlite_store import open_store
+from p2pd.log.store import MessageStore
 from p2pd.net.errors import StartUpError
-from p2pd.net.identity import load_or_create_identity
-from p2pd.net.network import NetworkOptions, open_network, peer_id_from_key
+from p2pd.net.identity import Identity, load_or_create_identity
+from p2pd.net.network import (
+    NetworkOptions,
+    author_bytes_from_key,
+    open_network,
+    peer_id_from_key,
+)
 
 AGENT = f"wsp/{__version__}"
 SECONDS = 1.0
+DAY_NS = DAY_S * 10**9
+MEMORY_STORE_BYTES = 256 << 20
 STOP_DEADLINE_S = 4.5 * SECONDS
-ADDRESS_CHECK_INTERVAL_S = 5 * SECONDS
+NODE_CHECK_INTERVAL_S = 5 * SECONDS
 
-EXPECTED_ERRORS = (StartUpError, ApiError, MetricsBindError, OSError)
+EXPECTED_ERRORS = (StartUpError, StoreOpenError, ApiError, MetricsBindError, ChatError, OSError)
 """What an operator can mend; each is one clear sentence."""
 
 log_line = structlog.get_logger(__name__)
@@ -75,35 +87,32 @@ async def run_node(settings: Settings, announce_ready: Callable[[str], None]) ->
 
 @asynccontextmanager
 async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
-    """Open network, log and API, each inside the one before."""
+    """Open log, network and API, each inside the one before."""
     rejections = Rejections()
     key_pair = load_or_create_identity(settings.data_dir)
-    rooms = RoomBook(settings.data_dir / "rooms.json", settings.rooms)
-    mark = SeqnoMark(settings.data_dir / "seqno")
+    floor_ns = time.time_ns() - settings.history_days * DAY_NS
+    rooms = RoomBook(settings.data_dir / "rooms.json", settings.rooms, floor_ns)
     node = _node_at_start(settings, peer_id_from_key(key_pair))
-    store = MemoryStore(settings.history_messages, settings.history_mib << 20)
-    log = Log(store, State(node, {}))
-    waiting = Waiting(settings.history_messages)
-    presence = Presence(log, waiting.room_filled)
-    options = NetworkOptions(
-        key_pair=key_pair,
-        listen=settings.listen,
-        announce=settings.announce,
-        agent=AGENT,
-        bootstrap=settings.bootstrap,
-        mdns=settings.mdns,
-        first_seqno=mark.first,
-    )
-    limits = PublishLimits(
-        settings.max_message_bytes, settings.publish_rate, settings.publish_burst
-    )
-    async with open_network(options, presence, rejections) as network:
-        for room in rooms.joined:
-            await network.join(room)
-        chat = Chat(log, network, presence, rooms, waiting, mark, limits, time.time_ns)
-        async with trio.open_nursery() as nursery:
+    retention = Retention(settings.retention_days * DAY_S, settings.retention_messages)
+    with _open_store(settings) as store:
+        log = Log(store, State(node, {}))
+        waiting = Waiting(settings.retention_messages)
+        presence = Presence(log, rejections, waiting.room_filled)
+        max_age_ns = settings.retention_days * DAY_NS
+        newest = settings.history_messages
+        history = History(rooms, log, presence.append, max_age_ns, newest, time.time_ns)
+        options = _network_options(settings, key_pair, store)
+        async with (
+            open_network(options, presence, log.items, history, rejections) as network,
+            trio.open_nursery() as nursery,
+        ):
+            for room in rooms.joined:
+                await network.join(room)
+            chat = Chat(log, network, presence, rooms, waiting, _limits(settings), time.time_ns)
             nursery.start_soon(waiting.run, network.send)
-            nursery.start_soon(_watch_addresses, chat)
+            nursery.start_soon(history.run)
+            nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
+            nursery.start_soon(_watch_node, chat)
             async with open_api(chat, log.on_append, _api_settings(settings)) as api:
                 gauges = Gauges(log, network, api, rejections)
                 with serve_metrics(settings.metrics_listen, gauges):
@@ -111,11 +120,42 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
             nursery.cancel_scope.cancel()
 
 
-async def _watch_addresses(chat: Chat) -> Never:
-    """Tell readers when the addresses that peers can dial have changed."""
+@contextmanager
+def _open_store(settings: Settings) -> Iterator[MessageStore]:
+    if settings.store == "memory":
+        yield MemoryStore(settings.retention_messages, MEMORY_STORE_BYTES)
+        return
+    with open_store(settings.data_dir) as store:
+        yield store
+
+
+async def _watch_node(chat: Chat) -> Never:
+    """Tell readers when addresses, reachability or the state of the store have changed."""
     while True:
         chat.tell_node_changed()
-        await trio.sleep(ADDRESS_CHECK_INTERVAL_S)
+        await trio.sleep(NODE_CHECK_INTERVAL_S)
+
+
+def _network_options(settings: Settings, key_pair: Identity, store: MessageStore) -> NetworkOptions:
+    return NetworkOptions(
+        key_pair=key_pair,
+        listen=settings.listen,
+        announce=settings.announce,
+        agent=AGENT,
+        bootstrap=settings.bootstrap,
+        mdns=settings.mdns,
+        first_seqno=store.max_seqno(author_bytes_from_key(key_pair)),
+        sync_interval_s=settings.sync_interval_s,
+    )
+
+
+def _limits(settings: Settings) -> ChatLimits:
+    return ChatLimits(
+        max_message_bytes=settings.max_message_bytes,
+        rate_per_s=settings.publish_rate,
+        burst=settings.publish_burst,
+        history_ns=settings.history_days * DAY_NS,
+    )
 
 
 def _node_at_start(settings: Settings, peer_id: PeerId) -> Node:

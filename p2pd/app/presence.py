@@ -13,6 +13,8 @@ from p2pd.domain.events import PeerConnected, PeerDisconnected, PeerJoined, Peer
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Peer
+from p2pd.domain.rejections import Rejections
+from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.log.log import Log
 
 
@@ -23,13 +25,27 @@ class Presence:
         room_filled: Called when a peer has come into a room.
     """
 
-    def __init__(self, log: Log, room_filled: Callable[[RoomName], None]) -> None:
+    def __init__(
+        self, log: Log, rejections: Rejections, room_filled: Callable[[RoomName], None]
+    ) -> None:
         self._log = log
+        self._rejections = rejections
         self._room_filled = room_filled
 
     def messages_received(self, messages: Sequence[Message]) -> None:
         """Append what peers sent."""
-        self._log.append(messages)
+        self.append(messages)
+
+    def append(self, messages: Sequence[Message]) -> int:
+        """Append messages of others; return how many were new.
+
+        What cannot be kept now is counted; synchronisation brings it again.
+        """
+        try:
+            return len(self._log.append(messages))
+        except (StorageFullError, StorageFailedError) as error:
+            self._rejections.count(error.reason.lower(), len(messages))
+            return 0
 
     def peer_connected(self, peer: Peer) -> None:
         """Tell a new peer, then the rooms it is in."""

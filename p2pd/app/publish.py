@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import trio
 
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.errors import ChatError
 
 MAX_CLIENT_MESSAGE_ID_BYTES = 128
 
@@ -35,13 +37,17 @@ class Published:
 
 
 class Answers:
-    """The newest answers by ``client_message_id``; the oldest go at the bound.
+    """The newest answers by ``client_message_id``; older ones are in the log.
 
     A call that repeats one still under way waits for that one's answer.
+
+    Args:
+        look_up: Finds an answer in the log.
     """
 
-    def __init__(self, max_answers: int) -> None:
+    def __init__(self, max_answers: int, look_up: Callable[[str], Published | None]) -> None:
         self._max_answers = max_answers
+        self._look_up = look_up
         self._answers: OrderedDict[str, Published] = OrderedDict()
         self._under_way: dict[str, trio.Event] = {}
 
@@ -49,7 +55,7 @@ class Answers:
         """Return the first answer, or None where there was none."""
         while (event := self._under_way.get(client_message_id)) is not None:
             await event.wait()
-        return self._answers.get(client_message_id)
+        return self._answers.get(client_message_id) or self._look_up(client_message_id)
 
     def begin(self, client_message_id: str) -> None:
         """Mark a publish as under way; follow with ``settle`` whatever happens."""
@@ -62,3 +68,50 @@ class Answers:
             if len(self._answers) > self._max_answers:
                 self._answers.popitem(last=False)
         self._under_way.pop(client_message_id).set()
+
+
+class Batch:
+    """Publishes that become safe together, and what became of each.
+
+    Attributes:
+        outcomes: In the order added.
+    """
+
+    def __init__(self, answers: Answers) -> None:
+        self.outcomes: list[Published | ChatError] = []
+        self._answers = answers
+        self._accepted: list[int] = []
+        self._index_of: dict[str, int] = {}
+
+    async def add(
+        self, publish: Publish, accept: Callable[[Publish], Awaitable[Published]]
+    ) -> None:
+        """Accept a publish unless it repeats another; an error is its own outcome."""
+        key = publish.client_message_id
+        if key and key in self._index_of:
+            self.outcomes.append(self.outcomes[self._index_of[key]])
+            return
+        known = await self._answers.wait(key) if key else None
+        if known is not None:
+            self.outcomes.append(known)
+            return
+        if key:
+            self._answers.begin(key)
+            self._index_of[key] = len(self.outcomes)
+        try:
+            outcome: Published | ChatError = await accept(publish)
+            self._accepted.append(len(self.outcomes))
+        except ChatError as error:
+            outcome = error
+        self.outcomes.append(outcome)
+
+    def fail(self, error: ChatError) -> None:
+        """Take back every acceptance: it may not be safe."""
+        for index in self._accepted:
+            self.outcomes[index] = error
+
+    def settle(self) -> None:
+        """Let calls that repeat one of this batch go on."""
+        for key, index in self._index_of.items():
+            outcome = self.outcomes[index] if index < len(self.outcomes) else None
+            self._answers.settle(key, outcome if isinstance(outcome, Published) else None)

@@ -17,7 +17,7 @@ from p2pd.domain.state import State, state_after
 from p2pd.errors import InvalidInputError
 from p2pd.log.reader import Entry, Reader
 from p2pd.log.room_items import RoomItems
-from p2pd.log.store import MessageStore, StoredPage
+from p2pd.log.store import Dropped, MessageStore, StoredPage
 from p2pd.log.window import Window
 
 TAIL_MAX_ENTRIES = 16_384
@@ -81,6 +81,11 @@ class Log:
         if stored:
             self._wake()
         return tuple(one.message for one in stored)
+
+    def dropped(self, room: RoomName, dropped: Sequence[Dropped]) -> None:
+        """Note what retention let go of a room."""
+        for one in dropped:
+            self.items.touch(room, one.seqno)
 
     def tell(self, fact: Fact) -> None:
         """Tell a fact that is not stored: a peer's coming or going, a change of the node."""

@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import TypeAlias
 
 from libp2p.crypto.ed25519 import Ed25519PrivateKey, create_new_key_pair
 from libp2p.crypto.keys import KeyPair, PrivateKey
 from libp2p.crypto.serialization import deserialize_private_key
 
 from p2pd.net.errors import IdentityError
+
+Identity: TypeAlias = KeyPair
+"""What makes a node the peer it is; a name for those who may not import libp2p."""
 
 KEY_FILE = "identity.key"
 MAX_KEY_BYTES = 4096

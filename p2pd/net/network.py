@@ -22,6 +22,7 @@ from p2pd.net.connections import Connections, open_connections
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.gossip import Gossip, SignedMessage, open_gossip
 from p2pd.net.host import HostOptions, open_host
+from p2pd.net.sync import Sync, SyncListener, SyncOptions, SyncSource, open_sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class NetworkOptions:
 
     Attributes:
         first_seqno: Number that the first message's sequence number exceeds.
+        sync_interval_s: Seconds between two comparisons of a room with a peer.
     """
 
     key_pair: KeyPair
@@ -39,6 +41,7 @@ class NetworkOptions:
     bootstrap: tuple[str, ...]
     mdns: bool
     first_seqno: int
+    sync_interval_s: float
 
 
 class NetworkListener(Protocol):
@@ -68,11 +71,25 @@ def peer_id_from_key(key_pair: KeyPair) -> PeerId:
     return PeerId(str(ID.from_pubkey(key_pair.public_key)))
 
 
+def author_bytes_from_key(key_pair: KeyPair) -> bytes:
+    """Return what the ids of this peer's messages begin with."""
+    author_bytes: bytes = ID.from_pubkey(key_pair.public_key).to_bytes()
+    return author_bytes
+
+
 @asynccontextmanager
 async def open_network(
-    options: NetworkOptions, listener: NetworkListener, rejections: Rejections
+    options: NetworkOptions,
+    listener: NetworkListener,
+    source: SyncSource,
+    history: SyncListener,
+    rejections: Rejections,
 ) -> AsyncIterator[Network]:
     """Run the network inside the block; leaving it closes every connection.
+
+    Args:
+        source: The messages that others may lack.
+        history: Takes the messages that this node lacked.
 
     Raises:
         ListenError: An address cannot be listened on.
@@ -81,9 +98,12 @@ async def open_network(
         options.key_pair, options.listen, announce=options.announce, agent=options.agent
     )
     discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
+    sync_options = SyncOptions(interval_s=options.sync_interval_s)
+    arrivals = _Arrivals(listener)
     async with (
         open_host(host_options, rejections) as host,
-        open_gossip(host, listener, rejections, first_seqno=options.first_seqno) as gossip,
+        open_gossip(host, arrivals, rejections, first_seqno=options.first_seqno) as gossip,
+        open_sync(host, gossip, source, history, rejections, sync_options) as arrivals.sync,
         open_connections(host, _WithRooms(listener, gossip), rejections) as connections,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
     ):
@@ -142,6 +162,25 @@ class Network:
     def peers_in(self, room: RoomName) -> frozenset[PeerId]:
         """The connected peers that are in a room."""
         return self._gossip.peers_in(room)
+
+
+class _Arrivals:
+    """Tell of who comes into a room, the program first, then synchronisation."""
+
+    def __init__(self, listener: NetworkListener) -> None:
+        self.sync: Sync | None = None
+        self._listener = listener
+
+    def messages_received(self, messages: Sequence[Message]) -> None:
+        self._listener.messages_received(messages)
+
+    def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
+        self._listener.peer_joined(peer_id, room)
+        if self.sync is not None:
+            self.sync.peer_joined(peer_id, room)
+
+    def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
+        self._listener.peer_left(peer_id, room)
 
 
 class _WithRooms:

@@ -27,6 +27,7 @@ from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.net.gossip import Gossip
 from p2pd.net.mended.basic_host import MendedHost
+from p2pd.net.mended.identify import PeerIdentity
 from p2pd.net.sync.admission import Admission
 from p2pd.net.sync.arrivals import Arrivals
 from p2pd.net.sync.errors import SyncAbuseError, SyncError
@@ -126,8 +127,9 @@ class Sync:
         self._planned: set[tuple[PeerId, RoomName]] = set()
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
-        """Compare with a peer that came into a room, in a moment."""
-        self._plan(peer_id, room, random.uniform(0.2, 1.0) * self._options.meeting_s)
+        """Compare with a peer that came into a room, in a moment, where it is for us to lead."""
+        if str(self._host.get_id()) < peer_id:
+            self._plan(peer_id, room, random.uniform(0.2, 1.0) * self._options.meeting_s)
 
     async def run(self) -> Never:
         """Compare from time to time; ends by cancellation."""
@@ -164,6 +166,9 @@ class Sync:
         self._planned.discard((peer_id, room))
         if room not in self._gossip.rooms or peer_id not in self._gossip.peers_in(room):
             return
+        if self._identity(peer_id) is None:
+            self._plan(peer_id, room, self._options.retry_s)
+            return
         if not self._can_sync(peer_id):
             return
         scope = self._listener.scope(room)
@@ -171,6 +176,7 @@ class Sync:
         result = await self._lead(peer_id, scope, accept)
         if result is None:
             return
+        log.debug("synchronised", peer_id=peer_id, received=result.received, sent=result.sent)
         self._listener.synchronised(room, result)
         if result.received:
             self._plan_some(room, SPREAD_PEERS, random.uniform(0.0, 0.5))
@@ -216,8 +222,11 @@ class Sync:
         with suppress(SyncError):
             await frames.send(sync_pb2.Frame(done=sync_pb2.Done(reason=reason)))
 
+    def _identity(self, peer_id: PeerId) -> PeerIdentity | None:
+        return self._host.identity_of(ID.from_base58(peer_id))
+
     def _can_sync(self, peer_id: PeerId) -> bool:
-        identity = self._host.identity_of(ID.from_base58(peer_id))
+        identity = self._identity(peer_id)
         speaks = identity is not None and PROTOCOL in identity.protocols
         return speaks and self._admission.is_free(peer_id, trio.current_time())
 

@@ -8,8 +8,12 @@ from p2pd.app.history import BEGIN, History
 from p2pd.app.roombook import RoomBook
 from p2pd.domain.names import RoomName
 from p2pd.domain.reconciliation import Item
+from p2pd.domain.state import State
+from p2pd.log.log import Log
+from p2pd.log.memory import MemoryStore
+from p2pd.log.store import Dropped
 from p2pd.net.sync import SessionResult
-from tests.p2pd.facts import NOW_NS
+from tests.p2pd.facts import NOW_NS, make_node
 
 LOBBY = RoomName("lobby")
 JOINED_NS = NOW_NS - 1_000
@@ -23,7 +27,8 @@ def rooms(tmp_path: Path) -> RoomBook:
 
 @pytest.fixture
 def history(rooms: RoomBook) -> History:
-    return History(rooms, MAX_AGE_NS, newest=100, clock_ns=lambda: NOW_NS)
+    log = Log(MemoryStore(100, 1 << 20), State(make_node(LOBBY), {}))
+    return History(rooms, log, len, MAX_AGE_NS, newest=100, clock_ns=lambda: NOW_NS)
 
 
 def test_one_who_has_just_joined_wants_some_of_the_past(history: History) -> None:
@@ -53,3 +58,9 @@ def test_the_floor_never_falls(history: History) -> None:
     history.raise_floor(LOBBY, NOW_NS - 500)
     history.raise_floor(LOBBY, NOW_NS - 900)
     assert history.scope(LOBBY).floor == Item(NOW_NS - 500, b"")
+
+
+def test_what_was_dropped_is_not_fetched_again(history: History) -> None:
+    ahead = Dropped(seqno=NOW_NS + 10**12, receive_time_ns=NOW_NS - 300)
+    history.messages_dropped(LOBBY, [Dropped(NOW_NS - 400, NOW_NS - 100), ahead])
+    assert history.scope(LOBBY).floor == Item(NOW_NS - 299, b"")

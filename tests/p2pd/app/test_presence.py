@@ -12,6 +12,7 @@ from p2pd.domain.events import (
     Snapshot,
 )
 from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.log.log import Log
 from p2pd.log.memory import MemoryStore
@@ -27,7 +28,7 @@ class Told:
     def __init__(self) -> None:
         self.log = Log(MemoryStore(100, 1 << 20), State(make_node(LOBBY, DEN), {}))
         self.filled: list[RoomName] = []
-        self.presence = Presence(self.log, self.filled.append)
+        self.presence = Presence(self.log, Rejections(), self.filled.append)
         self._reader: Reader = self.log.open_reader(None)
 
     def bodies(self) -> list[EventBody]:

@@ -15,7 +15,7 @@ async def _ask(answers: Answers, into: list[Published | None]) -> None:
 
 def test_the_first_answer_comes_again() -> None:
     async def scenario() -> None:
-        answers = Answers(10)
+        answers = Answers(10, lambda _: None)
         assert await answers.wait("id") is None
         answers.begin("id")
         answers.settle("id", FIRST)
@@ -26,7 +26,7 @@ def test_the_first_answer_comes_again() -> None:
 
 def test_a_repeated_call_waits_for_the_one_under_way() -> None:
     async def scenario() -> None:
-        answers = Answers(10)
+        answers = Answers(10, lambda _: None)
         answers.begin("id")
         got: list[Published | None] = []
         async with trio.open_nursery() as nursery:
@@ -41,7 +41,7 @@ def test_a_repeated_call_waits_for_the_one_under_way() -> None:
 
 def test_a_failed_call_may_be_tried_again() -> None:
     async def scenario() -> None:
-        answers = Answers(10)
+        answers = Answers(10, lambda _: None)
         answers.begin("id")
         answers.settle("id", None)
         assert await answers.wait("id") is None
@@ -51,7 +51,7 @@ def test_a_failed_call_may_be_tried_again() -> None:
 
 def test_the_oldest_answers_go_at_the_bound() -> None:
     async def scenario() -> None:
-        answers = Answers(2)
+        answers = Answers(2, lambda _: None)
         for name in ("a", "b", "c"):
             answers.begin(name)
             answers.settle(name, FIRST)
