@@ -93,11 +93,11 @@ def test_a_gateway_with_a_token_asks_for_it_once(
     node: NodeProcess, start_gateway: object, open_page: OpenPage, tmp_path: Path
 ) -> None:
     file = tmp_path / "gateway.token"
-    file.write_text("open sesame ünd so weiter\n", encoding="utf-8")
+    file.write_text("open+sesame/and~so-on=\n")
     guarded: GatewayProcess = start_gateway(node, token_file=file)  # type: ignore[operator]
     guarded.wait_node_reachable()
     page = open_page(guarded, is_ready=False)
-    for token in ("wrong", "open sesame ünd so weiter"):
+    for token in ("wrong", "open+sesame/and~so-on="):
         expect(page.page.locator("#token-form")).to_be_visible(timeout=30_000)
         page.page.fill("#token", token)
         page.page.press("#token", "Enter")
