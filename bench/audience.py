@@ -60,6 +60,11 @@ class Audience:
         for one in (*self._sockets.values(), self.publisher):
             one.close()
 
+    @property
+    def size(self) -> int:
+        """How many browsers it is."""
+        return len(self._sockets)
+
     def deliveries_per_s(self, payloads: Sequence[bytes], rounds: int) -> float:
         """Publish the payloads at once, again and again; return what arrived a second.
 
@@ -72,7 +77,7 @@ class Audience:
             self.publisher.sendall(write)
             self._wait_messages(len(payloads))
         took_s = time.monotonic() - begin_s
-        return rounds * len(payloads) * len(self._sockets) / took_s
+        return rounds * len(payloads) * self.size / took_s
 
     def _begin(self) -> None:
         self._messages = 0

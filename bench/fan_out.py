@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +19,14 @@ from wsp.chat.v1 import chat_pb2
 from bench.audience import Audience
 from bench.measure import Figures
 from bench.pages import text_of
-from bench.services import resident_bytes, running_services
+from bench.services import processor_s, resident_bytes, running_services
 from bench.sizes import Sizes
 from gateway.node.translation import event_from_proto
 
 BROADCAST = Path(__file__).with_name("ws_broadcast.mjs")
 EVENTS_AT_ONCE = 16
 WARM_UP_EVENTS = 5
+US_IN_S = 1e6
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -56,22 +57,37 @@ def _measure(
     with Audience(address, sizes.browsers, greets=greets) as audience:
         audience.deliveries_per_s([payload], WARM_UP_EVENTS)
         taken_bytes = resident_bytes(pid) - empty_bytes
-        return {
-            "connection_kib": taken_bytes / sizes.browsers / KIB,
-            "one_per_s": audience.deliveries_per_s([payload], sizes.events),
-            "sixteen_per_s": audience.deliveries_per_s([payload] * EVENTS_AT_ONCE, sizes.batches),
-        }
+        one = _rates(audience, pid, [payload], sizes.events)
+        sixteen = _rates(audience, pid, [payload] * EVENTS_AT_ONCE, sizes.batches)
+    return {
+        "connection_kib": taken_bytes / sizes.browsers / KIB,
+        "one_per_s": one[0],
+        "one_cpu_us": one[1],
+        "sixteen_per_s": sixteen[0],
+        "sixteen_cpu_us": sixteen[1],
+    }
+
+
+def _rates(
+    audience: Audience, pid: int, payloads: Sequence[bytes], rounds: int
+) -> tuple[float, float]:
+    """Return deliveries a second, and the server's processor time for each in µs."""
+    begin_s = processor_s(pid)
+    per_s = audience.deliveries_per_s(payloads, rounds)
+    deliveries = rounds * len(payloads) * audience.size
+    return per_s, (processor_s(pid) - begin_s) / deliveries * US_IN_S
 
 
 @contextmanager
 def _broadcast_server() -> Iterator[tuple[str, int]]:
     """Run the server; give its address and process id."""
-    with subprocess.Popen(["node", BROADCAST], stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            yield server.stdout.readline().strip(), server.pid
-        finally:
-            server.kill()
+    command = ["node", str(BROADCAST)]
+    pipe = subprocess.PIPE
+    # ``node`` may be a script that starts the real one, so the server tells its own id.
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as server:
+        assert server.stdout is not None
+        address, pid = server.stdout.readline().split()
+        yield address, int(pid)
 
 
 def _frame_like_ours() -> bytes:

@@ -1,5 +1,6 @@
 // The peer of bench/fan_out.py: sends each text that comes in on /publish to
 // everybody on /ws. The least a broadcast server on the ws library can do.
+// Prints its address and process id; ends with its stdin.
 import { createRequire } from "node:module";
 
 const { WebSocket, WebSocketServer } = createRequire(
@@ -28,4 +29,5 @@ server.on("connection", (socket, request) => {
   socket.on("error", () => browsers.delete(socket));
 });
 
-server.on("listening", () => console.log(`127.0.0.1:${server.address().port}`));
+server.on("listening", () => console.log(`127.0.0.1:${server.address().port} ${process.pid}`));
+process.stdin.resume().on("end", () => process.exit());
