@@ -21,7 +21,16 @@ FULL_RETRY_S = 5.0
 COMPANIONS = ("", "-wal", "-shm")
 """The files that make up one store."""
 
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+FILE_ERRORS = (sqlite3.Error, DamagedError, UnicodeDecodeError)
+"""What using a file may raise; the last where SQLite quotes damaged text at Python."""
+
+_DAMAGE = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    # Our statements and rows are right: then it is the tables that are not.
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+)
 _READ_DAMAGE = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 _UNREADABLE_TEXT = "Could not decode to UTF-8"
@@ -44,10 +53,8 @@ class Damage:
 
 def is_damage(error: Exception) -> bool:
     """Tell whether an error means that the file is not what was written."""
-    if isinstance(error, DamagedError):
-        return True
     if not isinstance(error, sqlite3.Error):
-        return False
+        return isinstance(error, FILE_ERRORS)
     code = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF in _DAMAGE or code in _READ_DAMAGE or str(error).startswith(_UNREADABLE_TEXT)
 

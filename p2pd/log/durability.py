@@ -74,12 +74,15 @@ class Durability:
 
     def close(self) -> None:
         """Answer those who wait and end the thread."""
-        self._closing = True
-        self._work.set()
+        with self._lock:
+            self._closing = True
+            self._work.set()
         self._thread.join()
 
     def _join(self) -> _Group:
         with self._lock:
+            if self._closing:
+                raise StorageFailedError("the message store is closed")
             if self._gathering is None:
                 self._gathering = _Group()
                 self._work.set()
@@ -91,9 +94,10 @@ class Durability:
             self._work.clear()
             with self._lock:
                 group, self._gathering = self._gathering, None
+                closing = self._closing
             if group is not None:
                 self._settle(group)
-            elif self._closing:
+            if closing:
                 return
 
     def _settle(self, group: _Group) -> None:

@@ -13,7 +13,8 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from p2pd.domain.cursors import new_epoch
+from p2pd.domain.cursors import cursor_from_text, new_epoch
+from p2pd.log.errors import DamagedError
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LOAD = "SELECT name, value FROM meta"
@@ -31,10 +32,17 @@ class Meta:
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        """Read the facts.
+
+        Raises:
+            DamagedError: They make no sense.
+        """
         self._connection = connection
         values = dict(connection.execute(_LOAD).fetchall())
-        self.epoch = str(values["epoch"])
-        self.base_offset = int(values.get("base_offset", 0))
+        self.epoch = str(values.get("epoch"))
+        self.base_offset = values.get("base_offset", 0)
+        if cursor_from_text(f"{self.epoch}-0") is None or not isinstance(self.base_offset, int):
+            raise DamagedError("it does not know its epoch")
         self._boot = str(values.get("boot", ""))
         self.left_open = bool(self._boot)
 
@@ -45,10 +53,10 @@ class Meta:
             base_offset: Where a new file begins; an old one keeps its own.
             tail_lost: The newest messages are known to be gone.
         """
-        boot = _boot_id()
         connection = self._connection
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
+        boot = _boot_id()
         same_boot = boot == self._boot != _UNKNOWN_BOOT
         if tail_lost or (self.left_open and not same_boot):
             self.epoch = new_epoch()

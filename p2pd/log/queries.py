@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from p2pd.domain.names import MessageId, RoomName
-from p2pd.log.rows import COLUMNS, SEQNO_SHIFT, stored_from_row
+from p2pd.log.rows import COLUMNS, SEQNO_SHIFT, message_id_from, seqno_from, stored_from_row
 from p2pd.log.store import Answer, Item, Stored, StoredPage
 
 MAX_ROWS = 1024
@@ -81,14 +81,14 @@ def offset_of(connection: sqlite3.Connection, message_id: MessageId) -> int | No
 def answer_of(connection: sqlite3.Connection, client_message_id: str) -> Answer | None:
     """Return what the first kept publish with this id was answered, or None."""
     row = connection.execute(_ANSWER, (client_message_id,)).fetchone()
-    return None if row is None else Answer(MessageId(row[0].hex()), row[1])
+    return None if row is None else Answer(message_id_from(row[0]), row[1])
 
 
 def max_seqno(connection: sqlite3.Connection, author_bytes: bytes) -> int:
     """Return the highest sequence number kept of an author; 0 where there is none."""
     bounds = (author_bytes, author_bytes + b"\xff" * 8)
     row = connection.execute(_NEWEST_OF_AUTHOR, bounds).fetchone()
-    return 0 if row is None else int(row[0]) + SEQNO_SHIFT
+    return 0 if row is None else seqno_from(row[0])
 
 
 def items(
@@ -102,7 +102,7 @@ def items(
     low = _LOWEST if lower is None else _key(lower)
     high = _HIGHEST if upper is None else _key(upper)
     rows = connection.execute(_ITEMS, (room, *low, *high, limit))
-    return [Item(order + SEQNO_SHIFT, MessageId(key.hex())) for order, key in rows.fetchall()]
+    return [Item(seqno_from(order), message_id_from(key)) for order, key in rows.fetchall()]
 
 
 def item_after(item: Item) -> Item:

@@ -46,6 +46,11 @@ class RoomsKept:
         """The rooms that have messages."""
         return tuple(name for name, room in list(self._rooms.items()) if room.messages)
 
+    @property
+    def total(self) -> int:
+        """How many messages are kept of all rooms."""
+        return sum(room.messages for room in self._rooms.values())
+
     def key(self, name: RoomName) -> int:
         """Return a room's key in the file, adding the room where it is new."""
         room = self._rooms.get(name)

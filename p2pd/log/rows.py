@@ -70,6 +70,28 @@ def stored_from_row(row: Row) -> Stored:
         raise DamagedError(f"row {row[0]!r} makes no sense") from error
 
 
+def message_id_from(value: object) -> MessageId:
+    """Read a message id from an index, which has no checksum.
+
+    Raises:
+        DamagedError: It is none.
+    """
+    if not isinstance(value, bytes):
+        raise DamagedError("an index holds what is no message id")
+    return MessageId(value.hex())
+
+
+def seqno_from(value: object) -> int:
+    """Read a sequence number from an index, which has no checksum.
+
+    Raises:
+        DamagedError: It is none.
+    """
+    if not isinstance(value, int):
+        raise DamagedError("an index holds what is no sequence number")
+    return value + SEQNO_SHIFT
+
+
 def _stored(
     offset: int,
     message_id: bytes,

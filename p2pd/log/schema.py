@@ -21,6 +21,9 @@ from p2pd.log.errors import DamagedError, NewerStoreError
 APPLICATION_ID = 0x77737031
 """Marks the file as a message store, "wsp1" in its header."""
 
+MAX_VERSION = 1000
+"""No program will ever write a higher one: then the number itself is damaged."""
+
 CREATE = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
     """CREATE TABLE rooms (
@@ -96,11 +99,12 @@ def check(path: Path) -> None:
     connection = open_reader(path)
     try:
         version = version_of(connection)
-        if version > len(MIGRATIONS):
+        if len(MIGRATIONS) < version <= MAX_VERSION:
             raise NewerStoreError(path, version, len(MIGRATIONS))
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if application_id != APPLICATION_ID if version else tables:
+        foreign = application_id != APPLICATION_ID or version > MAX_VERSION
+        if foreign if version else tables:
             raise DamagedError("it is not a message store")
     finally:
         connection.close()

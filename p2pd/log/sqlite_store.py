@@ -24,9 +24,9 @@ from p2pd.domain.names import MessageId, RoomName
 from p2pd.errors import StorageFailedError
 from p2pd.log import queries
 from p2pd.log.checkpoints import Checkpoints
-from p2pd.log.damage import Damage, chat_error_from, is_damage, set_aside
+from p2pd.log.damage import FILE_ERRORS, Damage, chat_error_from, is_damage, set_aside
 from p2pd.log.durability import Durability
-from p2pd.log.errors import DamagedError, StoreClosedError
+from p2pd.log.errors import StoreClosedError
 from p2pd.log.lock_file import lock_directory
 from p2pd.log.store import Answer, Dropped, Item, Stored, StoredPage
 from p2pd.log.store_file import StoreFile
@@ -215,7 +215,7 @@ class SqliteStore:
             file = self._file
             try:
                 return operation(file)
-            except (StoreClosedError, DamagedError, sqlite3.Error) as error:
+            except (StoreClosedError, *FILE_ERRORS) as error:
                 if not isinstance(error, StoreClosedError) and not is_damage(error):
                     raise chat_error_from(error) from error
                 self._replace(file, error)
@@ -234,7 +234,7 @@ class SqliteStore:
     def _open_first(self) -> StoreFile:
         try:
             return self._open(0)
-        except (DamagedError, sqlite3.Error) as error:
+        except FILE_ERRORS as error:
             if not is_damage(error):
                 raise chat_error_from(error) from error
             self._set_aside(str(error))
@@ -267,7 +267,7 @@ class SqliteStore:
     def _open_successor(self, base_offset: int) -> StoreFile:
         try:
             return self._open(base_offset)
-        except (DamagedError, sqlite3.Error, OSError) as error:
+        except (*FILE_ERRORS, OSError) as error:
             raise chat_error_from(error) from error
 
     def _open(self, base_offset: int) -> StoreFile:

@@ -216,6 +216,8 @@ class StoreFile:
         for offset in {first, last} - {None}:
             if not queries.read(self._writer, offset - 1, offset, 1):
                 raise DamagedError(f"row {offset} is not where it should be")
+        if self._rooms.total > (last - first + 1 if last else 0):
+            raise DamagedError("it counts more messages than it has offsets")
         return first, max(last or 0, self._rooms.dropped_until(frozenset()))
 
     def _empty_wal(self, expected: int) -> int:

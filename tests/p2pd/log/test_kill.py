@@ -15,7 +15,7 @@ from p2pd.log.sqlite_store import FILE_NAME, open_store
 from tests.driver.waiting import wait_until
 
 KILLS = int(os.environ.get("STORE_KILLS", "30"))
-MANY = 1 << 30
+ROOT = Path(__file__).parents[3]
 MAX_APPENDING_S = 0.3
 
 
@@ -24,7 +24,7 @@ class Appender:
 
     def __init__(self, directory: Path) -> None:
         module = ["-m", "tests.p2pd.log.appender", str(directory), "8", "0"]
-        self.process = subprocess.Popen([sys.executable, *module], stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([sys.executable, *module], stdout=subprocess.PIPE, cwd=ROOT)
         self.said = b""
         self._thread = threading.Thread(target=self._listen)
         self._thread.start()

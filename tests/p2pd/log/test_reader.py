@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Protocol
@@ -160,6 +161,33 @@ def test_a_departure_is_told_after_the_arrival(make_log: MakeLog) -> None:
     log.tell(PeerDisconnected(PeerId("a")))
     told = [PeerConnected(make_peer("a")), PeerDisconnected(PeerId("a"))]
     assert bodies(read_all(reader)) == told
+
+
+def test_readers_in_other_threads_repeat_nothing_and_miss_nothing(make_log: MakeLog) -> None:
+    log = make_log(keep=1 << 20, tail=4)
+    readers = [log.open_reader("") for _ in range(3)]
+    seen: list[list[int]] = [[] for _ in readers]
+    done = threading.Event()
+
+    def follow(reader: Reader, mine: list[int]) -> None:
+        while not done.is_set() or len(mine) < 1500:
+            entries = reader.read(3000)
+            mine.extend(numbers(entries))
+            if not entries and done.is_set():
+                return
+
+    threads = [
+        threading.Thread(target=follow, args=pair) for pair in zip(readers, seen, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for number in range(0, 1500, 3):
+        log.append([make_message(number + step) for step in range(3)])
+    done.set()
+    for thread in threads:
+        thread.join(60)
+    for mine in seen:
+        assert mine == list(range(1500))
 
 
 class TestPage:

@@ -20,12 +20,15 @@ from tests.driver.waiting import wait_until
 from tests.p2pd.log.stores import EVERYTHING, LOBBY, append, message_of, offsets
 
 MANY = 1 << 20
+ROOT = Path(__file__).parents[3]
 
 
 def leave_open(directory: Path, count: int) -> None:
     """Append in a process that is killed before it can close the store."""
     module = ["-m", "tests.p2pd.log.appender", str(directory), "1", str(count)]
-    child = subprocess.run([sys.executable, *module], stdout=subprocess.DEVNULL, check=False)
+    child = subprocess.run(
+        [sys.executable, *module], stdout=subprocess.DEVNULL, cwd=ROOT, check=False
+    )
     assert child.returncode == -signal.SIGKILL
 
 
