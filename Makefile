@@ -73,7 +73,7 @@ $(VENV)/.run: $(VENV)/.created requirements/build.txt requirements/run.txt
 	$(PIP) install --require-hashes --no-deps --no-build-isolation -r requirements/run.txt
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.run pyproject.toml hatch_build.py proto/chat.proto
+$(VENV)/.installed: $(VENV)/.run pyproject.toml hatch_build.py proto/chat.proto proto/sync.proto
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 

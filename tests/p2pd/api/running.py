@@ -20,10 +20,10 @@ from wsp.chat.v1 import chat_pb2_grpc
 
 from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
-from p2pd.app.chat import Chat, PublishLimits
+from p2pd.app.chat import Chat, ChatLimits
+from p2pd.app.history import History
 from p2pd.app.presence import Presence
 from p2pd.app.roombook import RoomBook
-from p2pd.app.seqno import SeqnoMark
 from p2pd.app.waiting import Waiting
 from p2pd.domain.names import DEFAULT_ROOM
 from p2pd.domain.peers import Node, Reachability
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 START_S = 60.0
 STOP_S = 60.0
-LIMITS = PublishLimits(max_message_bytes=32_768, rate_per_s=1e6, burst=100_000)
+LIMITS = ChatLimits(max_message_bytes=32_768, rate_per_s=1e6, burst=100_000, history_ns=0)
 
 
 @dataclass
@@ -48,7 +48,7 @@ class RunningApi:
     data_dir: Path
     settings: ApiSettings
     make_chat: type[Chat]
-    limits: PublishLimits
+    limits: ChatLimits
     api: Api = field(init=False)
     chat: Chat = field(init=False)
     log: Log = field(init=False)
@@ -115,17 +115,26 @@ class RunningApi:
         node = Node(peer_id, (), "wsp/test", (), Reachability.UNKNOWN, "0.1.0", 32_768, 1)
         self.log = Log(MemoryStore(100_000, 64 << 20), State(node, {}))
         waiting = Waiting(10_000)
-        presence = Presence(self.log, waiting.room_filled)
         rejections = Rejections()
-        rooms = RoomBook(self.data_dir / "rooms.json", (DEFAULT_ROOM,))
-        mark = SeqnoMark(self.data_dir / "seqno")
-        listen = ("/ip4/127.0.0.1/tcp/0",)
-        options = NetworkOptions(key_pair, listen, (), "wsp/test", (), mdns=False, first_seqno=0)
-        async with open_network(options, presence, rejections) as network:
+        presence = Presence(self.log, rejections, waiting.room_filled)
+        rooms = RoomBook(self.data_dir / "rooms.json", (DEFAULT_ROOM,), 0)
+        history = History(rooms, self.log, presence.append, 10**18, 100, time.time_ns)
+        options = NetworkOptions(
+            key_pair,
+            ("/ip4/127.0.0.1/tcp/0",),
+            (),
+            "wsp/test",
+            (),
+            mdns=False,
+            first_seqno=0,
+            sync_interval_s=10.0,
+        )
+        items = self.log.items
+        async with open_network(options, presence, items, history, rejections) as network:
             for room in rooms.joined:
                 await network.join(room)
             self.chat = self.make_chat(
-                self.log, network, presence, rooms, waiting, mark, self.limits, time.time_ns
+                self.log, network, presence, rooms, waiting, self.limits, time.time_ns
             )
             try:
                 async with open_api(self.chat, self.log.on_append, self.settings) as self.api:
@@ -141,7 +150,7 @@ def running_api(
     listen: str = "127.0.0.1:0",
     *,
     make_chat: type[Chat] = Chat,
-    limits: PublishLimits = LIMITS,
+    limits: ChatLimits = LIMITS,
     **settings: Any,
 ) -> Iterator[RunningApi]:
     """Run an API for the time of a block; a failure in it fails the block."""

@@ -12,7 +12,7 @@ import trio
 from google.rpc.error_details_pb2 import RetryInfo
 from wsp.chat.v1 import chat_pb2
 
-from p2pd.app.chat import Chat, PublishLimits
+from p2pd.app.chat import Chat, ChatLimits
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import (
     CALL_S,
@@ -95,7 +95,7 @@ def test_request_over_the_receive_limit_is_refused_and_the_connection_stays(stub
 
 
 def test_publish_over_the_rate_tells_when_to_come_back(tmp_path: Path) -> None:
-    limits = PublishLimits(max_message_bytes=32_768, rate_per_s=0.5, burst=1)
+    limits = ChatLimits(max_message_bytes=32_768, rate_per_s=0.5, burst=1, history_ns=0)
     with running_api(tmp_path, limits=limits) as api, api.channel() as channel:
         stub = stub_of(channel)
         stub.Publish(chat_pb2.PublishRequest(text="first"))

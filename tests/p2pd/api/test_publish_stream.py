@@ -13,7 +13,7 @@ import trio
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.publish_stream import MAX_BATCH, MAX_IN_HAND
-from p2pd.app.chat import Chat, PublishLimits
+from p2pd.app.chat import Chat, ChatLimits
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, Follower, field_of, reason_of
 from tests.p2pd.api.running import running_api, stub_of
@@ -77,7 +77,7 @@ def test_request_outside_the_bounds_ends_the_stream_behind_what_came_before(
 
 
 def test_refusals_over_the_rate_come_as_results(tmp_path: Path) -> None:
-    limits = PublishLimits(max_message_bytes=32_768, rate_per_s=0.001, burst=2)
+    limits = ChatLimits(max_message_bytes=32_768, rate_per_s=0.001, burst=2, history_ns=0)
     with running_api(tmp_path, limits=limits) as api, api.channel() as channel:
         results = results_of(stub_of(channel), [request("a", "b", "c")])
     assert [result.WhichOneof("outcome") for result in results] == [
