@@ -18,6 +18,8 @@ CASES: list[tuple[errors.ChatError, grpc.StatusCode, str, str | None]] = [
     (errors.MessageTooLargeError(9, 8), Code.OUT_OF_RANGE, "MESSAGE_TOO_LARGE", "text"),
     (errors.RoomNotJoinedError("x"), Code.FAILED_PRECONDITION, "ROOM_NOT_JOINED", "room"),
     (errors.LimitReachedError("RATE", "m", 1.5), Code.RESOURCE_EXHAUSTED, "RATE", None),
+    (errors.StorageFullError(2.0), Code.RESOURCE_EXHAUSTED, "STORAGE_FULL", None),
+    (errors.StorageFailedError("m"), Code.UNAVAILABLE, "STORAGE_FAILED", None),
     (errors.DialFailedError("m"), Code.UNAVAILABLE, "DIAL_FAILED", None),
     (errors.DialTimeoutError("m"), Code.DEADLINE_EXCEEDED, "DIAL_TIMEOUT", None),
     (errors.NodeStoppingError(), Code.UNAVAILABLE, "NODE_STOPPING", None),
@@ -36,7 +38,8 @@ def test_error_has_its_code_reason_and_field(
     assert (details[ErrorInfo].reason, details[ErrorInfo].domain) == (reason, "wsp.chat.v1")
     violations = details[BadRequest].field_violations if BadRequest in details else ()
     assert [violation.field for violation in violations] == ([] if field is None else [field])
-    assert (RetryInfo in details) == isinstance(error, errors.LimitReachedError)
+    limits = (errors.LimitReachedError, errors.StorageFullError)
+    assert (RetryInfo in details) == isinstance(error, limits)
 
 
 def test_every_error_of_the_node_is_in_the_table() -> None:
