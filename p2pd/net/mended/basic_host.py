@@ -94,6 +94,9 @@ class MendedHost(BasicHost):
 
     async def _push_to(self, peer_id: ID, limiter: trio.CapacityLimiter) -> None:
         async with limiter:
+            # A new stream would dial a peer that has just been let go.
+            if all(each.is_closed for each in self.swarm.get_connections(peer_id)):
+                return
             try:
                 await identify.push(self, self.agent, peer_id)
             # The peer may be going away; it will ask again when it is back.
