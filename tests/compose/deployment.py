@@ -192,7 +192,8 @@ def _in_lab(lab: str, demo: dict[str, str]) -> Iterator[tuple[dict[str, str], tu
     finally:
         stop.touch()
         if not ready.exists():
-            os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
         process.wait(DOWN_S)
         reaper.forget(process.pid)
         subprocess.run(["rm", "-rf", state], check=False)  # whole images: many times faster

@@ -12,9 +12,9 @@ IMPORTS = {"ours": "import p2pd.net.host", "stock": "import libp2p"}
 
 
 def import_offline(statement: str, resolv_conf: Path) -> subprocess.CompletedProcess[str]:
-    """Run an import where ``/etc/resolv.conf`` is empty, in a mount namespace of its own."""
-    resolv_conf.touch()
-    script = 'mount --bind "$1" /etc/resolv.conf && exec "$2" -c "$3"'
+    """Run an import where ``/etc/resolv.conf`` names no server, in a mount namespace of its own."""
+    resolv_conf.write_text("nameserver\n")
+    script = '[ ! -e /etc/resolv.conf ] || mount --bind "$1" /etc/resolv.conf && exec "$2" -c "$3"'
     command = ["unshare", "-m", "sh", "-c", script, "sh", str(resolv_conf), sys.executable]
     return subprocess.run(
         [*command, statement], capture_output=True, text=True, timeout=120, check=False

@@ -6,6 +6,7 @@ soon as it is imported and ends there where no name server is configured (44).
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,4 +35,4 @@ def _is_name_server_configured() -> bool:
         lines = RESOLVER_SETTINGS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return False
-    return any(line.split()[:1] == ["nameserver"] for line in lines)
+    return any(re.match(r"nameserver\s+\S", line) for line in lines)
