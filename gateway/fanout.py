@@ -8,6 +8,7 @@ its own until it meets the channel. One wake-up writes to each follower once.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -18,6 +19,10 @@ from gateway.view import View
 
 WRITE_MAX_BYTES = 64 * 1024
 """About what one wake-up writes to one browser."""
+REST_SHARE = 0.2
+"""How long the fan-out rests after a wake-up, in times of what that took."""
+LEAST_REST_S = 0.001
+"""What timers can tell apart; few browsers are served without a rest."""
 
 
 class Outlet(Protocol):
@@ -79,7 +84,9 @@ class Fanout:
         self._state: LinkState = "away"
         self._following: dict[Reader, None] = {}
         self._catching_up: dict[Reader, None] = {}
-        self._wake_up_due = False
+        self._is_busy = False
+        """Whether a wake-up is due, under way or resting."""
+        self._is_wanted = False
 
     def tell(self, events: Sequence[NodeEvent]) -> None:
         """Take in events of the upstream stream."""
@@ -183,14 +190,15 @@ class Fanout:
 
     def _schedule(self) -> None:
         """Have one wake-up, however many appends come before it."""
-        if not self._wake_up_due and self._following:
-            self._wake_up_due = True
+        self._is_wanted = True
+        if not self._is_busy and self._following:
+            self._is_busy = True
             asyncio.get_running_loop().call_soon(self._wake_up)
 
     def _wake_up(self) -> None:
-        self._wake_up_due = False
+        begin_s = time.monotonic()
+        self._is_wanted = False
         end = self._channel.end
-        behind = False
         for reader in list(self._following):
             place = reader.place
             if place is None or place == end or not reader.outlet.is_writable:
@@ -203,8 +211,25 @@ class Fanout:
             reader.cursor = stretch.cursor
             if stretch.frames:
                 self._write(reader, stretch.wire, stretch.frames)
-            behind = behind or (stretch.end < end and reader.outlet.is_writable)
-        if behind:
+            self._is_wanted |= stretch.end < end and reader.outlet.is_writable
+        # The loop writes to the sockets at the end of its turn: in the next one
+        # it is known what this wake-up took.
+        asyncio.get_running_loop().call_soon(self._rest, begin_s)
+
+    def _rest(self, begin_s: float) -> None:
+        """Let more events gather where a wake-up takes long, and others have a turn.
+
+        A write to a thousand sockets costs about the same for one frame as for ten.
+        """
+        rest_s = (time.monotonic() - begin_s) * REST_SHARE
+        if rest_s >= LEAST_REST_S:
+            asyncio.get_running_loop().call_later(rest_s, self._end_rest)
+        else:
+            self._end_rest()
+
+    def _end_rest(self) -> None:
+        self._is_busy = False
+        if self._is_wanted:
             self._schedule()
 
     def _write(self, reader: Reader, wire: bytes, frames: int) -> None:
