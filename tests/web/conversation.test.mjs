@@ -60,7 +60,7 @@ for (const [order, steps] of Object.entries({
     assert.equal([...conversation.pending.values()][0].state, "sending");
     for (const step of steps) {
       if (step === "event") conversation.append(messageFromFrame(frame));
-      if (step === "answer") conversation.confirm("own", { messageId: frame.message_id, cursor: "c7", recipients: 3 });
+      if (step === "answer") conversation.confirm("own", { messageId: frame.message_id, author: ME, recipients: 3 });
       if (step === "history") conversation.prepend([messageFromFrame(frame)], null, false);
     }
     assert.equal(conversation.pending.size, 0);
@@ -128,8 +128,7 @@ test("messages of one author close together stand under one name", () => {
       at(ANN, "2026-11-23T10:13:00Z"),
       at(ANN, "2026-11-25T10:13:00Z"),
     ],
-    ME,
-    false,
+    { me: ME, isWaiting: false, isAlone: false },
   );
   assert.deepEqual(rows.map((row) => row.startsGroup), [true, false, true, false, true, true, true]);
   assert.deepEqual(rows.map((row) => row.startsDay), [true, false, false, false, false, false, true]);
@@ -146,4 +145,15 @@ test("client ids are UUIDs, each another", () => {
   const ids = new Set(Array.from({ length: 1_000 }, newClientId));
   assert.equal(ids.size, 1_000);
   for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
+test("what was only answered has no place in the log until the log tells of it", () => {
+  const conversation = new Conversation(ROOM);
+  conversation.propose(messageFromEntry(entry("own"), ""));
+  conversation.confirm("own", { messageId: "id-own", author: ME, recipients: 0 });
+  assert.equal(conversation.messages[0].author, ME);
+  for (let number = 1; number <= KEPT_AFTER_CUT - 1; number += 1) live(conversation, number);
+  assert.equal(conversation.holds("own"), true);
+  for (let number = KEPT_AFTER_CUT; number <= MAX_KEPT; number += 1) live(conversation, number);
+  assert.equal(conversation.older.cursor, `c${MAX_KEPT - KEPT_AFTER_CUT + 1}`);
 });

@@ -44,10 +44,18 @@ export class Conversation {
     this.pending.set(message.clientId, message);
   }
 
-  /** Mark a message of one's own as kept by the node. */
-  confirm(clientId, { messageId, cursor, recipients }) {
+  /** Whether a message of one's own is here as the log told it. */
+  holds(clientId) {
+    return this.messages.some((message) => message.clientId === clientId);
+  }
+
+  /**
+   * Mark a message of one's own as kept by the node. Its place in the log is not
+   * known before the log tells of it: the answer may be that of an earlier time.
+   */
+  confirm(clientId, { messageId, author, recipients }) {
     const proposed = this.pending.get(clientId);
-    if (proposed) this.#put({ ...proposed, id: messageId, cursor }, ++this.#newest);
+    if (proposed) this.#put({ ...proposed, id: messageId, author }, ++this.#newest);
     const kept = this.#byId.get(messageId);
     if (kept) Object.assign(kept, { state: "sent", recipients });
   }
@@ -68,7 +76,7 @@ export class Conversation {
     const known = this.#byId.get(message.id);
     if (known) this.messages.splice(placeOf(this.messages, known), 1);
     this.pending.delete(message.clientId);
-    const kept = { ...message, position: known?.position ?? position, state: "sent" };
+    const kept = { ...message, position: known?.cursor ? known.position : position, state: "sent" };
     kept.key = known?.key ?? proposed?.key ?? message.id;
     kept.recipients = known?.recipients;
     kept.order = orderFromTime(message.time);
@@ -80,7 +88,7 @@ export class Conversation {
   /** Drop the first of the log; they can be asked for again before the first one left. */
   #cut() {
     const inLogOrder = this.messages.toSorted((a, b) => a.position - b.position);
-    const first = inLogOrder[inLogOrder.length - KEPT_AFTER_CUT];
+    const first = inLogOrder.slice(-KEPT_AFTER_CUT).find((message) => message.cursor);
     this.messages = this.messages.filter((message) => message.position >= first.position);
     for (const { id, position } of inLogOrder) if (position < first.position) this.#byId.delete(id);
     this.#oldest = first.position;

@@ -42,7 +42,7 @@ export class ConversationView {
     if (conversation !== this.#shown) this.#begin(conversation);
     conversation.isHeld = !this.#window.follows;
     this.#log.ariaBusy = String(conversation.older.state === "loading");
-    const rows = laidOut(this.#visible(conversation), this.#chat.node?.peer_id, !this.#chat.isReady);
+    const rows = laidOut(this.#visible(conversation), this.#around());
     setText(byId("log-start"), startNote(conversation));
     if (this.#window.follows) {
       this.#rows.show(rows);
@@ -52,6 +52,12 @@ export class ConversationView {
       this.#place.keepDuring(this.#list.children, () => this.#rows.show(rows));
     }
     this.#showButton(conversation.arrivals - this.#readArrivals);
+    this.#bringOlder(conversation);
+  }
+
+  #around() {
+    const { node, isReady, peers, activeRoom } = this.#chat;
+    return { me: node?.peer_id, isWaiting: !isReady, isAlone: peers.in(activeRoom).length === 0 };
   }
 
   #begin(conversation) {
@@ -74,22 +80,26 @@ export class ConversationView {
   }
 
   #scrolled() {
-    const { messages, older } = this.#chat.active;
+    const { messages } = this.#chat.active;
     const wasFollowing = this.#window.follows;
     if (!this.#place.isAtEnd) this.#window.stay(messages);
-    const isMoved = this.#move(messages, older);
+    const isMoved = this.#move(messages);
     if (isMoved || wasFollowing !== this.#window.follows) this.render();
+    else this.#bringOlder(this.#chat.active);
   }
 
-  #move(messages, older) {
+  #move(messages) {
     if (this.#place.isNearEnd && this.#window.down(messages)) return true;
     if (this.#place.isAtEnd) {
       this.#window.follow();
       return false;
     }
-    if (!this.#place.isNearStart) return false;
-    if (this.#window.up(messages)) return true;
-    if (older.state === "more") this.#actions.loadOlder();
-    return false;
+    return this.#place.isNearStart && this.#window.up(messages);
+  }
+
+  /** Also after a page that put nothing above the reader, who then cannot scroll on. */
+  #bringOlder({ messages, older }) {
+    const [start] = this.#window.rangeIn(messages);
+    if (older.state === "more" && start === 0 && this.#place.isNearStart) this.#actions.loadOlder();
   }
 }

@@ -24,12 +24,16 @@ export class Place {
     this.#log.scrollTop = this.#log.scrollHeight;
   }
 
-  /** Run a change of the rows without moving the one the reader looks at. */
+  /**
+   * Run a change of the rows without moving what the reader looks at: the text,
+   * not its row, which may get or lose a day or an author above the text.
+   */
   keepDuring(rows, change) {
     const anchor = this.#firstVisible(rows);
-    const distance = anchor ? anchor.offsetTop - this.#log.scrollTop : 0;
+    const text = anchor?.querySelector(".bubble");
+    const before = text?.getBoundingClientRect().top;
     change();
-    if (anchor?.isConnected) this.#log.scrollTop = anchor.offsetTop - distance;
+    if (anchor?.isConnected) this.#log.scrollTop += text.getBoundingClientRect().top - before;
   }
 
   get #toEnd() {
