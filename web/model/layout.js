@@ -3,7 +3,8 @@ import { GROUP_WITHIN_MS } from "../limits.js";
 import { latenessOf } from "./lateness.js";
 
 /**
- * Lay out messages that follow one another.
+ * Lay out messages that follow one another. Their keys tell one's own apart: a
+ * node that has begun anew is somebody else, and what it said is another's then.
  *
  * @param around `me`, this node's peer id; whether nothing can be sent now
  *   (`isWaiting`), and whether nobody else is in the room (`isAlone`)
@@ -20,7 +21,7 @@ export function laidOut(messages, { me, isWaiting, isAlone }) {
       startsDay || previous.who !== who || date - previous.date > GROUP_WITHIN_MS;
     previous = { date, who };
     const now = { isOwn, isWaiting, isAlone, startsDay, startsGroup };
-    return { key: message.key, message, ...now, ...lateness[index] };
+    return { key: `${message.key} ${isOwn}`, message, ...now, ...lateness[index] };
   });
 }
 

@@ -9,7 +9,7 @@ import { messageText } from "./message-text.js";
 /** Make the row of a message; `update` takes what `laidOut` of layout.js made. */
 export function messageRow(laid, actions) {
   const { message, isOwn } = laid;
-  const author = el("span", { class: "author", title: message.author });
+  const author = el("span", { class: "author" });
   const time = el("time");
   const late = el("span", { class: "late", hidden: true });
   const state = messageState(message.clientId, actions);
@@ -29,6 +29,7 @@ export function messageRow(laid, actions) {
       if (signature === shown) return;
       shown = signature;
       const date = new Date(next.message.time);
+      author.title = next.message.author;
       setText(author, next.isOwn ? "You" : shortId(next.message.author));
       showTime(time, date, next);
       showLate(late, date, next);
@@ -42,8 +43,8 @@ export function messageRow(laid, actions) {
 }
 
 function signatureOf({ message, ...laid }) {
-  const { state, time, failure, recipients, received } = message;
-  return JSON.stringify([state, time, failure, recipients, received, laid]);
+  const { author, state, time, failure, recipients, received } = message;
+  return JSON.stringify([author, state, time, failure, recipients, received, laid]);
 }
 
 function showTime(time, date, { isLate, message }) {
