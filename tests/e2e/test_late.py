@@ -6,10 +6,11 @@ import time
 
 import pytest
 
-from tests.driver import NodeProcess, wait_until
+from tests.driver import EventListener, NodeProcess, wait_until
 from tests.driver.fixtures import StartGateway, StartNode
 from tests.e2e.chat_page import ChatPage
 from tests.e2e.conftest import OpenPage
+from tests.e2e.saying import say_all
 from tests.e2e.test_accessibility import violations
 
 #: ``LATE_AFTER_MS`` of the page, and a little for what is sent last.
@@ -82,8 +83,7 @@ def test_a_late_joiner_sees_the_history_without_marks(
 ) -> None:
     early = start_node("early")
     texts = [f"history {number}" for number in range(30)]
-    for text in texts:
-        early.publish(text)
+    say_all((early, text) for text in texts)
     wait_passed(LATE_S)
     late = start_node("late")
     page = open_page(start_gateway(late))
@@ -97,15 +97,33 @@ def test_a_late_joiner_sees_the_history_without_marks(
     assert {message["late"] for message in page.messages} == {""}
 
 
+def test_what_is_in_sight_is_whole_though_the_log_is_in_another_order(
+    start_node: StartNode, start_gateway: StartGateway, open_page: OpenPage
+) -> None:
+    near, far = start_node("near"), start_node("far")
+    speakers = (near, far, far)
+    lines = [(speakers[number % 3], f"line {number}") for number in range(180)]
+    say_all(lines)
+    wait_passed(LATE_S)
+    far.connect(near)
+    with EventListener(near, after="") as listener:
+        listener.wait_messages(len(lines), timeout_s=60)
+    page = open_page(start_gateway(near))
+    expected = [text for _, text in lines]
+    wait_until(lambda: page.texts[-30:], lambda seen: seen == expected[-30:])
+
+
 @pytest.mark.timeout(240)
 def test_scrolling_up_and_late_arrivals_never_move_what_is_read(
     start_node: StartNode, start_gateway: StartGateway, open_page: OpenPage
 ) -> None:
     near, far = start_node("near"), start_node("far")
+    lines = []
     for number in range(400):
-        near.publish(f"line {number}")
+        lines.append((near, f"line {number}"))
         if number % 20 == 0:
-            far.publish(f"late {number}")
+            lines.append((far, f"late {number}"))
+    say_all(lines)
     page = open_page(start_gateway(near))
     page.wait_message("line 399")
     page.page.evaluate("document.getElementById('log').scrollTop = 500")
@@ -124,8 +142,7 @@ def test_scrolling_up_and_late_arrivals_never_move_what_is_read(
             lambda seen, shown=shown: seen[0] > shown or "beginning of" in seen[1],
         )
         assert page.page.evaluate("window.mostMoved") < 1.5
-    expected = [(f"line {n}", f"late {n}") if n % 20 == 0 else (f"line {n}",) for n in range(400)]
-    assert page.texts == [text for group in expected for text in group]
+    assert page.texts == [text for _, text in lines]
 
 
 def wait_passed(seconds: float) -> None:

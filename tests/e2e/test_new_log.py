@@ -10,6 +10,7 @@ from tests.driver import GatewayProcess, NodeProcess, wait_until
 from tests.driver.fixtures import StartGateway, StartNode
 from tests.e2e.chat_page import ChatPage
 from tests.e2e.conftest import OpenPage
+from tests.e2e.saying import say_all
 
 KEPT = 50
 
@@ -57,8 +58,7 @@ def test_what_the_node_no_longer_keeps_is_counted_and_the_rest_is_there(
     page.wait_all_kept()
     gateway.kill()
     page.wait_text("#banners", "The gateway is away")
-    for number in range(200):
-        node.publish(f"line {number}")
+    say_all((node, f"line {number}") for number in range(200))
     wait_until(lambda: count_kept(node), lambda count: count == KEPT)
     gateway.restart()
     page.wait_text("#banners", f"{200 - KEPT} messages are missing here")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 
-from tests.driver import GatewayProcess, NodeProcess, wait_until
+from tests.driver import NodeProcess, wait_until
 from tests.driver.fixtures import StartGateway
 from tests.e2e.chat_page import ChatPage
 from tests.e2e.conftest import OpenPage
+from tests.e2e.saying import say_all
 
 COUNT = 300
 #: More than the gateway keeps for those who follow.
@@ -57,8 +58,7 @@ def test_a_page_whose_connection_died_in_its_sleep_notices_and_misses_nothing(
 
 def say(peer: NodeProcess) -> None:
     """Say much in the room."""
-    for number in range(COUNT):
-        peer.publish(f"said {number}")
+    say_all((peer, f"said {number}") for number in range(COUNT))
 
 
 def assert_complete(page: ChatPage, own: str) -> None:

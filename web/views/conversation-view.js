@@ -19,6 +19,7 @@ export class ConversationView {
   #window = new Window();
   #rows;
   #shown = null;
+  #laid = [];
   #readArrivals = 0;
 
   /** @param actions `retry`, `remove` a message by client id; `loadOlder` of the active room */
@@ -42,14 +43,14 @@ export class ConversationView {
     if (conversation !== this.#shown) this.#begin(conversation);
     conversation.isHeld = !this.#window.follows;
     this.#log.ariaBusy = String(conversation.older.state === "loading");
-    const rows = laidOut(this.#visible(conversation), this.#around());
+    this.#laid = laidOut(this.#visible(conversation), this.#around());
     setText(byId("log-start"), startNote(conversation));
     if (this.#window.follows) {
-      this.#rows.show(rows);
+      this.#rows.show(this.#laid);
       this.#place.goToEnd();
       this.#readArrivals = conversation.arrivals;
     } else {
-      this.#place.keepDuring(this.#list.children, () => this.#rows.show(rows));
+      this.#place.keepDuring(this.#list.children, () => this.#rows.show(this.#laid));
     }
     this.#showButton(conversation.arrivals - this.#readArrivals);
     this.#bringOlder(conversation);
@@ -98,8 +99,14 @@ export class ConversationView {
   }
 
   /** Also after a page that put nothing above the reader, who then cannot scroll on. */
-  #bringOlder({ messages, older }) {
-    const [start] = this.#window.rangeIn(messages);
-    if (older.state === "more" && start === 0 && this.#place.isNearStart) this.#actions.loadOlder();
+  #bringOlder(conversation) {
+    if (conversation.older.state !== "more") return;
+    const [start] = this.#window.rangeIn(conversation.messages);
+    if ((start === 0 && this.#place.isNearStart) || this.#mayMissInSight(conversation)) this.#actions.loadOlder();
+  }
+
+  #mayMissInSight(conversation) {
+    const first = this.#laid[this.#place.firstVisible(this.#list.children)];
+    return first !== undefined && conversation.mayMissBehind(first.message);
   }
 }

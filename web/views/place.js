@@ -29,7 +29,7 @@ export class Place {
    * not its row, which may get or lose a day or an author above the text.
    */
   keepDuring(rows, change) {
-    const anchor = this.#firstVisible(rows);
+    const anchor = rows[this.firstVisible(rows)];
     const text = anchor?.querySelector(".bubble");
     const before = text?.getBoundingClientRect().top;
     change();
@@ -40,7 +40,8 @@ export class Place {
     return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight;
   }
 
-  #firstVisible(rows) {
+  /** Give the index of the first row that is in sight. */
+  firstVisible(rows) {
     let low = 0;
     let high = rows.length;
     while (low < high) {
@@ -49,6 +50,6 @@ export class Place {
       if (row.offsetTop + row.offsetHeight <= this.#log.scrollTop) low = middle + 1;
       else high = middle;
     }
-    return rows[low] ?? null;
+    return low;
   }
 }
