@@ -126,6 +126,7 @@ def test_scrolling_up_and_late_arrivals_never_move_what_is_read(
     say_all(lines)
     page = open_page(start_gateway(near))
     page.wait_message("line 399")
+    assert len(page.texts) == 100
     page.page.evaluate("document.getElementById('log').scrollTop = 500")
     page.page.evaluate(WATCH_PLACE)
     page.wait_message("line 200")

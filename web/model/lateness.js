@@ -10,8 +10,8 @@
  * is late only where that puts a message out of sight.
  *
  * Late ones that stand together and came together are one run with one mark: who
- * was away for a night finds one, not two hundred. The run that the conversation
- * begins with has none: it was said before this node came.
+ * was away for a night finds one, not two hundred. The run that what is shown begins
+ * with has none: what is above it is not here, or this node came only after it.
  */
 import { LATE_AFTER_MS, LATE_TOGETHER_MS } from "../limits.js";
 

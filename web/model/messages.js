@@ -18,7 +18,6 @@ export function messageFromFrame(frame) {
     time: frame.send_time ?? frame.receive_time,
     received,
     lag: frame.send_time ? received - Date.parse(frame.send_time) : 0,
-    cursor: frame.cursor,
     isBackfilled: frame.delivery === "backfilled",
   };
 }
