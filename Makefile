@@ -33,7 +33,7 @@ check: test-needs build/googleapis ## Check style, types, imports, the contract 
 	$(NODE_TESTS)/node_modules/.bin/eslint --config $(NODE_TESTS)/eslint.config.js --max-warnings 0 web tests
 
 test: test-needs ## Run every test; ARGS are pytest's
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-upstream: test-needs ## Show each correction of py-libp2p against the stock library
 	$(BIN)/python -m pytest tests/upstream $(ARGS)

@@ -130,18 +130,30 @@ class Chat:
 
         Raises:
             LimitReachedError: Too many rooms.
+            StorageFullError: There is no room to note it.
+            StorageFailedError: The disk refuses to note it.
         """
         if room not in self._rooms:
             if len(self._rooms.joined) >= MAX_ROOMS:
                 raise LimitReachedError("TOO_MANY_ROOMS", f"{MAX_ROOMS} rooms are joined", 60.0)
-            self._rooms.join(room, self._clock_ns() - self._limits.history_ns)
+            now_ns = self._clock_ns()
+            self._rooms.join(room, now_ns - self._limits.history_ns, now_ns)
+            try:
+                await trio.to_thread.run_sync(self._rooms.save)
+            except ChatError:
+                self._rooms.leave(room)
+                raise
             await self._network.join(room)
             self.tell_node_changed()
-            await trio.to_thread.run_sync(self._rooms.save)
         return self._room_state(room)
 
     async def leave_room(self, room: RoomName) -> None:
-        """Leave a room; not joined is fine."""
+        """Leave a room; not joined is fine.
+
+        Raises:
+            StorageFullError: Left, but there is no room to note it.
+            StorageFailedError: Left, but the disk refuses to note it.
+        """
         if room not in self._rooms:
             return
         self._rooms.leave(room)
@@ -162,6 +174,7 @@ class Chat:
             addresses=self._network.addresses(),
             rooms=self._rooms.joined,
             reachability=self._network.reachability(),
+            storage=self._log.store.storage,
         )
 
     def peers(self, room: RoomName | None) -> tuple[Peer, ...]:
@@ -195,7 +208,7 @@ class Chat:
         return self._log.page(room, before=before, after=after, limit=limit)
 
     def tell_node_changed(self) -> None:
-        """Tell readers of the node's addresses and rooms, where they have changed."""
+        """Tell readers of the node itself, where it has changed."""
         node = self.node()
         if node != self._log.state.node:
             self._log.tell(NodeChanged(node))
@@ -207,10 +220,18 @@ class Chat:
         signed = self._network.sign(publish.room, publish.data)
         self._log.append([self._own_message(signed, publish.client_message_id)])
         cursor = self._log.cursor(self._log.store.last_offset)
-        recipients = await self._network.send(signed)
-        if recipients == 0:
-            self._waiting.keep(signed)
+        recipients = await self._send(signed)
         return Published(signed.message_id, cursor, recipients)
+
+    async def _send(self, signed: SignedMessage) -> int:
+        """Hand a message to the peers of its room, now or when somebody comes."""
+        recipients = 0
+        self._waiting.begin(signed.room, signed.seqno)
+        try:
+            recipients = await self._network.send(signed)
+        finally:
+            self._waiting.settle(signed.room, signed.seqno, recipients)
+        return recipients
 
     async def _wait_durable(self, batch: Batch) -> None:
         try:

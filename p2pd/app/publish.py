@@ -80,7 +80,6 @@ class Batch:
     def __init__(self, answers: Answers) -> None:
         self.outcomes: list[Published | ChatError] = []
         self._answers = answers
-        self._accepted: list[int] = []
         self._index_of: dict[str, int] = {}
 
     async def add(
@@ -100,15 +99,15 @@ class Batch:
             self._index_of[key] = len(self.outcomes)
         try:
             outcome: Published | ChatError = await accept(publish)
-            self._accepted.append(len(self.outcomes))
         except ChatError as error:
             outcome = error
         self.outcomes.append(outcome)
 
     def fail(self, error: ChatError) -> None:
-        """Take back every acceptance: it may not be safe."""
-        for index in self._accepted:
-            self.outcomes[index] = error
+        """Take back every answer, repeated ones too: what is in the log may not be safe."""
+        self.outcomes = [
+            error if isinstance(outcome, Published) else outcome for outcome in self.outcomes
+        ]
 
     def settle(self) -> None:
         """Let calls that repeat one of this batch go on."""

@@ -12,7 +12,7 @@ import grpc.aio
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver.process import Service, setting_names
-from tests.driver.waiting import wait_until
+from tests.driver.waiting import DEADLINE_S, wait_until
 
 QUICK_RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -81,14 +81,14 @@ class NodeProcess(Service):
         return grpc.aio.insecure_channel(self.grpc_address)
 
     def publish(
-        self, text: str, room: str = "", client_message_id: str = "", timeout_s: float = 30.0
+        self, text: str, room: str = "", client_message_id: str = "", timeout_s: float = DEADLINE_S
     ) -> chat_pb2.PublishResponse:
         """Publish one message over a channel of its own."""
         request = chat_pb2.PublishRequest(room=room, text=text, client_message_id=client_message_id)
         with self.open_channel() as channel:
             return chat_pb2_grpc.ChatServiceStub(channel).Publish(request, timeout=timeout_s)
 
-    def connect(self, other: NodeProcess, timeout_s: float = 30.0) -> None:
+    def connect(self, other: NodeProcess, timeout_s: float = DEADLINE_S) -> None:
         """Dial another node and wait until either sees the other."""
         request = chat_pb2.ConnectRequest(address=other.address)
         with self.open_channel() as channel:
@@ -96,7 +96,9 @@ class NodeProcess(Service):
         self.wait_peer(other)
         other.wait_peer(self)
 
-    def peers(self, room: str | None = None, timeout_s: float = 30.0) -> dict[str, chat_pb2.Peer]:
+    def peers(
+        self, room: str | None = None, timeout_s: float = DEADLINE_S
+    ) -> dict[str, chat_pb2.Peer]:
         """Return the connected peers, or those in a room, by peer id."""
         request = chat_pb2.ListPeersRequest(room=room)
         with self.open_channel() as channel:
@@ -104,7 +106,7 @@ class NodeProcess(Service):
         return {peer.peer_id: peer for peer in answer.peers}
 
     def wait_peer(
-        self, other: NodeProcess, room: str | None = None, timeout_s: float = 30.0
+        self, other: NodeProcess, room: str | None = None, timeout_s: float = DEADLINE_S
     ) -> None:
         """Wait until the other is connected, or known to be in a room."""
         wait_until(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.driver import reaper
-from tests.driver.waiting import wait_until
+from tests.driver.waiting import DEADLINE_S, wait_until
 
 #: A start imports libp2p, which alone costs seconds on a busy machine.
 READY_S = 90.0
@@ -190,7 +190,7 @@ class Service:
         """Return all that the present life has logged."""
         return self.stderr_path.read_text(errors="replace")
 
-    def wait_logged(self, text: str, timeout_s: float = 30.0) -> str:
+    def wait_logged(self, text: str, timeout_s: float = DEADLINE_S) -> str:
         """Wait until the log holds ``text``; return the log."""
         return wait_until(self.log, lambda log: text in log, timeout_s=timeout_s)
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from p2pd.app.publish import Answers, Published
-from p2pd.domain.names import MessageId
+from p2pd.app.publish import Answers, Batch, Publish, Published
+from p2pd.domain.names import DEFAULT_ROOM, MessageId
+from p2pd.errors import InvalidInputError, StorageFailedError
 
 FIRST = Published(MessageId("01"), "cursor", 2)
 
@@ -56,5 +57,31 @@ def test_the_oldest_answers_go_at_the_bound() -> None:
             answers.begin(name)
             answers.settle(name, FIRST)
         assert [await answers.wait(name) for name in ("a", "b", "c")] == [None, FIRST, FIRST]
+
+    trio.run(scenario)
+
+
+def test_nothing_is_answered_that_may_not_be_safe() -> None:
+    refusal = InvalidInputError("text", "EMPTY_MESSAGE", "the message is empty")
+    outcomes = iter([FIRST, refusal])
+
+    async def accept(_: Publish) -> Published:
+        outcome = next(outcomes)
+        if isinstance(outcome, Published):
+            return outcome
+        raise outcome
+
+    async def scenario() -> None:
+        in_log = Published(MessageId("02"), "cursor", 0)
+        answers = Answers(10, {"in the log": in_log}.get)
+        batch = Batch(answers)
+        for key in ("new", "bad", "in the log"):
+            await batch.add(Publish(DEFAULT_ROOM, b"x", key), accept)
+        assert batch.outcomes == [FIRST, refusal, in_log]
+        error = StorageFailedError("the disk did not keep what was written")
+        batch.fail(error)
+        batch.settle()
+        assert batch.outcomes == [error, refusal, error]
+        assert await answers.wait("new") is None
 
     trio.run(scenario)
