@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ PAUSE_S = 0.005
 
 class Launcher:
     """The process that nodes are forked off; orphans are this process's children."""
+
+    def __init__(self) -> None:
+        self._asking = threading.Lock()
 
     def __enter__(self) -> Launcher:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -49,9 +53,10 @@ class Launcher:
         """Fork a node with these settings, logs and namespace."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return ForkedLife(int(self._process.stdout.readline()))
+        with self._asking:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            return ForkedLife(int(self._process.stdout.readline()))
 
 
 class ForkedLife:
