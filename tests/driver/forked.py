@@ -19,7 +19,9 @@ from types import TracebackType
 from typing import Any
 
 from tests.driver.node import NodeProcess
+from tests.driver.process import environment
 
+ROOT = Path(__file__).parents[2]
 PR_SET_CHILD_SUBREAPER = 36
 PAUSE_S = 0.005
 
@@ -34,6 +36,8 @@ class Launcher:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.driver.launcher"],
+            cwd=ROOT,
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -209,7 +209,7 @@ class Service:
         with stdout.open("wb") as stdout_file, stderr.open("wb") as stderr_file:
             return subprocess.Popen(
                 [*self._prefix, sys.executable, "-m", self.module, *arguments],
-                env=_environment() | self.settings,
+                env=environment() | self.settings,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout_file,
                 stderr=stderr_file,
@@ -242,7 +242,7 @@ def setting_names(prefix: str, settings: Mapping[str, object]) -> dict[str, str]
     return {f"{prefix}_{key.upper()}": str(value) for key, value in settings.items()}
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the tests' environment without settings meant for other services."""
     return {
         key: value for key, value in os.environ.items() if not key.startswith(("P2PD_", "GATEWAY_"))
