@@ -14,6 +14,13 @@ from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 from tests.driver.process import Service, setting_names
 from tests.driver.waiting import DEADLINE_S, wait_until
 
+QUICK_RECONNECT = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 50),
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
 
 class NodeProcess(Service):
     """A node that listens on loopback and finds nobody by itself.
@@ -64,6 +71,10 @@ class NodeProcess(Service):
     def open_channel(self) -> grpc.Channel:
         """Return a new channel for synchronous calls; close it."""
         return grpc.insecure_channel(self.grpc_address)
+
+    def open_lasting_channel(self) -> grpc.Channel:
+        """Return a channel for a caller who outlives the node's present life; close it."""
+        return grpc.insecure_channel(self.settings["P2PD_GRPC_LISTEN"], QUICK_RECONNECT)
 
     def open_aio_channel(self) -> grpc.aio.Channel:
         """Return a new channel for asyncio; close it."""
