@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.driver import NodeProcess, wait_until
+from tests.driver import GatewayProcess, NodeProcess, wait_until
 from tests.e2e.chat_page import ChatPage
+from tests.e2e.test_controls import leave
 
 Nodes = tuple[NodeProcess, NodeProcess]
 Pages = tuple[ChatPage, ChatPage]
@@ -61,6 +62,22 @@ def test_what_a_closed_tab_left_unsent_is_sent_by_one_that_is_open(
     b.wait_message("left behind", author=node_a.peer_id)
     other.wait_all_kept()
     assert other.texts == b.texts == ["left behind"]
+
+
+def test_a_message_that_failed_and_is_removed_in_one_tab_goes_from_the_other(
+    node: NodeProcess, gateway: GatewayProcess, page: ChatPage
+) -> None:
+    gateway.kill()
+    page.wait_text("#banners", "The gateway is away")
+    page.type("to a room that was left")
+    leave(node, "chat-room")
+    gateway.restart()
+    other = ChatPage(page.context, page.url)
+    for tab in (page, other):
+        tab.wait_message("to a room that was left", state="Not sent")
+    page.page.get_by_role("button", name="Remove").click()
+    wait_until(lambda: other.texts, lambda texts: texts == [])
+    other.wait_all_kept()
 
 
 def test_a_full_storage_keeps_nobody_from_writing_and_closing_is_asked_about(
