@@ -134,7 +134,8 @@ class Chat:
         if room not in self._rooms:
             if len(self._rooms.joined) >= MAX_ROOMS:
                 raise LimitReachedError("TOO_MANY_ROOMS", f"{MAX_ROOMS} rooms are joined", 60.0)
-            self._rooms.join(room, self._clock_ns() - self._limits.history_ns)
+            now_ns = self._clock_ns()
+            self._rooms.join(room, now_ns - self._limits.history_ns, now_ns)
             await self._network.join(room)
             self.tell_node_changed()
             await trio.to_thread.run_sync(self._rooms.save)

@@ -49,6 +49,7 @@ class History:
         self._newest = newest
         self._clock_ns = clock_ns
         self._changed = trio.Event()
+        self._changed.set()
 
     def messages_backfilled(self, messages: Sequence[Message]) -> int:
         """Take verified messages; return how many were new."""
@@ -69,15 +70,19 @@ class History:
         entry = self._rooms[room]
         floor_ns = max(entry.floor_ns, self._clock_ns() - self._max_age_ns)
         newest = None if entry.is_caught_up else self._newest
-        return Scope(room, BEGIN, Item(floor_ns, b""), newest)
+        return Scope(room, BEGIN, Item(floor_ns, b""), Item(entry.joined_ns, b""), newest)
 
     def synchronised(self, room: RoomName, result: SessionResult) -> None:
-        """Take note of a session: what it left out is not fetched later either."""
-        if room not in self._rooms or self._rooms[room].is_caught_up:
+        """Take note of a session: what it left out is not fetched later either.
+
+        Only of what was sent before this node joined: a peer that lies about the
+        past costs that, and nothing that a member must get.
+        """
+        if room not in self._rooms or result.left_out is None:
             return
-        if result.left_out is not None:
-            self.raise_floor(room, result.left_out + 1)
-        self._rooms[room].is_caught_up = result.received > 0
+        entry = self._rooms[room]
+        entry.is_caught_up = True
+        self.raise_floor(room, min(result.left_out + 1, entry.joined_ns))
         self._changed.set()
 
     def raise_floor(self, room: RoomName, floor_ns: int) -> None:
@@ -87,7 +92,7 @@ class History:
             self._changed.set()
 
     async def run(self) -> Never:
-        """Keep what is known over a restart; ends by cancellation."""
+        """Keep what is known over a restart, when a room was joined too; ends by cancellation."""
         while True:
             await self._changed.wait()
             self._changed = trio.Event()

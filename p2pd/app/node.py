@@ -90,8 +90,9 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
     """Open log, network and API, each inside the one before."""
     rejections = Rejections()
     key_pair = load_or_create_identity(settings.data_dir)
-    floor_ns = time.time_ns() - settings.history_days * DAY_NS
-    rooms = RoomBook(settings.data_dir / "rooms.json", settings.rooms, floor_ns)
+    now_ns = time.time_ns()
+    floor_ns = now_ns - settings.history_days * DAY_NS
+    rooms = RoomBook(settings.data_dir / "rooms.json", settings.rooms, floor_ns, now_ns)
     node = _node_at_start(settings, peer_id_from_key(key_pair))
     retention = Retention(settings.retention_days * DAY_S, settings.retention_messages)
     with _open_store(settings) as store:

@@ -21,10 +21,12 @@ class RoomEntry:
     Attributes:
         floor_ns: Nothing sent earlier is fetched from others; nanoseconds since
             the epoch.
-        is_caught_up: Whether the past has been fetched once.
+        joined_ns: When it was joined.
+        is_caught_up: Whether as much of the past has been fetched as is wanted.
     """
 
     floor_ns: int
+    joined_ns: int
     is_caught_up: bool = False
 
 
@@ -33,13 +35,15 @@ class RoomBook:
 
     Args:
         configured: Rooms of the settings; joined unless they were left.
-        floor_ns: Of rooms that are joined for the first time.
+        floor_ns: Of rooms that are joined for the first time, now.
 
     Raises:
         OSError: The file is there and cannot be read.
     """
 
-    def __init__(self, path: Path, configured: Iterable[RoomName], floor_ns: int) -> None:
+    def __init__(
+        self, path: Path, configured: Iterable[RoomName], floor_ns: int, now_ns: int
+    ) -> None:
         self._path = path
         self._saving = threading.Lock()
         content = _load(path)
@@ -47,7 +51,7 @@ class RoomBook:
         self._joined = _entries(content.get("joined"))
         for room in configured:
             if room not in self._left:
-                self._joined.setdefault(room, RoomEntry(floor_ns))
+                self._joined.setdefault(room, RoomEntry(floor_ns, now_ns))
 
     @property
     def joined(self) -> tuple[RoomName, ...]:
@@ -60,9 +64,9 @@ class RoomBook:
     def __getitem__(self, room: RoomName) -> RoomEntry:
         return self._joined[room]
 
-    def join(self, room: RoomName, floor_ns: int) -> None:
+    def join(self, room: RoomName, floor_ns: int, now_ns: int) -> None:
         """Note that a room is joined."""
-        self._joined.setdefault(room, RoomEntry(floor_ns))
+        self._joined.setdefault(room, RoomEntry(floor_ns, now_ns))
         self._left.discard(room)
 
     def leave(self, room: RoomName) -> None:
@@ -98,7 +102,8 @@ def _entries(saved: object) -> dict[RoomName, RoomEntry]:
     for room in _rooms(list(content)):
         try:
             entry = content[room]
-            entries[room] = RoomEntry(int(entry["floor_ns"]), bool(entry["is_caught_up"]))
+            floor_ns, joined_ns = int(entry["floor_ns"]), int(entry["joined_ns"])
+            entries[room] = RoomEntry(floor_ns, joined_ns, bool(entry["is_caught_up"]))
         except (KeyError, TypeError, ValueError):
             continue
     return entries

@@ -9,6 +9,8 @@ from wsp.sync.v1 import sync_pb2
 from p2pd.domain.reconciliation import (
     DIGEST_BYTES,
     FINGERPRINT_BYTES,
+    MAX_REPLY_BYTES,
+    RANGE_BYTES,
     End,
     Fingerprint,
     Hashed,
@@ -20,13 +22,18 @@ from p2pd.domain.reconciliation import (
 )
 from p2pd.net.sync.errors import SyncAbuseError
 
+MAX_RANGES = 2 * MAX_REPLY_BYTES // RANGE_BYTES
+"""In one frame; as many fingerprints as an honest peer sends, and as many gaps."""
+
 
 def ranges_from_proto(ranges: sync_pb2.Ranges) -> tuple[Range, ...]:
     """Read ranges; whether they fit together is for the reconciliation to say.
 
     Raises:
-        SyncAbuseError: A bound, a fingerprint or items are malformed.
+        SyncAbuseError: Too many, or a bound, a fingerprint or items are malformed.
     """
+    if len(ranges.ranges) > MAX_RANGES:
+        raise SyncAbuseError("sync_ranges_excess")
     return tuple(_range_from_proto(part) for part in ranges.ranges)
 
 

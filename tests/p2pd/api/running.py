@@ -117,7 +117,7 @@ class RunningApi:
         waiting = Waiting(10_000)
         rejections = Rejections()
         presence = Presence(self.log, rejections, waiting.room_filled)
-        rooms = RoomBook(self.data_dir / "rooms.json", (DEFAULT_ROOM,), 0)
+        rooms = RoomBook(self.data_dir / "rooms.json", (DEFAULT_ROOM,), 0, 0)
         history = History(rooms, self.log, presence.append, 10**18, 100, time.time_ns)
         options = NetworkOptions(
             key_pair,
