@@ -7,6 +7,7 @@ trio thread of every message that comes or goes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.reconciliation import MAX_SEQNO, Item, item_digest
@@ -34,8 +35,16 @@ class RoomItems:
         return index
 
     def signed_bytes(self, room: RoomName, items: Sequence[Item]) -> list[bytes]:
-        """Return the messages of these items that are kept, as their authors signed them."""
-        ids = [message_id for item in items if (message_id := self._message_id(room, item))]
+        """Return the messages of these items that are kept, as their authors signed them.
+
+        Args:
+            items: With whole digests or as much of them, the same of each.
+        """
+        ids = [
+            message_id
+            for seqno, group in groupby(sorted(items), key=lambda item: item.seqno)
+            for message_id in self._message_ids(room, seqno, {item.digest for item in group})
+        ]
         found = self._store.signed_bytes(room, ids)
         return [found[message_id] for message_id in ids if message_id in found]
 
@@ -49,11 +58,14 @@ class RoomItems:
         """Read everything anew: the store has been replaced."""
         self._indexes.clear()
 
-    def _message_id(self, room: RoomName, item: Item) -> MessageId | None:
-        for one in self._kept(room, item.seqno, item.seqno):
-            if item_digest(bytes.fromhex(one.message_id)) == item.digest:
-                return one.message_id
-        return None
+    def _message_ids(self, room: RoomName, seqno: int, digests: set[bytes]) -> Iterator[MessageId]:
+        """Find one message for each digest, or beginning of one."""
+        size = len(next(iter(digests)))
+        for one in self._kept(room, seqno, seqno):
+            digest = item_digest(bytes.fromhex(one.message_id))[:size]
+            if digest in digests:
+                digests.discard(digest)
+                yield one.message_id
 
     def _read(self, room: RoomName, first: int, last: int | None) -> Iterator[Item]:
         for one in self._kept(room, first, last):

@@ -113,6 +113,7 @@ class Sync:
         self._gossip = gossip
         self._source = source
         self._listener = listener
+        self._rejections = rejections
         self._options = options
         self._nursery = nursery
         self._own_id = PeerId(str(host.get_id()))
@@ -121,6 +122,11 @@ class Sync:
         self._arrivals = Arrivals(listener.messages_backfilled, rejections)
         self._turns = Turns()
         self._planned: set[tuple[PeerId, RoomName]] = set()
+
+    @property
+    def bytes_moved(self) -> int:
+        """Sent and received in all sessions so far."""
+        return self._sittings.bytes_moved
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         """Compare with a peer that came into a room, in a moment, where it is for us to lead.
@@ -220,6 +226,7 @@ class Sync:
         if not result.is_complete and result.received:
             self._plan(peer_id, room, 0.0)
         elif not result.is_complete and not result.sent:
+            self._rejections.count("sync_nothing_given")
             self._admission.let_rest(peer_id, trio.current_time())
 
     def _identity(self, peer_id: PeerId) -> PeerIdentity | None:

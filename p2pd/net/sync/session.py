@@ -28,6 +28,7 @@ from p2pd.net.sync.errors import SyncAbuseError
 from p2pd.net.sync.frames import MAX_FRAME_BYTES, FrameStream
 from p2pd.net.sync.questions import Questions
 from p2pd.net.sync.ranges_from_proto import (
+    WANTED_DIGEST_BYTES,
     items_from_proto,
     proto_from_items,
     proto_from_ranges,
@@ -51,7 +52,11 @@ class SyncSource(Protocol):
         """Return the room's items."""
 
     def signed_bytes(self, room: RoomName, items: Sequence[Item]) -> Sequence[bytes]:
-        """Return the messages of these items that are kept, as their authors signed them."""
+        """Return the messages of these items that are kept, as their authors signed them.
+
+        Args:
+            items: With whole digests or as much of them, the same of each.
+        """
 
 
 Accept = Callable[[Sequence[bytes], set[Item] | None], Awaitable[int]]
@@ -157,7 +162,9 @@ async def respond(
         def reply() -> sync_pb2.Ranges:
             return proto_from_ranges(reply_to(ranges_from_proto(ranges), own, scope.begin, floor))
 
-        await frames.send(sync_pb2.Frame(ranges=await _ask_ranges(questions, reply)))
+        told = await _ask_ranges(questions, reply)
+        told.unwanted_begin, told.unwanted_end = scope.begin.seqno, scope.unasked_floor.seqno
+        await frames.send(sync_pb2.Frame(ranges=told))
 
     await answer(first.open.ranges)
     received = sent = 0
@@ -165,8 +172,10 @@ async def respond(
     while True:
         frame = await frames.receive()
         match frame.WhichOneof("frame"):
-            case "ranges" if rounds < MAX_ROUNDS:
+            case "ranges":
                 rounds += 1
+                if rounds > MAX_ROUNDS:
+                    raise SyncAbuseError("sync_too_many_rounds")
                 await answer(frame.ranges)
             case "want":
                 wanted = _wanted(frame.want)
@@ -207,7 +216,8 @@ async def _reconcile(
 
         def step(told: sync_pb2.Ranges = frame.ranges) -> sync_pb2.Ranges:
             outcome = next_step(ranges_from_proto(told), own) if told.ranges else Outcome(())
-            found.have += outcome.have
+            unwanted = range(told.unwanted_begin, told.unwanted_end)
+            found.have += [item for item in outcome.have if item.seqno not in unwanted]
             found.need += outcome.need
             _leave_out(found, scope, room_left)
             return proto_from_ranges(outcome.reply)
@@ -247,7 +257,8 @@ async def _fetch(frames: FrameStream, need: Sequence[Item], accept: Accept) -> t
         if frames.bytes_received > MAX_FETCHED_BYTES:
             break
         wanted = need[at : at + MAX_WANTED_ITEMS]
-        await frames.send(sync_pb2.Frame(want=sync_pb2.Want(items=proto_from_items(wanted))))
+        items = proto_from_items(wanted, WANTED_DIGEST_BYTES)
+        await frames.send(sync_pb2.Frame(want=sync_pb2.Want(items=items)))
         outstanding = set(wanted)
         is_last = False
         while not is_last:
@@ -294,7 +305,7 @@ def _some(messages: sync_pb2.Messages) -> Sequence[bytes]:
 
 
 def _wanted(want: sync_pb2.Want) -> tuple[Item, ...]:
-    items = items_from_proto(want.items)
+    items = items_from_proto(want.items, WANTED_DIGEST_BYTES)
     if not 0 < len(items) <= MAX_WANTED_ITEMS:
         raise SyncAbuseError("sync_wanted_count")
     return items

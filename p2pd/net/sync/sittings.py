@@ -39,9 +39,14 @@ log = structlog.get_logger(__name__)
 
 
 class Sittings:
-    """Hold sessions; ``admission`` says with whom."""
+    """Hold sessions; ``admission`` says with whom.
+
+    Attributes:
+        bytes_moved: Sent and received in all sessions that have ended.
+    """
 
     def __init__(self, admission: Admission, rejections: Rejections) -> None:
+        self.bytes_moved = 0
         self._admission = admission
         self._rejections = rejections
         self._turns = {is_led: trio.CapacityLimiter(1) for is_led in (True, False)}
@@ -66,6 +71,7 @@ class Sittings:
             if seat.scope.cancelled_caught:
                 self._note_cut(seat)
         finally:
+            self.bytes_moved += frames.bytes_moved
             self._admission.end(seat, frames.bytes_moved, questions.spent_s)
             await (_reset if result is None else _close)(stream)
         return result
