@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -32,7 +33,7 @@ from p2pd.domain.reconciliation import (
     item_digest,
 )
 from p2pd.net.addresses import peer_info_from_text
-from p2pd.net.sync import sittings
+from p2pd.net.sync import admission, sittings
 from p2pd.net.sync.frames import FrameStream
 from p2pd.net.sync.ranges_from_proto import MAX_RANGES
 from p2pd.net.sync.service import PROTOCOL
@@ -206,14 +207,17 @@ async def test_who_trickles_loses_its_seat(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.trio
-async def test_honest_members_meet_while_strangers_hold_every_seat(tmp_path: Path) -> None:
+async def test_honest_members_meet_while_strangers_hold_every_seat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "HOLD_S", math.inf)
     fill(tmp_path / "b", past_messages(300))
     async with (
         open_member(tmp_path / "a") as a,
         open_member(tmp_path / "b") as b,
         trio.open_nursery() as nursery,
     ):
-        for _ in range(10):
+        for _ in range(admission.MAX_SEATS):
             await nursery.start(hold_a_seat, a.address)
         await meet(b, a)
         await a.wait_count(300)
