@@ -33,7 +33,7 @@ from p2pd.domain.reconciliation import (
     item_digest,
 )
 from p2pd.net.addresses import peer_info_from_text
-from p2pd.net.sync import admission, sittings
+from p2pd.net.sync import admission, frames, sittings
 from p2pd.net.sync.frames import FrameStream
 from p2pd.net.sync.ranges_from_proto import MAX_RANGES
 from p2pd.net.sync.service import PROTOCOL
@@ -211,6 +211,8 @@ async def test_honest_members_meet_while_strangers_hold_every_seat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "HOLD_S", math.inf)
+    monkeypatch.setattr(frames, "FRAME_TIMEOUT_S", 600.0)
+    monkeypatch.setattr(sittings, "GRACE_S", 600.0)
     fill(tmp_path / "b", past_messages(300))
     async with (
         open_member(tmp_path / "a") as a,
@@ -250,10 +252,10 @@ class Liar:
         self._given = given
 
     async def answer(self, stream: INetStream) -> None:
-        frames = FrameStream(stream, 1 << 30)
-        await frames.receive()
+        heard = FrameStream(stream, 1 << 30)
+        await heard.receive()
         await stream.write(telling(Listed(END, (self._item,))))
-        await frames.receive()
+        await heard.receive()
         await stream.write(giving(*self._given, last=True))
 
 
