@@ -171,7 +171,7 @@ class MemoryStore:
         for stored in dropped:
             message = stored.message
             gone = self._dropped.setdefault(message.room, deque(maxlen=MAX_DROPPED_UNTOLD))
-            gone.append(Dropped(message.seqno, message.receive_time_ns))
+            gone.append(Dropped(message.seqno, message.receive_time_ns, message.message_id))
             del self._offsets[message.message_id]
             ordered = self._ordered[message.room]
             del ordered[bisect_left(ordered, _item(message))]

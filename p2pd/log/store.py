@@ -49,6 +49,7 @@ class Dropped(NamedTuple):
 
     seqno: int
     receive_time_ns: int
+    message_id: MessageId
 
 
 class MessageStore(Protocol):

@@ -6,7 +6,7 @@ import pytest
 
 from p2pd.app.history import BEGIN, History
 from p2pd.app.roombook import RoomBook
-from p2pd.domain.names import RoomName
+from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.reconciliation import Item
 from p2pd.domain.state import State
 from p2pd.log.log import Log
@@ -68,6 +68,7 @@ def test_the_floor_never_falls(history: History) -> None:
 
 
 def test_what_was_dropped_is_not_fetched_again(history: History) -> None:
-    ahead = Dropped(seqno=NOW_NS + 10**12, receive_time_ns=NOW_NS - 300)
-    history.messages_dropped(LOBBY, [Dropped(NOW_NS - 400, NOW_NS - 100), ahead])
+    late = Dropped(NOW_NS - 400, NOW_NS - 100, MessageId("aa"))
+    ahead = Dropped(NOW_NS + 10**12, NOW_NS - 300, MessageId("bb"))
+    history.messages_dropped(LOBBY, [late, ahead])
     assert history.scope(LOBBY).floor == Item(NOW_NS - 299, b"")

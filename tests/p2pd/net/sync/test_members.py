@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import trio
+from libp2p.crypto.ed25519 import create_new_key_pair
 
+from p2pd.domain.reconciliation import MAX_SEQNO
 from tests.p2pd.net.sync.members import (
     ROOM,
     fill,
     in_order,
+    make_signed,
     meet,
     open_member,
     past_messages,
@@ -81,7 +84,10 @@ async def test_who_joins_late_gets_the_newest_of_a_long_past_and_no_more(
 
 @pytest.mark.trio
 async def test_members_that_keep_differently_come_to_rest(tmp_path: Path) -> None:
-    messages = past_messages(400)
+    author = create_new_key_pair()
+    numbers = [*range(5, 50), *range(MAX_SEQNO - 50, MAX_SEQNO)]
+    strange = [make_signed(b"no clock", author, number) for number in numbers]
+    messages = [*strange, *past_messages(400 - len(strange))]
     fill(tmp_path / "a", messages)
     async with (
         open_member(tmp_path / "a") as a,
