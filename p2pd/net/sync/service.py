@@ -200,6 +200,8 @@ class Sync:
     async def _lead(self, peer_id: PeerId, room: RoomName) -> SessionResult | None:
         now_s = trio.current_time()
         self._turns.led(peer_id, room, now_s)
+        scope, accept = self._entrance(peer_id, room)
+        seeks_past = scope.newest is not None and self._turns.seeks(peer_id, room, now_s)
         try:
             with trio.fail_after(OPEN_TIMEOUT_S):
                 stream = await self._host.new_stream(ID.from_base58(peer_id), [PROTOCOL])
@@ -207,8 +209,6 @@ class Sync:
         except Exception as error:
             log.debug("sync stream not opened", peer_id=peer_id, error=repr(error))
             return None
-        scope, accept = self._entrance(peer_id, room)
-        seeks_past = scope.newest is not None and self._turns.seeks(peer_id, room, now_s)
 
         async def session(frames: FrameStream, questions: Questions) -> SessionResult:
             return await initiate(frames, scope, seeks_past, self._source, questions, accept)

@@ -93,6 +93,11 @@ class Sittings:
             log.debug("sync session ended early", peer_id=peer_id, error=str(error))
         except ChatError as error:
             log.warning("sync session failed", peer_id=peer_id, error=str(error))
+        # Boundary: what the library says of a stream has no end of forms, and a session
+        # that this node leads is a task whose failure would end the process.
+        except Exception as error:
+            self._rejections.count("sync_failed")
+            log.warning("sync session failed", peer_id=peer_id, error=repr(error))
         return None
 
     def _note_cut(self, seat: Seat) -> None:

@@ -65,7 +65,7 @@ async def test_who_joins_late_gets_the_newest_of_a_long_past_and_no_more(
     tmp_path: Path, late_is_lower: bool
 ) -> None:
     newest = past_messages(50)
-    fill(tmp_path / "early", [*unsigned(newest, 60_000), *newest])
+    fill(tmp_path / "early", [*unsigned(newest, 45_000), *newest])
     keys = in_order(2)
     late_key, early_key = keys if late_is_lower else reversed(keys)
     async with (
