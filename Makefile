@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export GOTOOLCHAIN := local
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo check test test-needs test-kills test-upstream bench lock release-image clean
+.PHONY: help install up demo check test test-needs test-kills test-steps test-upstream bench lock release-image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ test: test-needs ## Run every test; ARGS are pytest's
 
 test-kills: test-needs ## Kill nodes 1,000 times while they publish; KILLS=N for another number
 	NODE_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest tests/faults/test_kills.py $(ARGS)
+
+STEPS ?= 100000
+test-steps: test-needs ## Take STEPS random steps through the log and its readers
+	LOG_MACHINE_STEPS=$(STEPS) $(BIN)/python -m pytest tests/p2pd/log/test_log_machine.py $(ARGS)
 
 test-upstream: test-needs ## Show each correction of py-libp2p against the stock library
 	$(BIN)/python -m pytest tests/upstream $(ARGS)

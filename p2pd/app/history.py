@@ -65,15 +65,19 @@ class History:
         entry = self._rooms[room]
         floor_ns = max(entry.floor_ns, self._clock_ns() - self._max_age_ns)
         newest = None if entry.is_caught_up else self._newest
-        return Scope(room, BEGIN, Item(floor_ns, b""), newest)
+        return Scope(room, BEGIN, Item(floor_ns, b""), Item(entry.joined_ns, b""), newest)
 
     def synchronised(self, room: RoomName, result: SessionResult) -> None:
-        """Take note of a session: what it left out is not fetched later either."""
-        if room not in self._rooms or self._rooms[room].is_caught_up:
+        """Take note of a session: what it left out is not fetched later either.
+
+        Only of what was sent before this node joined: a peer that lies about the
+        past costs that, and nothing that a member must get.
+        """
+        if room not in self._rooms or result.left_out is None:
             return
-        if result.left_out is not None:
-            self.raise_floor(room, result.left_out + 1)
-        self._rooms[room].is_caught_up = result.received > 0
+        entry = self._rooms[room]
+        entry.is_caught_up = True
+        self.raise_floor(room, min(result.left_out + 1, entry.joined_ns))
         self._rooms.changed()
 
     def raise_floor(self, room: RoomName, floor_ns: int) -> None:

@@ -29,12 +29,14 @@ class RoomEntry:
     Attributes:
         floor_ns: Nothing sent earlier is fetched from others; nanoseconds since
             the epoch.
+        joined_ns: When it was joined.
         sent_until: Sequence number up to which our own messages were handed to
             peers; what lies above it waits for somebody to come.
-        is_caught_up: Whether the past has been fetched once.
+        is_caught_up: Whether as much of the past has been fetched as is wanted.
     """
 
     floor_ns: int
+    joined_ns: int
     sent_until: int
     is_caught_up: bool = False
 
@@ -44,7 +46,7 @@ class RoomBook:
 
     Args:
         configured: Rooms of the settings; joined unless they were left.
-        floor_ns: Of rooms that are joined for the first time.
+        floor_ns: Of rooms that are joined for the first time, now.
         now_ns: The clock: of a room that is new here nothing waits to be sent.
 
     Raises:
@@ -62,7 +64,7 @@ class RoomBook:
         self._joined = _entries(self._saved.get("joined"), now_ns)
         for room in configured:
             if room not in self._left:
-                self._joined.setdefault(room, RoomEntry(floor_ns, now_ns))
+                self._joined.setdefault(room, RoomEntry(floor_ns, now_ns, now_ns))
 
     @property
     def is_saved(self) -> bool:
@@ -88,7 +90,7 @@ class RoomBook:
     def join(self, room: RoomName, floor_ns: int, now_ns: int) -> None:
         """Note that a room is joined; what waited there when it was left waits again."""
         sent_until = self._left.pop(room, now_ns)
-        self._joined.setdefault(room, RoomEntry(floor_ns, sent_until))
+        self._joined.setdefault(room, RoomEntry(floor_ns, now_ns, sent_until))
 
     def leave(self, room: RoomName) -> None:
         """Note that a room is left."""
@@ -152,6 +154,7 @@ def _entries(saved: object, now_ns: int) -> dict[RoomName, RoomEntry]:
             entry = content[room]
             entries[room] = RoomEntry(
                 int(entry["floor_ns"]),
+                int(entry.get("joined_ns", now_ns)),
                 int(entry.get("sent_until", now_ns)),
                 bool(entry["is_caught_up"]),
             )

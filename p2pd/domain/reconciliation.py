@@ -4,7 +4,8 @@ Both sides hold items in one order. A message is a list of adjoining ranges that
 cover everything; a range says either "the same as you told me or settled", or
 its fingerprint, or its items. Who gets a fingerprint that differs from its own
 splits the range, or lists it where it is short. Bytes grow with the difference
-and with the logarithm of the sets, not with the sets.
+and with the logarithm of the sets, not with the sets. A message has a bound: what
+does not fit waits, as one fingerprint, for the next.
 
 Pure: an ``ItemSet`` answers for the store, ``p2pd.net.sync`` carries the ranges.
 
@@ -14,7 +15,7 @@ Source: Aljoscha Meyer, "Range-Based Set Reconciliation", 2023.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NewType, Protocol, TypeAlias, assert_never
 
@@ -24,6 +25,11 @@ FINGERPRINT_BYTES = 16
 SPLIT_PARTS = 16
 LIST_ITEMS = 32
 """Ranges with at most so many items are listed instead of split."""
+MAX_REPLY_BYTES = 512 << 10
+"""About what one message of ranges takes on the wire at most."""
+RANGE_BYTES = 48
+"""About what a range takes there, its items left aside, which take ITEM_BYTES each."""
+ITEM_BYTES = 8 + DIGEST_BYTES
 _SUM_BITS = 256
 _SUM_MODULUS = 1 << _SUM_BITS
 MAX_SEQNO = (1 << 64) - 1
@@ -165,24 +171,28 @@ def first_ranges(own: ItemSet, begin: Item = LOWEST, floor: Bound = LOWEST) -> t
     return tuple(ranges)
 
 
-def reply_to(ranges: Sequence[Range], own: ItemSet) -> tuple[Range, ...]:
+def reply_to(
+    ranges: Sequence[Range], own: ItemSet, begin: Bound = LOWEST, floor: Bound = LOWEST
+) -> tuple[Range, ...]:
     """Answer the initiator's ranges.
+
+    Args:
+        begin: Items from here up to ``floor`` are settled: this side wants none.
 
     Raises:
         RangesError: The ranges break the rules.
     """
-    reply: list[Range] = []
+    reply = _Reply(own)
     for lower, part in _with_lower(ranges):
-        match part:
-            case Settled(upper):
-                reply.append(Settled(upper))
-            case Hashed():
-                reply.extend(_refine(lower, part, own))
-            case Listed(upper):
-                reply.append(Listed(upper, tuple(own.items(lower, upper))))
-            case _:
-                assert_never(part)
-    return _merged(reply)
+        for at, upper in _pieces(lower, part.upper, begin, floor):
+            if isinstance(part, Settled) or begin <= at < floor:
+                reply.settle(upper)
+            elif isinstance(part, Listed):
+                reply.list(at, upper)
+            else:
+                is_whole = (at, upper) == (lower, part.upper)
+                reply.refine(at, upper, part.fingerprint if is_whole else None)
+    return reply.finished()
 
 
 def next_step(ranges: Sequence[Range], own: ItemSet) -> Outcome:
@@ -191,23 +201,23 @@ def next_step(ranges: Sequence[Range], own: ItemSet) -> Outcome:
     Raises:
         RangesError: The ranges break the rules.
     """
-    reply: list[Range] = []
+    reply = _Reply(own)
     have: list[Item] = []
     need: list[Item] = []
     for lower, part in _with_lower(ranges):
         match part:
             case Settled(upper):
-                reply.append(Settled(upper))
-            case Hashed():
-                reply.extend(_refine(lower, part, own))
+                reply.settle(upper)
+            case Hashed(upper, fingerprint):
+                reply.refine(lower, upper, fingerprint)
             case Listed(upper, theirs):
                 ours = own.items(lower, upper)
                 have.extend(sorted(set(ours).difference(theirs)))
                 need.extend(sorted(set(theirs).difference(ours)))
-                reply.append(Settled(upper))
+                reply.settle(upper)
             case _:
                 assert_never(part)
-    return Outcome(_merged(reply), tuple(have), tuple(need))
+    return Outcome(reply.finished(), tuple(have), tuple(need))
 
 
 def item_digest(message_id: bytes) -> bytes:
@@ -215,14 +225,86 @@ def item_digest(message_id: bytes) -> bytes:
     return hashlib.sha256(message_id).digest()[:DIGEST_BYTES]
 
 
-def _refine(lower: Bound, theirs: Hashed, own: ItemSet) -> list[Range]:
-    summary = own.summary(lower, theirs.upper)
-    if summary.fingerprint == theirs.fingerprint:
-        return [Settled(theirs.upper)]
-    if summary.count <= LIST_ITEMS:
-        return [Listed(theirs.upper, tuple(own.items(lower, theirs.upper)))]
-    parts = own.split(lower, theirs.upper, SPLIT_PARTS)
-    return [Hashed(upper, part.fingerprint) for upper, part in parts]
+class _Reply:
+    """The ranges to send next, from the lowest on, as many as fit."""
+
+    def __init__(self, own: ItemSet) -> None:
+        self._own = own
+        self._ranges: list[Range] = []
+        self._left_bytes = MAX_REPLY_BYTES
+        self._rest: tuple[Bound, Upper] | None = None
+
+    def settle(self, upper: Upper) -> None:
+        """Say no more of a range."""
+        self._close_rest()
+        if self._ranges and isinstance(self._ranges[-1], Settled):
+            self._ranges.pop()
+        self._ranges.append(Settled(upper))
+
+    def refine(self, lower: Bound, upper: Upper, theirs: Fingerprint | None) -> None:
+        """Settle a range where the fingerprints agree, else list or split it.
+
+        Args:
+            theirs: None where they have said nothing of just this range.
+        """
+        if self._left_bytes <= 0:
+            self._postpone(lower, upper)
+            return
+        summary = self._own.summary(lower, upper)
+        if summary.fingerprint == theirs:
+            self.settle(upper)
+        elif summary.count <= LIST_ITEMS:
+            self._add(Listed(upper, tuple(self._own.items(lower, upper))))
+        elif theirs is None:
+            self._add(Hashed(upper, summary.fingerprint))
+        else:
+            for bound, part in self._own.split(lower, upper, SPLIT_PARTS):
+                self._add(Hashed(bound, part.fingerprint))
+
+    def list(self, lower: Bound, upper: Upper) -> None:
+        """List all items of a range, as far as they fit."""
+        if self._left_bytes <= 0:
+            self._postpone(lower, upper)
+            return
+        count = self._own.summary(lower, upper).count
+        if count <= LIST_ITEMS or count * ITEM_BYTES <= self._left_bytes:
+            self._add(Listed(upper, tuple(self._own.items(lower, upper))))
+            return
+        for bound, _ in self._own.split(lower, upper, SPLIT_PARTS):
+            self.list(lower, bound)
+            lower = bound if isinstance(bound, Item) else lower
+
+    def finished(self) -> tuple[Range, ...]:
+        """Return the ranges; nothing at all where everything is settled."""
+        self._close_rest()
+        if all(isinstance(part, Settled) for part in self._ranges):
+            return ()
+        return tuple(self._ranges)
+
+    def _add(self, part: Hashed | Listed) -> None:
+        self._close_rest()
+        self._ranges.append(part)
+        items = len(part.items) if isinstance(part, Listed) else 0
+        self._left_bytes -= RANGE_BYTES + items * ITEM_BYTES
+
+    def _postpone(self, lower: Bound, upper: Upper) -> None:
+        self._rest = (self._rest[0] if self._rest else lower, upper)
+
+    def _close_rest(self) -> None:
+        if self._rest is not None:
+            (lower, upper), self._rest = self._rest, None
+            self._ranges.append(Hashed(upper, self._own.summary(lower, upper).fingerprint))
+
+
+def _pieces(
+    lower: Bound, upper: Upper, begin: Bound, floor: Bound
+) -> Iterator[tuple[Bound, Upper]]:
+    """Cut a range where ``begin`` and ``floor`` lie inside."""
+    for bound in (begin, floor) if begin < floor else ():
+        if lower < bound and (isinstance(upper, End) or bound < upper):
+            yield lower, bound
+            lower = bound
+    yield lower, upper
 
 
 def _with_lower(ranges: Sequence[Range]) -> list[tuple[Bound, Range]]:
@@ -249,13 +331,3 @@ def _check_listed(lower: Bound, part: Listed) -> None:
     )
     if not inside:
         raise RangesError("an item lies outside of its range")
-
-
-def _merged(ranges: list[Range]) -> tuple[Range, ...]:
-    """Join settled neighbours; nothing at all where everything is settled."""
-    merged: list[Range] = []
-    for part in ranges:
-        if isinstance(part, Settled) and merged and isinstance(merged[-1], Settled):
-            merged.pop()
-        merged.append(part)
-    return () if all(isinstance(part, Settled) for part in merged) else tuple(merged)

@@ -85,7 +85,7 @@ class Log:
     def dropped(self, room: RoomName, dropped: Sequence[Dropped]) -> None:
         """Note what retention let go of a room."""
         for one in dropped:
-            self.items.touch(room, one.seqno)
+            self.items.dropped(room, one)
 
     def tell(self, fact: Fact) -> None:
         """Tell a fact that is not stored: a peer's coming or going, a change of the node."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import trio
@@ -16,6 +17,9 @@ from p2pd.log.window import Window
 
 MESSAGE_OVERHEAD_BYTES = 600
 """What one message costs beside its content and its signed bytes, roughly."""
+
+MAX_DROPPED_UNTOLD = 65_536
+"""Of a room; ``drop_oldest`` is called every second."""
 
 
 class MemoryStore:
@@ -32,6 +36,8 @@ class MemoryStore:
         self._offsets: dict[MessageId, int] = {}
         self._rooms: dict[RoomName, list[int]] = {}
         self._answers: dict[str, Answer] = {}
+        self._ordered: dict[RoomName, list[Item]] = {}
+        self._dropped: dict[RoomName, deque[Dropped]] = {}
 
     @property
     def first_offset(self) -> int:
@@ -62,6 +68,7 @@ class MemoryStore:
             kept.append(stored)
             self._offsets[message.message_id] = stored.offset
             self._rooms.setdefault(message.room, []).append(stored.offset)
+            insort(self._ordered.setdefault(message.room, []), _item(message))
             if message.client_message_id:
                 answer = Answer(message.message_id, stored.offset)
                 self._answers.setdefault(message.client_message_id, answer)
@@ -122,14 +129,18 @@ class MemoryStore:
         return len(self._rooms.get(room, ()))
 
     def rooms(self) -> tuple[RoomName, ...]:
-        """Return the rooms that have messages."""
-        return tuple(self._rooms)
+        """Return the rooms that have messages, or had some that are not told as dropped."""
+        return tuple({**self._rooms, **{room: () for room, gone in self._dropped.items() if gone}})
 
     def items(
         self, room: RoomName, lower: Item | None = None, upper: Item | None = None
     ) -> Iterator[Item]:
         """Yield a room's items in send order, ``lower <= item < upper``; None is no bound."""
-        for item in sorted(self._item(stored) for stored in self._at(self._rooms.get(room, ()))):
+        ordered = self._ordered.get(room, [])
+        begin = 0 if lower is None else bisect_left(ordered, lower)
+        end = len(ordered) if upper is None else bisect_left(ordered, upper)
+        # In another thread the list may have moved since: each is looked at once more.
+        for item in ordered[begin:end]:
             if (lower is None or lower <= item) and (upper is None or item < upper):
                 yield item
 
@@ -147,12 +158,9 @@ class MemoryStore:
     def drop_oldest(
         self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
     ) -> Sequence[Dropped]:
-        """Drop nothing: what is kept in memory has bounds of its own, over all rooms."""
-        return ()
-
-    @staticmethod
-    def _item(stored: Stored) -> Item:
-        return Item(stored.message.seqno, stored.message.message_id)
+        """Drop nothing, but tell what has gone: memory has bounds of its own, over all rooms."""
+        dropped = self._dropped.get(room, ())
+        return [dropped.popleft() for _ in range(min(at_most, len(dropped)))] if dropped else []
 
     def _at(self, offsets: Iterable[int]) -> tuple[Stored, ...]:
         return tuple(
@@ -167,8 +175,13 @@ class MemoryStore:
         if not dropped:
             return
         for stored in dropped:
-            del self._offsets[stored.message.message_id]
-            client_message_id = stored.message.client_message_id
+            message = stored.message
+            gone = self._dropped.setdefault(message.room, deque(maxlen=MAX_DROPPED_UNTOLD))
+            gone.append(Dropped(message.seqno, message.receive_time_ns, message.message_id))
+            del self._offsets[message.message_id]
+            ordered = self._ordered[message.room]
+            del ordered[bisect_left(ordered, _item(message))]
+            client_message_id = message.client_message_id
             if self._offset_answered(client_message_id) == stored.offset:
                 del self._answers[client_message_id]
         for room in {stored.message.room for stored in dropped}:
@@ -178,6 +191,10 @@ class MemoryStore:
                 self._rooms[room] = kept
             else:
                 del self._rooms[room]
+
+
+def _item(message: Message) -> Item:
+    return Item(message.seqno, message.message_id)
 
 
 def _size_bytes(message: Message) -> int:

@@ -9,7 +9,7 @@ one whose log was replaced by another, after a gap.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from p2pd.domain.cursors import Cursor, cursor_from_text
@@ -104,10 +104,12 @@ class Reader:
         self._epoch = self._log.store.epoch
         state, self._position, self._target = self._log.moment()
         self._offset, gap = self._start_of(after)
-        first: list[EventBody] = [state.snapshot()]
-        if gap is not None:
-            first.append(gap)
-        return iter([self._entry(body) for body in first])
+        snapshot = self._entry(state.snapshot())
+        if after is None or gap is None:
+            return iter([snapshot])
+        # One who leaves between the two comes back with the old cursor: the gap is told then.
+        event = replace(snapshot.event, cursor=after)
+        return iter([replace(snapshot, event=event), self._entry(gap)])
 
     def _start_of(self, after: str | None) -> tuple[int, Gap | None]:
         store = self._log.store

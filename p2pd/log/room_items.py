@@ -6,21 +6,33 @@ trio thread of every message that comes or goes.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
+from p2pd.domain.messages import EARLIEST_SEND_TIME_NS
 from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.reconciliation import MAX_SEQNO, Item, item_digest
 from p2pd.log import store as kept
 from p2pd.log.item_index import ItemIndex
-from p2pd.log.store import NO_MESSAGE, MessageStore
+from p2pd.log.store import NO_MESSAGE, Dropped, MessageStore
+
+MAX_GONE = 2_048
+"""Of a room, the newest."""
 
 
 class RoomItems:
-    """The items of every room, indexed when they are first asked for."""
+    """The items of every room, indexed when they are first asked for.
+
+    Among them are some that retention let go. Nothing older than what is kept is
+    fetched, but a sequence number that is no clock of the past does not tell its
+    age: such a message would come back from whoever keeps it still.
+    """
 
     def __init__(self, store: MessageStore) -> None:
         self._store = store
         self._indexes: dict[RoomName, ItemIndex] = {}
+        self._gone: dict[RoomName, deque[Item]] = {}
 
     def item_set(self, room: RoomName) -> ItemIndex:
         """Return the room's items."""
@@ -31,8 +43,16 @@ class RoomItems:
         return index
 
     def signed_bytes(self, room: RoomName, items: Sequence[Item]) -> list[bytes]:
-        """Return the messages of these items that are kept, as their authors signed them."""
-        ids = [message_id for item in items if (message_id := self._message_id(room, item))]
+        """Return the messages of these items that are kept, as their authors signed them.
+
+        Args:
+            items: With whole digests or as much of them, the same of each.
+        """
+        ids = [
+            message_id
+            for seqno, group in groupby(sorted(items), key=lambda item: item.seqno)
+            for message_id in self._message_ids(room, seqno, {item.digest for item in group})
+        ]
         found = self._store.signed_bytes(room, ids)
         return [found[message_id] for message_id in ids if message_id in found]
 
@@ -42,19 +62,39 @@ class RoomItems:
         if index is not None:
             index.touch(seqno)
 
+    def dropped(self, room: RoomName, one: Dropped) -> None:
+        """Note that retention let a message go."""
+        if not EARLIEST_SEND_TIME_NS <= one.seqno <= one.receive_time_ns:
+            gone = self._gone.setdefault(room, deque())
+            gone.append(Item(one.seqno, item_digest(bytes.fromhex(one.message_id))))
+            if len(gone) > MAX_GONE:
+                self.touch(room, gone.popleft().seqno)
+        self.touch(room, one.seqno)
+
     def forget(self) -> None:
         """Read everything anew: the store has been replaced."""
         self._indexes.clear()
 
-    def _message_id(self, room: RoomName, item: Item) -> MessageId | None:
-        for one in self._kept(room, item.seqno, item.seqno):
-            if item_digest(bytes.fromhex(one.message_id)) == item.digest:
-                return one.message_id
-        return None
+    def _message_ids(self, room: RoomName, seqno: int, digests: set[bytes]) -> Iterator[MessageId]:
+        """Find one message for each digest, or beginning of one."""
+        size = len(next(iter(digests)))
+        for one in self._kept(room, seqno, seqno):
+            digest = item_digest(bytes.fromhex(one.message_id))[:size]
+            if digest in digests:
+                digests.discard(digest)
+                yield one.message_id
 
     def _read(self, room: RoomName, first: int, last: int | None) -> Iterator[Item]:
+        gone = {
+            item
+            for item in tuple(self._gone.get(room, ()))
+            if first <= item.seqno and (last is None or item.seqno <= last)
+        }
         for one in self._kept(room, first, last):
-            yield Item(one.seqno, item_digest(bytes.fromhex(one.message_id)))
+            item = Item(one.seqno, item_digest(bytes.fromhex(one.message_id)))
+            gone.discard(item)
+            yield item
+        yield from gone
 
     def _kept(self, room: RoomName, first: int, last: int | None) -> Iterator[kept.Item]:
         upper = None if last is None or last == MAX_SEQNO else kept.Item(last + 1, NO_MESSAGE)

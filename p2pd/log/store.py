@@ -54,6 +54,7 @@ class Dropped(NamedTuple):
 
     seqno: int
     receive_time_ns: int
+    message_id: MessageId
 
 
 class MessageStore(Protocol):

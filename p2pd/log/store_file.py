@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p2pd.domain.messages import Message
-from p2pd.domain.names import RoomName
+from p2pd.domain.names import MessageId, RoomName
 from p2pd.log import queries
 from p2pd.log.connections import Readers, open_writer
 from p2pd.log.damage import is_full, sync_directory
@@ -35,7 +35,7 @@ WAL_MAX_FRAMES = 16_384
 
 _BOUNDS = "SELECT min(offset), max(offset) FROM messages"
 _OLDEST = "SELECT min(offset) FROM messages"
-_OLDEST_IN_ROOM = """SELECT offset, receive_time_ns, send_order
+_OLDEST_IN_ROOM = """SELECT offset, receive_time_ns, send_order, message_id
     FROM messages INDEXED BY messages_by_room WHERE room = ? ORDER BY offset LIMIT ?"""
 _DROP = "DELETE FROM messages INDEXED BY messages_by_room WHERE room = ? AND offset <= ?"
 
@@ -134,7 +134,10 @@ class StoreFile:
                 self._writer.execute(_DROP, (key, until))
                 self._rooms.dropped(room, dropped)
                 (self._first,) = self._writer.execute(_OLDEST).fetchone()
-            return [Dropped(order + SEQNO_SHIFT, time_ns) for _, time_ns, order in oldest[:dropped]]
+            return [
+                Dropped(order + SEQNO_SHIFT, time_ns, MessageId(message_id.hex()))
+                for _, time_ns, order, message_id in oldest[:dropped]
+            ]
 
     def sync(self) -> int:
         """Make what is committed survive a power cut; return its last offset."""

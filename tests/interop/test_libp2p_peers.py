@@ -1,22 +1,32 @@
-"""go-libp2p and js-libp2p peers in the room, each dialling and dialled."""
+"""Peers of other libp2p in the room, each dialling and dialled: go, js and stock py.
+
+None of them synchronises, and our node keeps on disk; each is simply a peer.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import EventListener, NodeProcess
+from tests.driver.fixtures import StartNode
+from tests.driver.waiting import wait_until
 from tests.interop.foreign_peer import ForeignPeer
 from tests.interop.programs import go_program, node_program
 
+STOCK_PEER = Path(__file__).with_name("stock_peer.py")
+SYNC = "/wsp/sync/1.0.0"
 PEERS: dict[str, Callable[[], tuple[str, ...]]] = {
     "go-ed25519": lambda: (go_program("go-peer"), "-key", "ed25519"),
     "go-ecdsa": lambda: (go_program("go-peer"), "-key", "ecdsa"),
     "go-rsa": lambda: (go_program("go-peer"), "-key", "rsa"),
     "go-secp256k1": lambda: (go_program("go-peer"), "-key", "secp256k1"),
     "js": lambda: node_program("js-peer.js"),
+    "stock-py": lambda: (sys.executable, str(STOCK_PEER)),
 }
 
 
@@ -77,9 +87,31 @@ def test_what_nobody_took_before_a_kill_reaches_the_first_who_comes(
             assert peer.wait_message(text)["author"] == node.peer_id
 
 
+def test_what_other_peers_said_is_history_for_our_nodes(start_node: StartNode) -> None:
+    """Sequence numbers are counters in py, drawn by chance in js, clocks in go."""
+    early = start_node("early")
+    said = []
+    for name in ("go-ed25519", "js", "stock-py"):
+        with EventListener(early) as listener, ForeignPeer([*PEERS[name](), early.address]) as peer:
+            assert_chat(early, listener, peer)
+            said.append(f"from {peer.peer_id}")
+    early.kill()
+    early.start()
+    late = start_node("late")
+    with EventListener(late) as listener:
+        late.connect(early)
+        listener.wait_events(lambda _: set(said) <= set(listener.texts), timeout_s=60)
+        assert len(listener.texts) == len(set(listener.texts)) == 2 * len(said)
+
+
 def assert_chat(node: NodeProcess, listener: EventListener, peer: ForeignPeer) -> None:
     """Have a message each way between the node and the peer."""
     peer.wait_joined(node.peer_id)
+    known = wait_until(
+        lambda: node.peers("chat-room").get(peer.peer_id), lambda seen: seen and seen.protocols
+    )
+    assert known is not None
+    assert SYNC not in known.protocols
     listener.wait_events(lambda events: any(_is_arrival(event, peer.peer_id) for event in events))
     ours, theirs = f"to {peer.peer_id}", f"from {peer.peer_id}"
     node.publish(ours)

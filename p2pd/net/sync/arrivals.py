@@ -46,12 +46,13 @@ class Arrivals:
         scope: Scope,
         forwarder_id: PeerId,
         signed: Sequence[bytes],
-        wanted: frozenset[Item] | None,
+        wanted: set[Item] | None,
     ) -> int:
         """Take the messages of one frame.
 
         Args:
-            wanted: What was asked for; None where the peer gives unasked.
+            wanted: What was asked for and has not come; what comes is taken out.
+                None where the peer gives unasked.
 
         Returns:
             How many were new.
@@ -72,20 +73,20 @@ class Arrivals:
             await trio.lowlevel.checkpoint()
         return fresh
 
-    def _check(
-        self, scope: Scope, signed: bytes, wanted: frozenset[Item] | None
-    ) -> WireMessage | None:
+    def _check(self, scope: Scope, signed: bytes, wanted: set[Item] | None) -> WireMessage | None:
         try:
             wire = message_from_bytes(signed)
             if wire.topic != scope.room:
                 raise SyncAbuseError("sync_message_of_another_room")
             item = Item(wire.seqno, item_digest(wire.wire_id))
-            if wanted is None and scope.begin <= item < scope.floor:
+            if wanted is None and scope.begin <= item < scope.unasked_floor:
                 self._rejections.count("sync_message_too_old")
                 return None
             if wanted is not None and item not in wanted:
                 raise SyncAbuseError("sync_message_unwanted")
             self._verifier.verify(wire)
+            if wanted is not None:
+                wanted.discard(item)
         except MessageRefusedError as error:
             raise SyncAbuseError(f"sync_{error.reason}") from error
         return wire

@@ -3,6 +3,7 @@
 SyncError
 ├── SyncClosedError    the peer went away or said it is done
 ├── SyncRefusedError   the peer will not, or not now
+├── SyncLimitError     the peer has had its share of this session
 └── SyncAbuseError     the peer breaks the rules; counted by ``reason``
 """
 
@@ -19,6 +20,10 @@ class SyncClosedError(SyncError):
 
 class SyncRefusedError(SyncError):
     """The peer will not, or not now; the message is its reason."""
+
+
+class SyncLimitError(SyncError):
+    """The peer has had its share; it is told so."""
 
 
 class SyncAbuseError(SyncError):

@@ -6,6 +6,8 @@ against the session's bound of bytes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 from google.protobuf.message import DecodeError
 from libp2p.abc import INetStream
@@ -27,14 +29,29 @@ class FrameStream:
     Attributes:
         bytes_sent: Sent so far, lengths included.
         bytes_received: Received so far, lengths included.
+
+    Args:
+        max_bytes: That may be received.
+        on_moved: Told of all bytes so far, whenever some have gone or come.
     """
 
-    def __init__(self, stream: INetStream, max_bytes: int) -> None:
+    def __init__(
+        self,
+        stream: INetStream,
+        max_bytes: int,
+        on_moved: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self.bytes_sent = 0
         self.bytes_received = 0
         self._stream = stream
         self._max_bytes = max_bytes
+        self._on_moved = on_moved
         self._buffer = bytearray()
+
+    @property
+    def bytes_moved(self) -> int:
+        """Sent and received so far."""
+        return self.bytes_sent + self.bytes_received
 
     async def send(self, frame: sync_pb2.Frame) -> None:
         """Send a frame.
@@ -44,12 +61,13 @@ class FrameStream:
         """
         encoded = frame.SerializeToString()
         encoded = varint(len(encoded)) + encoded
-        self.bytes_sent += len(encoded)
         try:
             with trio.fail_after(FRAME_TIMEOUT_S):
                 await self._stream.write(encoded)
         except (StreamError, trio.TooSlowError) as error:
             raise SyncClosedError(str(error)) from error
+        self.bytes_sent += len(encoded)
+        self._on_moved(self.bytes_moved)
 
     async def receive(self) -> sync_pb2.Frame:
         """Wait for the next frame.
@@ -91,6 +109,7 @@ class FrameStream:
             self.bytes_received += len(read)
             if self.bytes_received > self._max_bytes:
                 raise SyncAbuseError("sync_too_many_bytes")
+            self._on_moved(self.bytes_moved)
             self._buffer += read
         taken = bytes(self._buffer[:count])
         del self._buffer[:count]

@@ -9,6 +9,8 @@ from wsp.sync.v1 import sync_pb2
 from p2pd.domain.reconciliation import (
     DIGEST_BYTES,
     FINGERPRINT_BYTES,
+    MAX_REPLY_BYTES,
+    RANGE_BYTES,
     End,
     Fingerprint,
     Hashed,
@@ -20,13 +22,21 @@ from p2pd.domain.reconciliation import (
 )
 from p2pd.net.sync.errors import SyncAbuseError
 
+MAX_RANGES = 2 * MAX_REPLY_BYTES // RANGE_BYTES
+"""In one frame; as many fingerprints as an honest peer sends, and as many gaps."""
+
+WANTED_DIGEST_BYTES = 6
+"""Of an item asked for: enough to tell it from others of the same sequence number."""
+
 
 def ranges_from_proto(ranges: sync_pb2.Ranges) -> tuple[Range, ...]:
     """Read ranges; whether they fit together is for the reconciliation to say.
 
     Raises:
-        SyncAbuseError: A bound, a fingerprint or items are malformed.
+        SyncAbuseError: Too many, or a bound, a fingerprint or items are malformed.
     """
+    if len(ranges.ranges) > MAX_RANGES:
+        raise SyncAbuseError("sync_ranges_excess")
     return tuple(_range_from_proto(part) for part in ranges.ranges)
 
 
@@ -35,26 +45,26 @@ def proto_from_ranges(ranges: Iterable[Range]) -> sync_pb2.Ranges:
     return sync_pb2.Ranges(ranges=[_proto_from_range(part) for part in ranges])
 
 
-def items_from_proto(items: sync_pb2.Items) -> tuple[Item, ...]:
+def items_from_proto(items: sync_pb2.Items, digest_bytes: int = DIGEST_BYTES) -> tuple[Item, ...]:
     """Read items.
 
     Raises:
-        SyncAbuseError: Not 16 bytes of digest for each sequence number.
+        SyncAbuseError: Not as many bytes of digest for each sequence number.
     """
     digests = items.digests
-    if len(digests) != DIGEST_BYTES * len(items.seqnos):
+    if len(digests) != digest_bytes * len(items.seqnos):
         raise SyncAbuseError("sync_items_malformed")
     return tuple(
-        Item(seqno, digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES])
+        Item(seqno, digests[at * digest_bytes : (at + 1) * digest_bytes])
         for at, seqno in enumerate(items.seqnos)
     )
 
 
-def proto_from_items(items: Sequence[Item]) -> sync_pb2.Items:
-    """Write items."""
+def proto_from_items(items: Sequence[Item], digest_bytes: int = DIGEST_BYTES) -> sync_pb2.Items:
+    """Write items, with so much of their digests."""
     return sync_pb2.Items(
         seqnos=[item.seqno for item in items],
-        digests=b"".join(item.digest for item in items),
+        digests=b"".join(item.digest[:digest_bytes] for item in items),
     )
 
 

@@ -8,47 +8,41 @@ something came that they may lack as well.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Never, Protocol
 
 import structlog
 import trio
 from libp2p.abc import INetStream
 from libp2p.custom_types import TProtocol
-from libp2p.network.stream.exceptions import StreamError
 from libp2p.peer.id import ID
-from wsp.sync.v1 import sync_pb2
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.reconciliation import Item
 from p2pd.domain.rejections import Rejections
 from p2pd.net.gossip import Gossip
 from p2pd.net.mended.basic_host import MendedHost
 from p2pd.net.mended.identify import PeerIdentity
 from p2pd.net.sync.admission import Admission
 from p2pd.net.sync.arrivals import Arrivals
-from p2pd.net.sync.errors import SyncAbuseError, SyncError
+from p2pd.net.sync.errors import SyncRefusedError
 from p2pd.net.sync.frames import FrameStream
-from p2pd.net.sync.session import (
-    Accept,
-    Scope,
-    SessionResult,
-    SyncSource,
-    initiate,
-    respond,
-)
+from p2pd.net.sync.questions import Questions
+from p2pd.net.sync.session import Accept, Scope, SessionResult, SyncSource, initiate, respond
+from p2pd.net.sync.sittings import Sittings
+from p2pd.net.sync.turns import Turns
 
 PROTOCOL = TProtocol("/wsp/sync/1.0.0")
-SESSION_TIMEOUT_S = 300.0
-SESSION_MAX_BYTES = 128 << 20
-CLOSE_TIMEOUT_S = 1.0
+OPEN_TIMEOUT_S = 20.0
+PEERS_AT_A_TIME = 2
+"""Peers to compare a room with, each time."""
 SPREAD_PEERS = 3
 """Peers to go to at once when a session has brought something."""
-
-Session = Callable[[FrameStream], Awaitable[SessionResult]]
+TRIES = 5
+"""Of a session that does not come about; then the peer waits for its turn."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,9 +52,9 @@ class SyncOptions:
     """How often nodes compare what they have.
 
     Attributes:
-        interval_s: Seconds between two sessions of a room, with a peer by chance.
+        interval_s: Seconds between two comparisons of a room.
         meeting_s: Seconds to wait, at most, after a peer came into a room.
-        retry_s: Seconds after which a busy peer is asked again.
+        retry_s: Seconds after which a session that did not come about is tried again.
     """
 
     interval_s: float = 10.0
@@ -122,13 +116,24 @@ class Sync:
         self._rejections = rejections
         self._options = options
         self._nursery = nursery
-        self._admission = Admission()
+        self._own_id = PeerId(str(host.get_id()))
+        self._admission = Admission(self._own_id)
+        self._sittings = Sittings(self._admission, rejections)
         self._arrivals = Arrivals(listener.messages_backfilled, rejections)
+        self._turns = Turns()
         self._planned: set[tuple[PeerId, RoomName]] = set()
 
+    @property
+    def bytes_moved(self) -> int:
+        """Sent and received in all sessions so far."""
+        return self._sittings.bytes_moved
+
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
-        """Compare with a peer that came into a room, in a moment, where it is for us to lead."""
-        if str(self._host.get_id()) < peer_id:
+        """Compare with a peer that came into a room, in a moment, where it is for us to lead.
+
+        Who lacks the past leads, since it says how much of it; else the lower id.
+        """
+        if self._own_id < peer_id or self._listener.scope(room).newest is not None:
             self._plan(peer_id, room, random.uniform(0.2, 1.0) * self._options.meeting_s)
 
     async def run(self) -> Never:
@@ -136,91 +141,93 @@ class Sync:
         while True:
             await trio.sleep(random.uniform(0.8, 1.2) * self._options.interval_s)
             for room in self._gossip.rooms:
-                self._plan_some(room, 1, 0.0)
+                self._turns.keep(room, self._gossip.peers_in(room))
+                self._plan_some(room, PEERS_AT_A_TIME)
 
     async def answer(self, stream: INetStream) -> None:
         """Follow the session of a peer that opened ``stream``."""
         peer_id = PeerId(str(stream.muxed_conn.peer_id))
-        await self._hold(peer_id, stream, partial(self._respond, peer_id))
+        rooms: list[RoomName] = []
 
-    async def _respond(self, peer_id: PeerId, frames: FrameStream) -> SessionResult:
-        return await respond(frames, self._source, partial(self._accept_in, peer_id))
+        def enter(room: RoomName) -> tuple[Scope, Accept] | None:
+            if room not in self._gossip.rooms:
+                return None
+            rooms.append(room)
+            return self._entrance(peer_id, room)
 
-    def _accept_in(self, peer_id: PeerId, room: RoomName) -> Accept | None:
-        if room not in self._gossip.rooms:
-            return None
-        return partial(self._arrivals.accept, self._listener.scope(room), peer_id)
+        async def session(frames: FrameStream, questions: Questions) -> SessionResult:
+            return await respond(frames, self._source, questions, enter)
 
-    def _plan_some(self, room: RoomName, count: int, delay_s: float) -> None:
-        peers = [peer_id for peer_id in self._gossip.peers_in(room) if self._can_sync(peer_id)]
-        for peer_id in random.sample(peers, min(count, len(peers))):
-            self._plan(peer_id, room, delay_s)
+        result = await self._sittings.hold(peer_id, False, stream, session)
+        if result is not None and result.received:
+            self._plan_some(rooms[0], SPREAD_PEERS, besides=peer_id)
 
-    def _plan(self, peer_id: PeerId, room: RoomName, delay_s: float) -> None:
+    def _entrance(self, peer_id: PeerId, room: RoomName) -> tuple[Scope, Accept]:
+        scope = self._listener.scope(room)
+
+        async def accept(signed: Sequence[bytes], wanted: set[Item] | None) -> int:
+            if room not in self._gossip.rooms:
+                raise SyncRefusedError("the room has been left")
+            return await self._arrivals.accept(scope, peer_id, signed, wanted)
+
+        return scope, accept
+
+    def _plan_some(self, room: RoomName, count: int, besides: PeerId | None = None) -> None:
+        peers = self._gossip.peers_in(room) - {besides}
+        free = [peer_id for peer_id in peers if self._can_sync(peer_id)]
+        for peer_id in self._turns.next_peers(room, free, count):
+            self._plan(peer_id, room, random.uniform(0.0, 0.5))
+
+    def _plan(self, peer_id: PeerId, room: RoomName, delay_s: float, tries: int = TRIES) -> None:
         if (peer_id, room) not in self._planned:
             self._planned.add((peer_id, room))
-            self._nursery.start_soon(self._lead_later, peer_id, room, delay_s)
+            self._nursery.start_soon(self._lead_later, peer_id, room, delay_s, tries)
 
-    async def _lead_later(self, peer_id: PeerId, room: RoomName, delay_s: float) -> None:
+    async def _lead_later(
+        self, peer_id: PeerId, room: RoomName, delay_s: float, tries: int
+    ) -> None:
         await trio.sleep(delay_s)
         self._planned.discard((peer_id, room))
         if room not in self._gossip.rooms or peer_id not in self._gossip.peers_in(room):
             return
-        if self._identity(peer_id) is None:
-            self._plan(peer_id, room, self._options.retry_s)
-            return
-        if not self._can_sync(peer_id):
-            return
-        scope = self._listener.scope(room)
-        accept = partial(self._arrivals.accept, scope, peer_id)
-        result = await self._lead(peer_id, scope, accept)
-        if result is None:
-            return
-        log.debug("synchronised", peer_id=peer_id, received=result.received, sent=result.sent)
-        self._listener.synchronised(room, result)
-        if result.received:
-            self._plan_some(room, SPREAD_PEERS, random.uniform(0.0, 0.5))
+        result = await self._lead(peer_id, room) if self._can_sync(peer_id) else None
+        if result is not None:
+            self._note(peer_id, room, result)
+        elif tries > 1:
+            retry_s = random.uniform(0.5, 1.5) * self._options.retry_s
+            self._plan(peer_id, room, retry_s, tries - 1)
 
-    async def _lead(self, peer_id: PeerId, scope: Scope, accept: Accept) -> SessionResult | None:
+    async def _lead(self, peer_id: PeerId, room: RoomName) -> SessionResult | None:
+        now_s = trio.current_time()
+        self._turns.led(peer_id, room, now_s)
+        scope, accept = self._entrance(peer_id, room)
+        seeks_past = scope.newest is not None and self._turns.seeks(peer_id, room, now_s)
         try:
-            stream = await self._host.new_stream(ID.from_base58(peer_id), [PROTOCOL])
+            with trio.fail_after(OPEN_TIMEOUT_S):
+                stream = await self._host.new_stream(ID.from_base58(peer_id), [PROTOCOL])
         # Boundary: the library has many ways to say that a peer is gone.
         except Exception as error:
             log.debug("sync stream not opened", peer_id=peer_id, error=repr(error))
             return None
-        lead = partial(initiate, scope=scope, source=self._source, accept=accept)
-        return await self._hold(peer_id, stream, lead)
 
-    async def _hold(
-        self, peer_id: PeerId, stream: INetStream, session: Session
-    ) -> SessionResult | None:
-        """Run one session within its peer's budget; whatever the peer does ends here."""
-        frames = FrameStream(stream, SESSION_MAX_BYTES)
-        refusal = self._admission.begin(peer_id, trio.current_time())
-        if refusal is not None:
-            self._rejections.count(f"sync_{refusal}")
-            await self._refuse(frames, refusal)
-            await _close(stream)
-            return None
-        try:
-            with trio.fail_after(SESSION_TIMEOUT_S):
-                result = await session(frames)
-        except SyncAbuseError as error:
-            self._rejections.count(error.reason)
-            self._admission.bar(peer_id, trio.current_time())
-            log.warning("peer barred from synchronising", peer_id=peer_id, reason=error.reason)
-        except (SyncError, trio.TooSlowError) as error:
-            log.debug("session ended early", peer_id=peer_id, error=str(error))
-        else:
-            return result
-        finally:
-            self._admission.end(peer_id, frames.bytes_sent + frames.bytes_received)
-            await _close(stream)
-        return None
+        async def session(frames: FrameStream, questions: Questions) -> SessionResult:
+            return await initiate(frames, scope, seeks_past, self._source, questions, accept)
 
-    async def _refuse(self, frames: FrameStream, reason: str) -> None:
-        with suppress(SyncError):
-            await frames.send(sync_pb2.Frame(done=sync_pb2.Done(reason=reason)))
+        result = await self._sittings.hold(peer_id, True, stream, session)
+        if result is not None and seeks_past:
+            self._turns.sought(peer_id, room, result.received, now_s)
+        return result
+
+    def _note(self, peer_id: PeerId, room: RoomName, result: SessionResult) -> None:
+        log.debug("synchronised", peer_id=peer_id, received=result.received, sent=result.sent)
+        self._listener.synchronised(room, result)
+        if result.received:
+            self._plan_some(room, SPREAD_PEERS, besides=peer_id)
+        if not result.is_complete and result.received:
+            self._plan(peer_id, room, 0.0)
+        elif not result.is_complete and not result.sent:
+            self._rejections.count("sync_nothing_given")
+            self._admission.let_rest(peer_id, trio.current_time())
 
     def _identity(self, peer_id: PeerId) -> PeerIdentity | None:
         return self._host.identity_of(ID.from_base58(peer_id))
@@ -229,9 +236,3 @@ class Sync:
         identity = self._identity(peer_id)
         speaks = identity is not None and PROTOCOL in identity.protocols
         return speaks and self._admission.is_free(peer_id, trio.current_time())
-
-
-async def _close(stream: INetStream) -> None:
-    with trio.move_on_after(CLOSE_TIMEOUT_S) as scope, suppress(StreamError):
-        scope.shield = True
-        await stream.close()

@@ -6,7 +6,7 @@ import pytest
 
 from p2pd.app.history import BEGIN, History
 from p2pd.app.roombook import RoomBook
-from p2pd.domain.names import RoomName
+from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.reconciliation import Item
 from p2pd.domain.state import State
 from p2pd.log.log import Log
@@ -17,12 +17,13 @@ from tests.p2pd.facts import NOW_NS, make_node
 
 LOBBY = RoomName("lobby")
 JOINED_NS = NOW_NS - 1_000
+FLOOR_NS = NOW_NS - 5_000
 MAX_AGE_NS = 10_000
 
 
 @pytest.fixture
 def rooms(tmp_path: Path) -> RoomBook:
-    return RoomBook(tmp_path / "rooms.json", [LOBBY], JOINED_NS, NOW_NS)
+    return RoomBook(tmp_path / "rooms.json", [LOBBY], FLOOR_NS, JOINED_NS)
 
 
 @pytest.fixture
@@ -33,24 +34,30 @@ def history(rooms: RoomBook) -> History:
 
 def test_one_who_has_just_joined_wants_some_of_the_past(history: History) -> None:
     scope = history.scope(LOBBY)
-    assert (scope.begin, scope.floor) == (BEGIN, Item(JOINED_NS, b""))
+    assert (scope.begin, scope.floor) == (BEGIN, Item(FLOOR_NS, b""))
     assert scope.newest == 100
+    assert scope.unasked_floor == scope.joined == Item(JOINED_NS, b"")
 
 
-def test_a_member_wants_everything_since(history: History, rooms: RoomBook) -> None:
-    history.synchronised(LOBBY, SessionResult(received=5, sent=0))
-    assert history.scope(LOBBY).newest is None
+def test_nothing_is_wanted_that_would_not_be_kept(history: History, rooms: RoomBook) -> None:
     rooms[LOBBY].floor_ns = 0
     assert history.scope(LOBBY).floor == Item(NOW_NS - MAX_AGE_NS, b"")
 
 
 def test_what_was_left_out_is_not_fetched_later(history: History) -> None:
-    history.synchronised(LOBBY, SessionResult(received=100, sent=0, left_out=NOW_NS - 500))
-    assert history.scope(LOBBY).floor == Item(NOW_NS - 499, b"")
+    history.synchronised(LOBBY, SessionResult(received=100, left_out=JOINED_NS - 500))
+    scope = history.scope(LOBBY)
+    assert scope.floor == scope.unasked_floor == Item(JOINED_NS - 499, b"")
+    assert scope.newest is None
 
 
-def test_an_empty_peer_does_not_count_as_the_past(history: History) -> None:
-    history.synchronised(LOBBY, SessionResult(received=0, sent=3))
+def test_nothing_since_it_joined_is_ever_left_out(history: History) -> None:
+    history.synchronised(LOBBY, SessionResult(received=100, left_out=NOW_NS + 10**15))
+    assert history.scope(LOBBY).floor == Item(JOINED_NS, b"")
+
+
+def test_a_peer_with_less_than_is_wanted_does_not_end_the_search(history: History) -> None:
+    history.synchronised(LOBBY, SessionResult(received=5, sent=3))
     assert history.scope(LOBBY).newest == 100
 
 
@@ -61,6 +68,7 @@ def test_the_floor_never_falls(history: History) -> None:
 
 
 def test_what_was_dropped_is_not_fetched_again(history: History) -> None:
-    ahead = Dropped(seqno=NOW_NS + 10**12, receive_time_ns=NOW_NS - 300)
-    history.messages_dropped(LOBBY, [Dropped(NOW_NS - 400, NOW_NS - 100), ahead])
+    late = Dropped(NOW_NS - 400, NOW_NS - 100, MessageId("aa"))
+    ahead = Dropped(NOW_NS + 10**12, NOW_NS - 300, MessageId("bb"))
+    history.messages_dropped(LOBBY, [late, ahead])
     assert history.scope(LOBBY).floor == Item(NOW_NS - 299, b"")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pd.app.roombook import RoomBook
+from p2pd.app.roombook import RoomBook, RoomEntry
 from p2pd.domain.names import RoomName
 from p2pd.errors import StorageFullError
 
@@ -25,7 +25,7 @@ def test_joined_and_left_rooms_survive_a_restart(tmp_path: Path) -> None:
     book.save()
     again = book_at(tmp_path, 9, 90)
     assert again.joined == (DEN,)
-    assert (again[DEN].floor_ns, again[DEN].sent_until, again[DEN].is_caught_up) == (7, 75, True)
+    assert again[DEN] == RoomEntry(7, joined_ns=70, sent_until=75, is_caught_up=True)
     assert again.max_sent == 75
     assert again.is_saved
     assert not book_at(tmp_path / "elsewhere").is_saved

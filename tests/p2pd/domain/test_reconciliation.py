@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from p2pd.domain import reconciliation
 from p2pd.domain.reconciliation import (
     LOWEST,
     Bound,
@@ -25,6 +26,7 @@ from p2pd.domain.reconciliation import (
     reply_to,
     summary_of,
 )
+from p2pd.net.sync.ranges_from_proto import proto_from_ranges
 
 
 class SortedItems:
@@ -65,7 +67,13 @@ def wire_bytes(ranges: Sequence[Range]) -> int:
 
 
 def reconcile(
-    ours: set[Item], theirs: set[Item], begin: Bound = LOWEST, floor: Bound = LOWEST
+    ours: set[Item],
+    theirs: set[Item],
+    begin: Bound = LOWEST,
+    floor: Bound = LOWEST,
+    *,
+    their_floor: Bound = LOWEST,
+    max_rounds: int = 30,
 ) -> tuple[set[Item], set[Item], int, int]:
     """Run both sides; return have, need, rounds and bytes."""
     mine, other = SortedItems(ours), SortedItems(theirs)
@@ -75,7 +83,7 @@ def reconcile(
     rounds = size_bytes = 0
     while message:
         rounds += 1
-        answer = reply_to(message, other)
+        answer = reply_to(message, other, begin, their_floor)
         size_bytes += wire_bytes(message) + wire_bytes(answer)
         if not answer:
             break
@@ -83,7 +91,7 @@ def reconcile(
         have.update(outcome.have)
         need.update(outcome.need)
         message = outcome.reply
-        assert rounds < 30
+        assert rounds < max_rounds
     return have, need, rounds, size_bytes
 
 
@@ -117,6 +125,57 @@ def test_nothing_between_begin_and_floor_is_asked_for(
     floor = begin + length
     _, need, _, _ = reconcile(mine, other, Item(begin, b""), Item(floor, b""))
     assert need == {item for item in other - mine if not begin <= item.seqno < floor}
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    ours=numbers,
+    theirs=numbers,
+    begin=st.integers(1000, 1140),
+    length=st.integers(0, 60),
+    their_length=st.integers(0, 60),
+)
+def test_what_either_side_does_not_want_is_settled(
+    ours: list[int], theirs: list[int], begin: int, length: int, their_length: int
+) -> None:
+    mine, other = make_items(ours), make_items(theirs)
+    bounds = [Item(begin + by, b"") for by in (0, length, their_length)]
+    have, need, _, _ = reconcile(mine, other, *bounds[:2], their_floor=bounds[2])
+    floor = begin + max(length, their_length)
+    assert have == {item for item in mine - other if not begin <= item.seqno < floor}
+    assert need == {item for item in other - mine if not begin <= item.seqno < floor}
+
+
+@settings(max_examples=50, deadline=None)
+@given(ours=numbers, theirs=numbers, max_bytes=st.sampled_from([1, 1_000, 4_000]))
+def test_what_does_not_fit_a_message_comes_in_a_later_one(
+    ours: list[int], theirs: list[int], max_bytes: int
+) -> None:
+    mine, other = make_items(ours), make_items(theirs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reconciliation, "MAX_REPLY_BYTES", max_bytes)
+        have, need, _, _ = reconcile(mine, other, max_rounds=2_000)
+    assert have == mine - other
+    assert need == other - mine
+
+
+@pytest.mark.parametrize("ours", [0, 40, 60_000])
+def test_no_message_is_longer_than_its_bound(ours: int) -> None:
+    mine = SortedItems(make_items(range(ours)))
+    other = SortedItems(make_items(range(60_000, 120_000)))
+    message, found, longest = first_ranges(mine), 0, 0
+    while message:
+        answer = reply_to(message, other)
+        outcome = next_step(answer, mine)
+        found += len(outcome.need)
+        longest = max(longest, *(len(encoded(part)) for part in (message, answer)))
+        message = outcome.reply
+    assert found == 60_000
+    assert longest <= 600 << 10
+
+
+def encoded(ranges: Sequence[Range]) -> bytes:
+    return proto_from_ranges(ranges).SerializeToString()
 
 
 @settings(max_examples=25, deadline=None)

@@ -7,6 +7,7 @@ once, in order, or is told of a gap where it should have been.
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +23,12 @@ from p2pd.domain.messages import Message
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.log.log import Log
 from p2pd.log.reader import Reader
+from p2pd.log.sqlite_store import FILE_NAME
 from tests.p2pd.facts import make_peer
 from tests.p2pd.log.stores import LOBBY, BoundedLog, Kind, message_of, open_kind
 
 STEPS = int(os.environ.get("LOG_MACHINE_STEPS", "10000"))
-STEPS_AN_EXAMPLE = 80
-"""What an example takes on average, where 100 are its most."""
+EXAMPLES_A_RUN = 10
 ROOMS = (DEFAULT_ROOM, LOBBY)
 MEMORY_KEEPS = 40
 TAIL = 8
@@ -47,11 +48,15 @@ class Follower:
     forgiven: int = 0
     """Holes up to here were there when it began anew, and need not be told."""
     cursor: str = ""
+    awaits_gap: bool = False
+    """Whether it must be told that its cursor is of another log."""
     told: list[int] = field(default_factory=list)
 
 
 class LogMachine(RuleBasedStateMachine):
     kind: Kind
+    steps = 0
+    """Taken by all examples so far."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -107,7 +112,7 @@ class LogMachine(RuleBasedStateMachine):
                 self.followers.append(Follower(reader, wanted, 0, dropped))
             case _:
                 reader = self.log.open_reader("00000000-3", wanted)
-                self.followers.append(Follower(reader, wanted, 0, dropped))
+                self.followers.append(Follower(reader, wanted, 0, dropped, awaits_gap=True))
 
     @precondition(lambda self: self.followers)
     @rule(data=st.data(), max_bytes=st.sampled_from([1, 500, 1200, 1 << 20]))
@@ -119,10 +124,7 @@ class LogMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def resume(self, data: st.DataObject) -> None:
         follower = data.draw(st.sampled_from(self.followers))
-        follower.reader = self.log.open_reader(follower.cursor, follower.rooms)
-        if follower.cursor == "":
-            follower.place = 0
-            follower.forgiven = self.log.store.dropped_until(follower.rooms)
+        self.reopen(follower)
 
     @rule(data=st.data(), room=st.sampled_from(ROOMS), limit=st.integers(1, 20))
     def page(self, data: st.DataObject, room: RoomName, limit: int) -> None:
@@ -138,20 +140,36 @@ class LogMachine(RuleBasedStateMachine):
         assert [one.offset for one in before.messages] == [x for x in kept if x < place][-limit:]
         assert len(kept) == self.log.store.count(room)
 
-    @rule()
-    def restart(self) -> None:
+    @rule(end=st.sampled_from(["stopped", "killed", "stopped", "killed", "damaged"]))
+    def restart(self, end: str) -> None:
         epoch = self.log.store.epoch
+        found = self.directory
+        if end == "killed":
+            found = Path(self.life.enter_context(TemporaryDirectory()))
+            shutil.copytree(self.directory, found, dirs_exist_ok=True)
         self.opened.close()
+        self.directory = found
+        if end == "damaged" and self.kind == "disk":
+            (found / FILE_NAME).write_bytes(b"no database")
         self.log = self.open()
         same = self.log.store.epoch == epoch
-        assert same == (self.kind == "disk")
+        assert same == (self.kind == "disk" and end != "damaged")
         if not same:
             self.messages = []
         for follower in self.followers:
-            follower.reader = self.log.open_reader(follower.cursor or "", follower.rooms)
-            if not same or follower.cursor == "":
-                follower.place = 0
-                follower.forgiven = self.log.store.dropped_until(follower.rooms)
+            self.reopen(follower)
+
+    def reopen(self, follower: Follower) -> None:
+        """Let a follower go on from its cursor, or begin anew where that is of another log."""
+        follower.reader = self.log.open_reader(follower.cursor, follower.rooms)
+        if not follower.cursor.startswith(f"{self.log.store.epoch}-"):
+            follower.place = 0
+            follower.forgiven = self.log.store.dropped_until(follower.rooms)
+            follower.awaits_gap = follower.cursor != ""
+
+    @invariant()
+    def steps_are_counted(self) -> None:
+        type(self).steps += 1
 
     @invariant()
     def offsets_have_no_holes_at_append(self) -> None:
@@ -168,11 +186,15 @@ class LogMachine(RuleBasedStateMachine):
         entries = follower.reader.read(max_bytes)
         for entry in entries:
             match entry.event.body:
+                case Gap(GapReason.UNKNOWN_CURSOR):
+                    assert follower.awaits_gap
+                    follower.awaits_gap = False
                 case Gap(GapReason.EXPIRED, missing):
                     assert missing > 0
                     self.check_passed_over(follower, entry.offset - missing + 1)
                     follower.place = entry.offset
                 case Message() as message:
+                    assert not follower.awaits_gap, "a new log, and nobody said so"
                     assert message == self.messages[entry.offset - 1]
                     assert entry.offset > follower.place, "told twice"
                     self.check_passed_over(follower, entry.offset)
@@ -216,9 +238,11 @@ MACHINES = (MemoryMachine, DiskMachine)
 def test_no_unmarked_hole_and_no_repeat(machine: type[LogMachine]) -> None:
     case = machine.TestCase
     case.settings = settings(
-        max_examples=STEPS // STEPS_AN_EXAMPLE // len(MACHINES),
+        max_examples=EXAMPLES_A_RUN,
         stateful_step_count=100,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    case().runTest()
+    machine.steps = 0
+    while machine.steps < STEPS / len(MACHINES):
+        case().runTest()

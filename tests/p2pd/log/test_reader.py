@@ -146,6 +146,14 @@ def test_a_cursor_of_another_log_is_told_and_everything_kept_follows(
     assert numbers(entries) == [1, 2, 3]
 
 
+def test_who_leaves_before_the_gap_is_told_of_it_when_it_comes_back(make_log: MakeLog) -> None:
+    log = make_log()
+    append(log, 1)
+    (snapshot,) = log.open_reader("00000000-5").read(1)
+    entries = read_all(log.open_reader(snapshot.event.cursor))
+    assert bodies(entries)[1] == Gap(GapReason.UNKNOWN_CURSOR, 0)
+
+
 def test_a_cursor_ahead_of_the_log_is_unknown(make_log: MakeLog) -> None:
     log = make_log()
     append(log, 1)

@@ -9,11 +9,20 @@ from p2pd.domain.events import Gap, GapReason
 from p2pd.domain.messages import Message
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.log.log import Log
+from p2pd.log.memory import MemoryStore
 from p2pd.log.reader import Entry
 from p2pd.log.retention import SLICE, Retention, trim
 from p2pd.log.store import MessageStore
 from tests.p2pd.facts import NOW_NS
-from tests.p2pd.log.stores import LOBBY, BoundedLog, append, message_of, offsets, open_kind
+from tests.p2pd.log.stores import (
+    EVERYTHING,
+    LOBBY,
+    BoundedLog,
+    append,
+    message_of,
+    offsets,
+    open_kind,
+)
 
 MANY = 1 << 20
 HOUR_NS = 3600 * 10**9
@@ -159,3 +168,14 @@ def test_a_page_tells_what_was_dropped_of_its_room(store: MessageStore) -> None:
     assert log.page(DEFAULT_ROOM, before=None, after=log.cursor(3), limit=10).gap is None
     assert log.page(DEFAULT_ROOM, before=None, after="", limit=10).gap is None
     assert log.page(LOBBY, before=None, after=log.cursor(0), limit=10).gap is None
+
+
+def test_a_store_in_memory_tells_what_its_bounds_have_dropped() -> None:
+    store = MemoryStore(3, EVERYTHING)
+    append(store, *range(5), room=LOBBY)
+    first = store.drop_oldest(LOBBY, keep=9, received_before_ns=0, at_most=1)
+    others = store.drop_oldest(LOBBY, keep=9, received_before_ns=0, at_most=9)
+    assert [one.seqno for one in (*first, *others)] == [
+        message_of(number).seqno for number in range(2)
+    ]
+    assert store.drop_oldest(LOBBY, keep=9, received_before_ns=0, at_most=9) == []

@@ -157,7 +157,8 @@ def test_the_write_ahead_log_stays_bounded(tmp_path: Path) -> None:
         for start in range(0, 6000, 100):
             store.append([message_of(start + step, data=b"x" * 1000) for step in range(100)])
         append(store, 7000)
-        wait_until(lambda: checkpointed(tmp_path), bool)
+        # A copy taken in the middle of a checkpoint makes no sense.
+        wait_until(lambda: checkpointed(tmp_path), bool, ignoring=(sqlite3.DatabaseError,))
         append(store, 7001)
         assert wal_of(tmp_path).stat().st_size <= WAL_KEPT_BYTES
 

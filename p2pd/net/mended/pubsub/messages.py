@@ -23,6 +23,8 @@ from nacl.exceptions import CryptoError
 SIGNING_PREFIX = b"libp2p-pubsub:"
 #: Larger data is refused: a default rust peer takes no RPC over 65,536 bytes.
 MAX_DATA_BYTES = 60_000
+#: The whole message: what no field accounts for is nobody's to store and forward.
+MAX_SIGNED_BYTES = 65_536
 SEQNO_BYTES = 8
 #: An RSA key of 8,192 bits is about 1,100 bytes.
 MAX_KEY_BYTES = 2_048
@@ -87,7 +89,7 @@ def message_from_bytes(signed_bytes: bytes) -> WireMessage:
     topics = fields.topicIDs
     if len(topics) != 1:
         raise MessageRefusedError("message_topic_count")
-    if len(fields.data) > MAX_DATA_BYTES:
+    if len(fields.data) > MAX_DATA_BYTES or len(signed_bytes) > MAX_SIGNED_BYTES:
         raise MessageRefusedError("message_too_large")
     if not fields.from_id:
         raise MessageRefusedError("message_author_missing")

@@ -20,7 +20,7 @@ from p2pd.net.sync.session import Scope
 
 LOBBY = RoomName("lobby")
 GIVER = PeerId("giver")
-EVERYTHING = Scope(LOBBY, LOWEST, LOWEST)
+EVERYTHING = Scope(LOBBY, LOWEST, LOWEST, LOWEST)
 
 
 def make_signer() -> MessageSigner:
@@ -52,7 +52,7 @@ class Desk:
         return len(messages)
 
     def accept(
-        self, *signed: bytes, wanted: frozenset[Item] | None = None, scope: Scope = EVERYTHING
+        self, *signed: bytes, wanted: set[Item] | None = None, scope: Scope = EVERYTHING
     ) -> int:
         return trio.run(self._arrivals.accept, scope, GIVER, signed, wanted)
 
@@ -102,15 +102,18 @@ def test_a_message_of_another_room_cannot_be_moved_here() -> None:
 def test_only_what_was_asked_for_is_taken() -> None:
     signer, desk = make_signer(), Desk()
     asked, other = signer.sign(LOBBY, b"asked"), signer.sign(LOBBY, b"other")
-    wanted = frozenset({item_of(asked)})
+    wanted = {item_of(asked)}
     assert desk.accept(asked.signed_bytes, wanted=wanted) == 1
+    assert wanted == set()
     with pytest.raises(SyncAbuseError, match="sync_message_unwanted"):
         desk.accept(other.signed_bytes, wanted=wanted)
+    with pytest.raises(SyncAbuseError, match="sync_message_unwanted"):
+        desk.accept(asked.signed_bytes, wanted=wanted)
 
 
 def test_what_is_older_than_this_node_keeps_is_passed_over() -> None:
     desk, wire = Desk(), make_signer().sign(LOBBY, b"old")
-    scope = Scope(LOBBY, LOWEST, Item(wire.seqno + 1, b""))
+    scope = Scope(LOBBY, LOWEST, Item(wire.seqno + 1, b""), LOWEST)
     assert desk.accept(wire.signed_bytes, scope=scope) == 0
     assert desk.rejections.totals == {"sync_message_too_old": 1}
 
