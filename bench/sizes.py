@@ -16,6 +16,9 @@ class Sizes:
         browsers: Browsers in the audience.
         events: Events told to the audience one at a time.
         batches: Batches of 16 told to the audience.
+        calls: Publishes of all callers together.
+        returning: Browsers that reconnect at once.
+        behind: Messages that each of them has missed, at least.
     """
 
     rounds: int = 3
@@ -24,7 +27,10 @@ class Sizes:
     browsers: int = 1_000
     events: int = 200
     batches: int = 50
+    calls: int = 10_000
+    returning: int = 2_000
+    behind: int = 100
 
 
-QUICK = Sizes(rounds=1, burst=50, paced=10, browsers=20, events=5, batches=2)
+QUICK = Sizes(rounds=1, burst=50, paced=10, browsers=20, events=5, batches=2, calls=200, returning=40)
 """Shows that everything runs; its figures mean nothing."""

@@ -44,6 +44,8 @@ MAX_ROOMS = 256
 MAX_ANSWERS = 100_000
 FULL_PRESSURE = 1.0
 PRESSURE_RETRY_S = 0.5
+ACCEPT_AT_ONCE = 16
+"""Publishes that share a commit: the first is sent when the last is signed, in a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,9 @@ class Chat:
         """
         batch = Batch(self._answers)
         try:
-            for publish in publishes:
-                await batch.add(publish, self._accept)
+            for at in range(0, len(publishes), ACCEPT_AT_ONCE):
+                some = publishes[at : at + ACCEPT_AT_ONCE]
+                batch.note(await self._accept([one for one in some if await batch.add(one)]))
             await self._wait_durable(batch)
         finally:
             batch.settle()
@@ -200,13 +203,35 @@ class Chat:
         if node != self._log.state.node:
             self._log.tell(NodeChanged(node))
 
-    async def _accept(self, publish: Publish) -> Published:
-        """Append a message to the log and hand it to the peers of its room."""
-        self._check(publish)
-        self._check_limits()
-        signed = self._network.sign(publish.room, publish.data)
-        self._log.append([self._own_message(signed, publish.client_message_id)])
-        cursor = self._log.cursor(self._log.store.last_offset)
+    async def _accept(self, publishes: Sequence[Publish]) -> list[Published | ChatError]:
+        """Append messages to the log in one commit and hand each to the peers of its room."""
+        outcomes: list[Published | ChatError] = []
+        signed = [self._sign(publish) for publish in publishes]
+        own = [self._own_message(*one) for one in signed if not isinstance(one, ChatError)]
+        try:
+            self._log.append(own)
+        except ChatError as error:
+            return [one if isinstance(one, ChatError) else error for one in signed]
+        offset = self._log.store.last_offset - len(own)
+        for one in signed:
+            if isinstance(one, ChatError):
+                outcomes.append(one)
+            else:
+                offset += 1
+                outcomes.append(await self._send(one[0], self._log.cursor(offset)))
+        return outcomes
+
+    def _sign(self, publish: Publish) -> tuple[SignedMessage, str] | ChatError:
+        """Sign what may be published; what may not is answered by its error."""
+        try:
+            self._check(publish)
+            self._check_limits()
+            signed = self._network.sign(publish.room, publish.data)
+        except ChatError as error:
+            return error
+        return signed, publish.client_message_id
+
+    async def _send(self, signed: SignedMessage, cursor: str) -> Published:
         recipients = await self._network.send(signed)
         if recipients == 0:
             self._waiting.keep(signed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -71,47 +71,54 @@ class Answers:
 
 
 class Batch:
-    """Publishes that become safe together, and what became of each.
-
-    Attributes:
-        outcomes: In the order added.
-    """
+    """Publishes that become safe together, and what became of each."""
 
     def __init__(self, answers: Answers) -> None:
-        self.outcomes: list[Published | ChatError] = []
         self._answers = answers
+        self._outcomes: dict[int, Published | ChatError] = {}
+        self._places: list[int] = []
+        """Where the outcome of each publish is; one that repeats another has the other's."""
+        self._place_of: dict[str, int] = {}
+        self._open: list[int] = []
         self._accepted: list[int] = []
-        self._index_of: dict[str, int] = {}
 
-    async def add(
-        self, publish: Publish, accept: Callable[[Publish], Awaitable[Published]]
-    ) -> None:
-        """Accept a publish unless it repeats another; an error is its own outcome."""
+    @property
+    def outcomes(self) -> list[Published | ChatError]:
+        """What became of each publish, in the order added."""
+        return [self._outcomes[place] for place in self._places]
+
+    async def add(self, publish: Publish) -> bool:
+        """Add a publish; return whether it is to be accepted, and does not repeat another."""
         key = publish.client_message_id
-        if key and key in self._index_of:
-            self.outcomes.append(self.outcomes[self._index_of[key]])
-            return
+        place = self._place_of.get(key, len(self._places))
+        self._places.append(place)
+        if place < len(self._places) - 1:
+            return False
         known = await self._answers.wait(key) if key else None
         if known is not None:
-            self.outcomes.append(known)
-            return
+            self._outcomes[place] = known
+            return False
         if key:
             self._answers.begin(key)
-            self._index_of[key] = len(self.outcomes)
-        try:
-            outcome: Published | ChatError = await accept(publish)
-            self._accepted.append(len(self.outcomes))
-        except ChatError as error:
-            outcome = error
-        self.outcomes.append(outcome)
+            self._place_of[key] = place
+        self._open.append(place)
+        return True
+
+    def note(self, outcomes: Sequence[Published | ChatError]) -> None:
+        """Note what became of those to be accepted since the last time, in order."""
+        for place, outcome in zip(self._open, outcomes, strict=True):
+            self._outcomes[place] = outcome
+            if isinstance(outcome, Published):
+                self._accepted.append(place)
+        self._open.clear()
 
     def fail(self, error: ChatError) -> None:
         """Take back every acceptance: it may not be safe."""
-        for index in self._accepted:
-            self.outcomes[index] = error
+        for place in self._accepted:
+            self._outcomes[place] = error
 
     def settle(self) -> None:
         """Let calls that repeat one of this batch go on."""
-        for key, index in self._index_of.items():
-            outcome = self.outcomes[index] if index < len(self.outcomes) else None
+        for key, place in self._place_of.items():
+            outcome = self._outcomes.get(place)
             self._answers.settle(key, outcome if isinstance(outcome, Published) else None)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import trio
 import trio.testing
 
-from p2pd.app.publish import Answers, Published
-from p2pd.domain.names import MessageId
+from p2pd.app.publish import Answers, Batch, Publish, Published
+from p2pd.domain.names import MessageId, RoomName
+from p2pd.errors import NodeStoppingError
 
 FIRST = Published(MessageId("01"), "cursor", 2)
 
@@ -56,5 +59,41 @@ def test_the_oldest_answers_go_at_the_bound() -> None:
             answers.begin(name)
             answers.settle(name, FIRST)
         assert [await answers.wait(name) for name in ("a", "b", "c")] == [None, FIRST, FIRST]
+
+    trio.run(scenario)
+
+
+def _publish(client_message_id: str) -> Publish:
+    return Publish(RoomName("r"), b"text", client_message_id)
+
+
+def test_a_batch_answers_in_order_and_a_repeat_as_the_first() -> None:
+    async def scenario() -> None:
+        answers = Answers(10, lambda _: None)
+        batch = Batch(answers)
+        added = [await batch.add(_publish(key)) for key in ("a", "", "a", "b", "")]
+        assert added == [True, True, False, True, True]
+        second, last = replace(FIRST, cursor="2"), replace(FIRST, cursor="3")
+        error = NodeStoppingError()
+        batch.note([FIRST, second, error, last])
+        batch.settle()
+        assert batch.outcomes == [FIRST, second, FIRST, error, last]
+        assert await answers.wait("a") == FIRST
+        assert await answers.wait("b") is None
+
+    trio.run(scenario)
+
+
+def test_what_may_not_be_safe_is_answered_by_the_error_and_may_be_tried_again() -> None:
+    async def scenario() -> None:
+        answers = Answers(10, lambda _: None)
+        batch = Batch(answers)
+        assert await batch.add(_publish("a"))
+        batch.note([FIRST])
+        error = NodeStoppingError()
+        batch.fail(error)
+        batch.settle()
+        assert batch.outcomes == [error]
+        assert await answers.wait("a") is None
 
     trio.run(scenario)
