@@ -1,10 +1,9 @@
 """The channel: one log of ready frames that every browser reads from a place of its own.
 
-Pure. Written by ``gateway.fanout`` from the one upstream stream, and backwards by
-what catch-ups bring. A place is a
-number that only grows: the place of a browser is that of the next entry it has
-not been sent. Nothing is queued a browser, so nobody slow costs anybody else
-anything.
+Pure. Written by ``gateway.fanout`` from the one upstream stream, and backwards from
+what catch-ups bring. A place is a number: the place of a browser is that of the
+next entry it has not been sent. Nothing is queued a browser, so nobody slow costs
+anybody else anything.
 """
 
 from __future__ import annotations
