@@ -17,7 +17,7 @@ BROWSERS = 500
 PLACES = 100
 MISSED = 100
 """Messages that the one who is least behind has missed; the others up to twice as many."""
-MAX_GROWTH_BYTES = 40 * 2**20
+MAX_GROWTH_BYTES = 30 * 2**20
 """500 sockets and a full channel are below this; what each is owed, kept for it, is not."""
 PATIENCE_S = 30.0
 """Longest wait of somebody else; a machine that has other things to do is slow."""
