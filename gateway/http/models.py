@@ -66,6 +66,22 @@ class Peer(BaseModel):
     connection: Connection | None
 
 
+class Damage(BaseModel):
+    """A message store of the node that was found damaged and set aside."""
+
+    path: str
+    reason: str
+    time: str
+
+
+class Storage(BaseModel):
+    """How the node keeps its messages."""
+
+    state: Literal["ok", "full", "failed", "unknown"]
+    failure: str
+    damages: list[Damage]
+
+
 class Node(BaseModel):
     """The node behind this gateway."""
 
@@ -77,6 +93,7 @@ class Node(BaseModel):
     version: str
     max_message_bytes: int
     start_time: str
+    storage: Storage
 
 
 class Peers(BaseModel):

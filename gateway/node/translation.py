@@ -38,6 +38,11 @@ DIRECTIONS = {
     chat_pb2.DIRECTION_INBOUND: "inbound",
     chat_pb2.DIRECTION_OUTBOUND: "outbound",
 }
+STORAGE_STATES = {
+    chat_pb2.STORAGE_STATE_OK: "ok",
+    chat_pb2.STORAGE_STATE_FULL: "full",
+    chat_pb2.STORAGE_STATE_FAILED: "failed",
+}
 UNKNOWN = "unknown"
 """For a value that the node did not tell, or that is newer than this gateway."""
 
@@ -64,6 +69,7 @@ def fields_from_node(node: chat_pb2.Node) -> Fields:
         "version": node.version,
         "max_message_bytes": node.max_message_bytes,
         "start_time": text_from_time(node.start_time),
+        "storage": _fields_from_storage(node.storage),
     }
 
 
@@ -148,6 +154,17 @@ def _fields_from_connection(connection: chat_pb2.Connection) -> Fields:
         "direction": DIRECTIONS.get(connection.direction, UNKNOWN),
         "open_time": text_from_time(connection.open_time),
         "round_trip_ms": round_trip.seconds * 1000 + round_trip.nanos / 1e6 if measured else None,
+    }
+
+
+def _fields_from_storage(storage: chat_pb2.Storage) -> Fields:
+    return {
+        "state": STORAGE_STATES.get(storage.state, UNKNOWN),
+        "failure": storage.failure,
+        "damages": [
+            {"path": one.path, "reason": one.reason, "time": text_from_time(one.time)}
+            for one in storage.damages
+        ],
     }
 
 

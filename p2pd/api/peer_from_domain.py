@@ -6,6 +6,7 @@ from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.time_from_ns import duration_from_s, timestamp_from_ns
 from p2pd.domain.peers import Connection, ConnectionKind, Direction, Node, Peer, Reachability
+from p2pd.domain.storage import Damage, Storage, StorageState
 
 _KINDS = {
     ConnectionKind.DIRECT: chat_pb2.CONNECTION_KIND_DIRECT,
@@ -19,6 +20,11 @@ _REACHABILITIES = {
     Reachability.UNKNOWN: chat_pb2.REACHABILITY_UNSPECIFIED,
     Reachability.PUBLIC: chat_pb2.REACHABILITY_PUBLIC,
     Reachability.PRIVATE: chat_pb2.REACHABILITY_PRIVATE,
+}
+_STORAGE_STATES = {
+    StorageState.OK: chat_pb2.STORAGE_STATE_OK,
+    StorageState.FULL: chat_pb2.STORAGE_STATE_FULL,
+    StorageState.FAILED: chat_pb2.STORAGE_STATE_FAILED,
 }
 
 
@@ -59,4 +65,20 @@ def node_from_domain(node: Node) -> chat_pb2.Node:
         version=node.version,
         max_message_bytes=node.max_message_bytes,
         start_time=timestamp_from_ns(node.start_time_ns),
+        storage=storage_from_domain(node.storage),
+    )
+
+
+def storage_from_domain(storage: Storage) -> chat_pb2.Storage:
+    """Translate how messages are kept."""
+    return chat_pb2.Storage(
+        state=_STORAGE_STATES[storage.state],
+        failure=storage.failure,
+        damages=map(_damage_from_domain, storage.damages),
+    )
+
+
+def _damage_from_domain(damage: Damage) -> chat_pb2.StorageDamage:
+    return chat_pb2.StorageDamage(
+        path=damage.path, reason=damage.reason, time=timestamp_from_ns(damage.time_ns)
     )

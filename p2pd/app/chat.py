@@ -133,18 +133,30 @@ class Chat:
 
         Raises:
             LimitReachedError: Too many rooms.
+            StorageFullError: There is no room to note it.
+            StorageFailedError: The disk refuses to note it.
         """
         if room not in self._rooms:
             if len(self._rooms.joined) >= MAX_ROOMS:
                 raise LimitReachedError("TOO_MANY_ROOMS", f"{MAX_ROOMS} rooms are joined", 60.0)
-            self._rooms.join(room, self._clock_ns() - self._limits.history_ns)
+            now_ns = self._clock_ns()
+            self._rooms.join(room, now_ns - self._limits.history_ns, now_ns)
+            try:
+                await trio.to_thread.run_sync(self._rooms.save)
+            except ChatError:
+                self._rooms.leave(room)
+                raise
             await self._network.join(room)
             self.tell_node_changed()
-            await trio.to_thread.run_sync(self._rooms.save)
         return self._room_state(room)
 
     async def leave_room(self, room: RoomName) -> None:
-        """Leave a room; not joined is fine."""
+        """Leave a room; not joined is fine.
+
+        Raises:
+            StorageFullError: Left, but there is no room to note it.
+            StorageFailedError: Left, but the disk refuses to note it.
+        """
         if room not in self._rooms:
             return
         self._rooms.leave(room)
@@ -165,6 +177,7 @@ class Chat:
             addresses=self._network.addresses(),
             rooms=self._rooms.joined,
             reachability=self._network.reachability(),
+            storage=self._log.store.storage,
         )
 
     def peers(self, room: RoomName | None) -> tuple[Peer, ...]:
@@ -198,44 +211,52 @@ class Chat:
         return self._log.page(room, before=before, after=after, limit=limit)
 
     def tell_node_changed(self) -> None:
-        """Tell readers of the node's addresses and rooms, where they have changed."""
+        """Tell readers of the node itself, where it has changed."""
         node = self.node()
         if node != self._log.state.node:
             self._log.tell(NodeChanged(node))
 
     async def _accept(self, publishes: Sequence[Publish]) -> list[Published | ChatError]:
-        """Append messages to the log in one commit and hand each to the peers of its room."""
-        outcomes: list[Published | ChatError] = []
-        signed = [self._sign(publish) for publish in publishes]
-        own = [self._own_message(*one) for one in signed if not isinstance(one, ChatError)]
+        """Append messages to the log in one commit and hand them to the peers of their rooms."""
+        asked = [self._sign(publish) for publish in publishes]
+        accepted = [one for one in asked if not isinstance(one, ChatError)]
         try:
-            self._log.append(own)
+            self._log.append([message for _, message in accepted])
         except ChatError as error:
-            return [one if isinstance(one, ChatError) else error for one in signed]
-        offset = self._log.store.last_offset - len(own)
-        for one in signed:
-            if isinstance(one, ChatError):
-                outcomes.append(one)
-            else:
-                offset += 1
-                outcomes.append(await self._send(one[0], self._log.cursor(offset)))
-        return outcomes
+            return [one if isinstance(one, ChatError) else error for one in asked]
+        first = self._log.store.last_offset - len(accepted) + 1
+        cursors = [self._log.cursor(first + number) for number in range(len(accepted))]
+        recipients = await self._send([signed for signed, _ in accepted])
+        published = map(Published, (one.message_id for _, one in accepted), cursors, recipients)
+        return [one if isinstance(one, ChatError) else next(published) for one in asked]
 
-    def _sign(self, publish: Publish) -> tuple[SignedMessage, str] | ChatError:
-        """Sign what may be published; what may not is answered by its error."""
+    def _sign(self, publish: Publish) -> tuple[SignedMessage, Message] | ChatError:
+        """Sign what may be published; what may not gets its error."""
         try:
             self._check(publish)
             self._check_limits()
             signed = self._network.sign(publish.room, publish.data)
         except ChatError as error:
             return error
-        return signed, publish.client_message_id
+        return signed, self._own_message(signed, publish.client_message_id)
 
-    async def _send(self, signed: SignedMessage, cursor: str) -> Published:
-        recipients = await self._network.send(signed)
-        if recipients == 0:
-            self._waiting.keep(signed)
-        return Published(signed.message_id, cursor, recipients)
+    async def _send(self, messages: Sequence[SignedMessage]) -> list[int]:
+        """Hand messages to the peers of their rooms, now or when somebody comes.
+
+        Returns:
+            How many peers took each.
+        """
+        recipients: list[int] = []
+        for one in messages:
+            self._waiting.begin(one.room, one.seqno)
+        try:
+            for one in messages:
+                recipients.append(await self._network.send(one))
+                self._waiting.settle(one.room, one.seqno, recipients[-1])
+        finally:
+            for one in messages[len(recipients) :]:
+                self._waiting.settle(one.room, one.seqno, 0)
+        return recipients
 
     async def _wait_durable(self, batch: Batch) -> None:
         try:

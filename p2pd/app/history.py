@@ -8,9 +8,6 @@ some of what was before.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Never
-
-import trio
 
 from p2pd.app.roombook import RoomBook
 from p2pd.domain.messages import EARLIEST_SEND_TIME_NS, Message
@@ -48,7 +45,6 @@ class History:
         self._max_age_ns = max_age_ns
         self._newest = newest
         self._clock_ns = clock_ns
-        self._changed = trio.Event()
 
     def messages_backfilled(self, messages: Sequence[Message]) -> int:
         """Take verified messages; return how many were new."""
@@ -78,17 +74,10 @@ class History:
         if result.left_out is not None:
             self.raise_floor(room, result.left_out + 1)
         self._rooms[room].is_caught_up = result.received > 0
-        self._changed.set()
+        self._rooms.changed()
 
     def raise_floor(self, room: RoomName, floor_ns: int) -> None:
         """Fetch nothing any more that was sent before."""
         if room in self._rooms and floor_ns > self._rooms[room].floor_ns:
             self._rooms[room].floor_ns = floor_ns
-            self._changed.set()
-
-    async def run(self) -> Never:
-        """Keep what is known over a restart; ends by cancellation."""
-        while True:
-            await self._changed.wait()
-            self._changed = trio.Event()
-            await trio.to_thread.run_sync(self._rooms.save)
+            self._rooms.changed()

@@ -25,6 +25,7 @@ from p2pd.app.errors import MetricsBindError
 from p2pd.app.history import History
 from p2pd.app.metrics import Gauges, serve_metrics
 from p2pd.app.presence import Presence
+from p2pd.app.recovery import Recovery
 from p2pd.app.roombook import RoomBook
 from p2pd.app.waiting import Waiting
 from p2pd.config import Settings
@@ -32,6 +33,7 @@ from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Node, Reachability
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
+from p2pd.domain.storage import Damage
 from p2pd.errors import ChatError
 from p2pd.log.errors import StoreOpenError
 from p2pd.log.log import Log
@@ -90,18 +92,23 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
     """Open log, network and API, each inside the one before."""
     rejections = Rejections()
     key_pair = load_or_create_identity(settings.data_dir)
-    floor_ns = time.time_ns() - settings.history_days * DAY_NS
-    rooms = RoomBook(settings.data_dir / "rooms.json", settings.rooms, floor_ns)
+    now_ns = time.time_ns()
+    floor_ns = now_ns - settings.history_days * DAY_NS
+    rooms = RoomBook(settings.data_dir / "rooms.json", settings.rooms, floor_ns, now_ns)
+    recovery = Recovery()
     node = _node_at_start(settings, peer_id_from_key(key_pair))
     retention = Retention(settings.retention_days * DAY_S, settings.retention_messages)
-    with _open_store(settings) as store:
+    with _open_store(settings, recovery.note) as store:
+        if not rooms.is_saved:
+            rooms.save()
         log = Log(store, State(node, {}))
-        waiting = Waiting(settings.retention_messages)
+        waiting = Waiting(rooms, store, author_bytes_from_key(key_pair))
         presence = Presence(log, rejections, waiting.room_filled)
         max_age_ns = settings.retention_days * DAY_NS
         newest = settings.history_messages
         history = History(rooms, log, presence.append, max_age_ns, newest, time.time_ns)
-        options = _network_options(settings, key_pair, store)
+        first_seqno = max(store.max_seqno(author_bytes_from_key(key_pair)), rooms.max_sent)
+        options = _network_options(settings, key_pair, first_seqno)
         async with (
             open_network(options, presence, log.items, history, rejections) as network,
             trio.open_nursery() as nursery,
@@ -109,8 +116,9 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
             for room in rooms.joined:
                 await network.join(room)
             chat = Chat(log, network, presence, rooms, waiting, _limits(settings), time.time_ns)
-            nursery.start_soon(waiting.run, network.send)
-            nursery.start_soon(history.run)
+            nursery.start_soon(waiting.run, network.send_again)
+            nursery.start_soon(rooms.run)
+            nursery.start_soon(recovery.run, log, chat.tell_node_changed)
             nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
             nursery.start_soon(_watch_node, chat)
             async with open_api(chat, log.on_append, _api_settings(settings)) as api:
@@ -121,11 +129,11 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
 
 
 @contextmanager
-def _open_store(settings: Settings) -> Iterator[MessageStore]:
+def _open_store(settings: Settings, on_damage: Callable[[Damage], None]) -> Iterator[MessageStore]:
     if settings.store == "memory":
         yield MemoryStore(settings.retention_messages, MEMORY_STORE_BYTES)
         return
-    with open_store(settings.data_dir) as store:
+    with open_store(settings.data_dir, on_damage=on_damage) as store:
         yield store
 
 
@@ -136,7 +144,7 @@ async def _watch_node(chat: Chat) -> Never:
         await trio.sleep(NODE_CHECK_INTERVAL_S)
 
 
-def _network_options(settings: Settings, key_pair: Identity, store: MessageStore) -> NetworkOptions:
+def _network_options(settings: Settings, key_pair: Identity, first_seqno: int) -> NetworkOptions:
     return NetworkOptions(
         key_pair=key_pair,
         listen=settings.listen,
@@ -144,7 +152,7 @@ def _network_options(settings: Settings, key_pair: Identity, store: MessageStore
         agent=AGENT,
         bootstrap=settings.bootstrap,
         mdns=settings.mdns,
-        first_seqno=store.max_seqno(author_bytes_from_key(key_pair)),
+        first_seqno=first_seqno,
         sync_interval_s=settings.sync_interval_s,
     )
 

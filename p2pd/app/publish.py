@@ -80,7 +80,6 @@ class Batch:
         """Where the outcome of each publish is; one that repeats another has the other's."""
         self._place_of: dict[str, int] = {}
         self._open: list[int] = []
-        self._accepted: list[int] = []
 
     @property
     def outcomes(self) -> list[Published | ChatError]:
@@ -108,14 +107,13 @@ class Batch:
         """Note what became of those to be accepted since the last time, in order."""
         for place, outcome in zip(self._open, outcomes, strict=True):
             self._outcomes[place] = outcome
-            if isinstance(outcome, Published):
-                self._accepted.append(place)
         self._open.clear()
 
     def fail(self, error: ChatError) -> None:
-        """Take back every acceptance: it may not be safe."""
-        for place in self._accepted:
-            self._outcomes[place] = error
+        """Take back every answer, repeated ones too: what is in the log may not be safe."""
+        for place, outcome in self._outcomes.items():
+            if isinstance(outcome, Published):
+                self._outcomes[place] = error
 
     def settle(self) -> None:
         """Let calls that repeat one of this batch go on."""

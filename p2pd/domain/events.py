@@ -66,7 +66,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class NodeChanged:
-    """The node's own addresses, rooms or reachability changed."""
+    """The node's own addresses, rooms, reachability or storage changed."""
 
     node: Node
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.storage import Storage
 
 
 class ConnectionKind(Enum):
@@ -72,3 +73,4 @@ class Node:
     version: str
     max_message_bytes: int
     start_time_ns: int
+    storage: Storage = field(default_factory=Storage)

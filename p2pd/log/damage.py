@@ -10,10 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from p2pd.domain.storage import Damage
 from p2pd.errors import ChatError, StorageFailedError, StorageFullError
 from p2pd.log.errors import DamagedError
 
@@ -34,21 +34,6 @@ _DAMAGE = (
 _READ_DAMAGE = (sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ)
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 _UNREADABLE_TEXT = "Could not decode to UTF-8"
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A store was found damaged and set aside.
-
-    Attributes:
-        path: Where the damaged file is now.
-        reason: What was found, in SQLite's words or ours.
-        time_ns: When it was found, nanoseconds since the epoch.
-    """
-
-    path: Path
-    reason: str
-    time_ns: int
 
 
 def is_damage(error: Exception) -> bool:
@@ -82,7 +67,7 @@ def set_aside(path: Path, reason: str, time_ns: int) -> Damage:
         if source.exists():
             source.rename(target.with_name(target.name + companion))
     sync_directory(path.parent)
-    return Damage(target, reason, time_ns)
+    return Damage(str(target), reason, time_ns)
 
 
 def sync_directory(directory: Path) -> None:

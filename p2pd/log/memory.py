@@ -10,6 +10,7 @@ import trio
 from p2pd.domain.cursors import new_epoch
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.storage import Storage
 from p2pd.log.store import Answer, Dropped, Item, Stored, StoredPage
 from p2pd.log.window import Window
 
@@ -41,6 +42,11 @@ class MemoryStore:
     def last_offset(self) -> int:
         """Offset of the newest message."""
         return self._window.end - 1
+
+    @property
+    def storage(self) -> Storage:
+        """Memory is well as long as the process lives."""
+        return Storage()
 
     def dropped_until(self, rooms: frozenset[RoomName]) -> int:
         """Return the highest offset dropped, of whatever room."""

@@ -2,7 +2,8 @@
 
 Made by ``Log.open_reader``, read by the gRPC thread while the trio thread
 appends. A reader first tells the state, then catches up from the store, then
-follows the tail; one that the tail has outrun does the same again.
+follows the tail; one that the tail has outrun does the same again, and so does
+one whose log was replaced by another, after a gap.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Reader:
         """Offset up to which the store is read before the tail is followed."""
         self._known_dropped = 0
         """Holes up to here were there when the reader began, and are not told."""
+        self._epoch = ""
+        """The log that is read; another one may take its place."""
         self._pending = self._begin(after)
 
     def read(self, max_bytes: int) -> tuple[Entry, ...]:
@@ -90,9 +93,15 @@ class Reader:
         self._pending = iter(())
 
     def _is_caught_up(self) -> bool:
-        return self._offset >= self._target and self._position == self._log.tail.end
+        read_all = self._offset >= self._target and self._position == self._log.tail.end
+        return read_all and not self._is_replaced()
+
+    def _is_replaced(self) -> bool:
+        """Tell whether the store was found damaged and another log begun."""
+        return self._epoch != self._log.store.epoch
 
     def _begin(self, after: str | None) -> Iterator[Entry]:
+        self._epoch = self._log.store.epoch
         state, self._position, self._target = self._log.moment()
         self._offset, gap = self._start_of(after)
         first: list[EventBody] = [state.snapshot()]
@@ -112,6 +121,8 @@ class Reader:
         return min(store.first_offset - 1, self._target), gap
 
     def _next_stretch(self, max_bytes: int) -> Iterator[Entry]:
+        if self._is_replaced():
+            return self._begin(str(Cursor(self._epoch, self._offset)))
         if self._offset < self._target:
             return self._stored(max_bytes)
         if self._position < self._log.tail.start:
@@ -121,6 +132,8 @@ class Reader:
     def _stored(self, max_bytes: int) -> Iterator[Entry]:
         while self._offset < self._target:
             messages = self._log.store.read(self._offset, self._target, max_bytes)
+            if self._is_replaced():
+                return
             for stored in messages:
                 if stored.offset > self._offset + 1:
                     yield from self._hole(stored.offset - 1)

@@ -12,10 +12,7 @@ from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.reconciliation import MAX_SEQNO, Item, item_digest
 from p2pd.log import store as kept
 from p2pd.log.item_index import ItemIndex
-from p2pd.log.store import MessageStore
-
-NO_MESSAGE = MessageId("")
-"""Sorts before every message id."""
+from p2pd.log.store import NO_MESSAGE, MessageStore
 
 
 class RoomItems:

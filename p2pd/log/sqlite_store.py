@@ -21,10 +21,11 @@ import structlog
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
-from p2pd.errors import StorageFailedError
+from p2pd.domain.storage import Damage, Storage, StorageState
+from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.log import queries
 from p2pd.log.checkpoints import Checkpoints
-from p2pd.log.damage import FILE_ERRORS, Damage, chat_error_from, is_damage, set_aside
+from p2pd.log.damage import FILE_ERRORS, chat_error_from, is_damage, set_aside
 from p2pd.log.durability import Durability
 from p2pd.log.errors import StoreClosedError
 from p2pd.log.lock_file import lock_directory
@@ -68,11 +69,7 @@ def open_store(
 
 
 class SqliteStore:
-    """A ``MessageStore`` on disk; made by ``open_store``.
-
-    Attributes:
-        damages: The damaged files set aside since the start, oldest first.
-    """
+    """A ``MessageStore`` on disk; made by ``open_store``."""
 
     def __init__(
         self,
@@ -81,7 +78,8 @@ class SqliteStore:
         clock_ns: Callable[[], int],
         fdatasync: Callable[[int], None],
     ) -> None:
-        self.damages: tuple[Damage, ...] = ()
+        self._damages: tuple[Damage, ...] = ()
+        self._is_full = False
         self._path = path
         self._on_damage = on_damage
         self._clock_ns = clock_ns
@@ -108,9 +106,13 @@ class SqliteStore:
         return self._file.last_offset
 
     @property
-    def failure(self) -> str | None:
-        """Why nothing can be kept any more until the next start; None while all is well."""
-        return self._durability.failure
+    def storage(self) -> Storage:
+        """How the store does; a failure lasts until the next start."""
+        failure = self._durability.failure
+        if failure is not None:
+            return Storage(StorageState.FAILED, failure, self._damages)
+        state = StorageState.FULL if self._is_full else StorageState.OK
+        return Storage(state, str(StorageFullError(0.0)) if self._is_full else "", self._damages)
 
     def dropped_until(self, rooms: frozenset[RoomName]) -> int:
         """Return the highest offset that messages of these rooms were dropped at."""
@@ -120,7 +122,12 @@ class SqliteStore:
         """Commit those messages that are not in the log yet, at the next offsets."""
         if self._durability.failure is not None:
             raise StorageFailedError(self._durability.failure)
-        stored = self._carry_out(lambda file: file.append(messages))
+        try:
+            stored = self._carry_out(lambda file: file.append(messages))
+        except StorageFullError:
+            self._is_full = True
+            raise
+        self._is_full = False
         self._checkpoints.note(sum(len(one.message.signed_bytes) for one in stored))
         return stored
 
@@ -274,10 +281,10 @@ class SqliteStore:
         file = StoreFile(self._path, base_offset, self._fdatasync)
         if file.tail_lost:
             reason = "the newest messages could not be read"
-            self._tell(Damage(self._path, reason, self._clock_ns()))
+            self._tell(Damage(str(self._path), reason, self._clock_ns()))
         return file
 
     def _tell(self, damage: Damage) -> None:
-        self.damages = (*self.damages, damage)
-        log_line.error("store damaged", path=str(damage.path), reason=damage.reason)
+        self._damages = (*self._damages, damage)
+        log_line.error("store damaged", path=damage.path, reason=damage.reason)
         self._on_damage(damage)

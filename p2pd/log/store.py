@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,10 @@ class Item(NamedTuple):
     message_id: MessageId
 
 
+NO_MESSAGE = MessageId("")
+"""Sorts before every message id."""
+
+
 class Dropped(NamedTuple):
     """A message that retention let go."""
 
@@ -69,6 +74,10 @@ class MessageStore(Protocol):
     @property
     def last_offset(self) -> int:
         """Offset of the newest message ever appended; 0 when there was none."""
+
+    @property
+    def storage(self) -> Storage:
+        """Whether messages can be kept, and what was found damaged."""
 
     def dropped_until(self, rooms: frozenset[RoomName]) -> int:
         """Return the highest offset that messages of these rooms were dropped at.

@@ -23,7 +23,12 @@ from p2pd.domain.names import MessageId, PeerId, RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.errors import MessageTooLargeError, RoomNotJoinedError
 from p2pd.net.mended.pubsub.author_rates import AuthorRates
-from p2pd.net.mended.pubsub.messages import MAX_DATA_BYTES, MessageSigner, WireMessage
+from p2pd.net.mended.pubsub.messages import (
+    MAX_DATA_BYTES,
+    MessageSigner,
+    WireMessage,
+    message_from_bytes,
+)
 from p2pd.net.mended.pubsub.router import MendedGossipSub
 from p2pd.net.mended.pubsub.service import MendedPubsub
 
@@ -168,6 +173,10 @@ class Gossip:
             ``replay_s``.
         """
         return await self.pubsub.send(message.wire, self._send_wait_s)
+
+    async def send_again(self, signed_bytes: bytes) -> int:
+        """Hand one of our own messages of before to every peer in its room; see ``send``."""
+        return await self.pubsub.send(message_from_bytes(signed_bytes), self._send_wait_s)
 
     def peers_in(self, room: RoomName) -> frozenset[PeerId]:
         """Return the peers that are in a room and can be written to."""

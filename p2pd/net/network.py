@@ -147,6 +147,10 @@ class Network:
         """Hand a message to the peers of its room; returns how many took it."""
         return await self._gossip.send(message)
 
+    async def send_again(self, signed_bytes: bytes) -> int:
+        """Hand one of our own messages of before to the peers of its room."""
+        return await self._gossip.send_again(signed_bytes)
+
     def send_pressure(self) -> float:
         """How full the fullest queue to a peer is, 0.0 to 1.0."""
         return self._gossip.send_pressure()

@@ -19,6 +19,7 @@ def test_the_node_and_its_peers_are_told(
     assert node["addresses"] == list(node_pair[0].addresses)
     assert node["rooms"] == ["chat-room"]
     assert TIME.fullmatch(node["start_time"])
+    assert node["storage"] == {"state": "ok", "failure": "", "damages": []}
     (peer,) = gateway_pair[0].get("/api/peers?room=chat-room").json()["peers"]
     assert peer["peer_id"] == node_pair[1].peer_id
     assert peer["connection"]["kind"] == "direct"

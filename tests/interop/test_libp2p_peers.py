@@ -63,6 +63,20 @@ def test_line_of_peers_forwards_with_the_true_author(node: NodeProcess) -> None:
         assert listener.wait_text("héllo from js ✓").author_id == js.peer_id
 
 
+@pytest.mark.parametrize("name", ["go-ed25519", "js"])
+def test_what_nobody_took_before_a_kill_reaches_the_first_who_comes(
+    node: NodeProcess, name: str
+) -> None:
+    """These peers do not synchronise: they get what is sent to them, and nothing else."""
+    texts = [f"waits {number}" for number in range(20)]
+    assert {node.publish(text).recipients for text in texts} == {0}
+    node.kill()
+    node.start()
+    with ForeignPeer([*PEERS[name](), node.address]) as peer:
+        for text in texts:
+            assert peer.wait_message(text)["author"] == node.peer_id
+
+
 def assert_chat(node: NodeProcess, listener: EventListener, peer: ForeignPeer) -> None:
     """Have a message each way between the node and the peer."""
     peer.wait_joined(node.peer_id)

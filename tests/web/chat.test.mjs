@@ -53,6 +53,18 @@ test("a snapshot replaces the peers, and events change them", () => {
   assert.deepEqual(idsIn(ROOM), [ANN]);
 });
 
+test("a node that cannot keep messages says so until it can", () => {
+  const chat = openChat();
+  const tell = (state) => chat.receive({ type: "node_changed", cursor: "c0", node: { ...chat.node, storage: { state } } });
+  const kinds = () => noticesOf(chat, 0).map((notice) => notice.kind);
+  tell("full");
+  assert.deepEqual(kinds(), ["storage"]);
+  tell("failed");
+  assert.match(noticesOf(chat, 0)[0].text, /does not keep messages/);
+  tell("ok");
+  assert.deepEqual(kinds(), []);
+});
+
 test("messages of other rooms are unread until the room is entered", () => {
   const chat = openChat();
   chat.receive(messageFrame(1, { room: "other" }));

@@ -3,7 +3,7 @@ import { AWAY_NOTICE_AFTER_MS } from "../limits.js";
 
 /** List the banners that are due at a moment: `{kind, text, action}`. */
 export function noticesOf(chat, now) {
-  return [linkNotice(chat, now), gapNotice(chat.gap)].filter(Boolean);
+  return [linkNotice(chat, now), storageNotice(chat.node?.storage), gapNotice(chat.gap)].filter(Boolean);
 }
 
 function linkNotice(chat, now) {
@@ -25,6 +25,16 @@ function whenTried(state, leftMs) {
   const seconds = Math.ceil(leftMs / 1_000);
   return state === "connecting" || seconds <= 0 ? "Trying…" : `Trying again in ${seconds} s.`;
 }
+
+function storageNotice(storage) {
+  const text = STORAGE[storage?.state];
+  return text ? { kind: "storage", text, action: null } : null;
+}
+
+const STORAGE = {
+  full: "The node's disk is full. What you write waits here and is sent when there is room.",
+  failed: "The node's disk does not keep messages. What you write waits here until the node is mended.",
+};
 
 function gapNotice(gap) {
   if (!gap) return null;

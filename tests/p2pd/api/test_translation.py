@@ -30,6 +30,7 @@ from p2pd.domain.events import (
 from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import DEFAULT_ROOM, PeerId
 from p2pd.domain.peers import Connection, ConnectionKind, Direction, Reachability
+from p2pd.domain.storage import Damage, Storage, StorageState
 from p2pd.log.reader import Entry
 from tests.p2pd.facts import NOW_NS, make_message, make_node, make_peer
 
@@ -186,6 +187,17 @@ def test_node_keeps_what_it_says(reachability: Reachability) -> None:
     assert chat_pb2.Reachability.Name(translated.reachability) == f"REACHABILITY_{wanted}"
     assert (translated.peer_id, list(translated.addresses)) == ("self", ["/x"])
     assert translated.start_time.ToNanoseconds() == NOW_NS
+
+
+@pytest.mark.parametrize("state", list(StorageState))
+def test_node_tells_how_it_keeps_messages(state: StorageState) -> None:
+    storage = Storage(state, "why", (Damage("/aside", "a broken page", NOW_NS),))
+    translated = node_from_domain(replace(make_node(), storage=storage)).storage
+    assert chat_pb2.StorageState.Name(translated.state) == f"STORAGE_STATE_{state.name}"
+    assert translated.failure == "why"
+    (damage,) = translated.damages
+    assert (damage.path, damage.reason) == ("/aside", "a broken page")
+    assert damage.time.ToNanoseconds() == NOW_NS
 
 
 @pytest.mark.parametrize(

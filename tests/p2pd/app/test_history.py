@@ -22,7 +22,7 @@ MAX_AGE_NS = 10_000
 
 @pytest.fixture
 def rooms(tmp_path: Path) -> RoomBook:
-    return RoomBook(tmp_path / "rooms.json", [LOBBY], JOINED_NS)
+    return RoomBook(tmp_path / "rooms.json", [LOBBY], JOINED_NS, NOW_NS)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import trio
 import trio.testing
 
 from p2pd.app.publish import Answers, Batch, Publish, Published
-from p2pd.domain.names import MessageId, RoomName
-from p2pd.errors import NodeStoppingError
+from p2pd.domain.names import DEFAULT_ROOM, MessageId
+from p2pd.errors import InvalidInputError, StorageFailedError
 
 FIRST = Published(MessageId("01"), "cursor", 2)
 
@@ -64,7 +64,7 @@ def test_the_oldest_answers_go_at_the_bound() -> None:
 
 
 def _publish(client_message_id: str) -> Publish:
-    return Publish(RoomName("r"), b"text", client_message_id)
+    return Publish(DEFAULT_ROOM, b"text", client_message_id)
 
 
 def test_a_batch_answers_in_order_and_a_repeat_as_the_first() -> None:
@@ -74,26 +74,30 @@ def test_a_batch_answers_in_order_and_a_repeat_as_the_first() -> None:
         added = [await batch.add(_publish(key)) for key in ("a", "", "a", "b", "")]
         assert added == [True, True, False, True, True]
         second, last = replace(FIRST, cursor="2"), replace(FIRST, cursor="3")
-        error = NodeStoppingError()
-        batch.note([FIRST, second, error, last])
+        refusal = InvalidInputError("text", "EMPTY_MESSAGE", "the message is empty")
+        batch.note([FIRST, second, refusal, last])
         batch.settle()
-        assert batch.outcomes == [FIRST, second, FIRST, error, last]
+        assert batch.outcomes == [FIRST, second, FIRST, refusal, last]
         assert await answers.wait("a") == FIRST
         assert await answers.wait("b") is None
 
     trio.run(scenario)
 
 
-def test_what_may_not_be_safe_is_answered_by_the_error_and_may_be_tried_again() -> None:
+def test_nothing_is_answered_that_may_not_be_safe() -> None:
     async def scenario() -> None:
-        answers = Answers(10, lambda _: None)
+        refusal = InvalidInputError("text", "EMPTY_MESSAGE", "the message is empty")
+        in_log = Published(MessageId("02"), "cursor", 0)
+        answers = Answers(10, {"in the log": in_log}.get)
         batch = Batch(answers)
-        assert await batch.add(_publish("a"))
-        batch.note([FIRST])
-        error = NodeStoppingError()
+        for key in ("new", "bad", "in the log"):
+            await batch.add(_publish(key))
+        batch.note([FIRST, refusal])
+        assert batch.outcomes == [FIRST, refusal, in_log]
+        error = StorageFailedError("the disk did not keep what was written")
         batch.fail(error)
         batch.settle()
-        assert batch.outcomes == [error]
-        assert await answers.wait("a") is None
+        assert batch.outcomes == [error, refusal, error]
+        assert await answers.wait("new") is None
 
     trio.run(scenario)

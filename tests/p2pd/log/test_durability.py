@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from p2pd.domain.storage import StorageState
 from p2pd.errors import StorageFailedError
 from p2pd.log.durability import Durability
 from p2pd.log.sqlite_store import open_store
@@ -119,7 +120,7 @@ def test_a_failed_fsync_is_never_an_acknowledgement(tmp_path: Path) -> None:
             with pytest.raises(StorageFailedError):
                 store.append([message_of(3)])
             await store.wait_durable(1)
-            assert store.failure is not None
+            assert store.storage.state is StorageState.FAILED
             assert offsets(store.read(0, 9, 1 << 20)) == [1, 2]
 
     run(main)

@@ -47,7 +47,7 @@ def test_a_full_disk_refuses_keeps_what_it_has_and_recovers(small_disk: Path) ->
             append(store, 7_000)
             await store.wait_durable(kept + 1)
         with open_store(small_disk) as store:
-            assert store.damages == ()
+            assert store.storage.damages == ()
             assert offsets(store.read(0, MANY, MANY)) == list(range(1, kept + 2))
 
     trio.run(main)
@@ -61,7 +61,7 @@ def test_a_full_disk_at_the_start_is_told_and_tried_again(small_disk: Path) -> N
         pass
     hog.unlink()
     with open_store(small_disk) as store:
-        assert store.damages == ()
+        assert store.storage.damages == ()
         append(store, 1)
 
 
@@ -74,4 +74,4 @@ def test_a_store_left_open_starts_on_a_full_disk(small_disk: Path) -> None:
     hog.write_bytes(bytes(hog.stat().st_size - (256 << 10)))
     with open_store(small_disk) as store:
         assert len(store.read(0, MANY, MANY)) == 20
-        assert store.damages == ()
+        assert store.storage.damages == ()

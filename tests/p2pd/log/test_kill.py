@@ -77,7 +77,7 @@ def check(directory: Path, acknowledged: dict[str, int], when: str) -> None:
             kept |= {one.message.message_id: one.offset for one in batch}
             place += len(batch)
         assert place == store.last_offset == len(kept), when
-        assert store.damages == (), when
+        assert store.storage.damages == (), when
     missing = {one: at for one, at in acknowledged.items() if kept.get(one) != at}
     assert missing == {}, when
     with closing(sqlite3.connect(directory / FILE_NAME)) as connection:

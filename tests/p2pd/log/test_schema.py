@@ -35,7 +35,7 @@ def schema_of(path: Path) -> tuple[int, list[tuple[str, str]]]:
 def test_the_first_version_becomes_the_newest_with_all_it_held(tmp_path: Path) -> None:
     make_version_1(tmp_path)
     with open_store(tmp_path) as store:
-        assert store.damages == ()
+        assert store.storage.damages == ()
         assert (store.epoch, store.first_offset, store.last_offset) == ("0badcafe", 2, 4)
         facts = [
             (one.offset, one.message.room, one.message.data, one.message.seqno)

@@ -73,7 +73,7 @@ def test_what_a_killed_process_committed_is_there(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         assert offsets(store.read(0, 9, MANY)) == [1, 2, 3, 4]
         assert store.epoch == epoch
-        assert store.damages == ()
+        assert store.storage.damages == ()
 
 
 def test_after_the_machine_went_down_old_cursors_are_unknown(
@@ -104,7 +104,7 @@ def test_a_log_whose_end_cannot_be_read_is_told_and_old_cursors_are_unknown(
     with open_store(tmp_path) as store:
         assert 0 < store.last_offset < 40
         assert store.epoch != epoch
-        assert [damage.reason for damage in store.damages] == [
+        assert [damage.reason for damage in store.storage.damages] == [
             "the newest messages could not be read"
         ]
 
