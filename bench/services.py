@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
+
 from tests.driver import GatewayProcess, NodeProcess, Service
 
 NO_LIMIT = 1_000_000
@@ -35,13 +37,22 @@ class Running:
         self._directory = directory
         self._services: list[Service] = []
 
+    def new_directory(self) -> Path:
+        """Make a directory that is gone after the run."""
+        return Path(tempfile.mkdtemp(dir=self._directory))
+
     def start_node(self, **settings: object) -> NodeProcess:
         """Start a node that knows nobody."""
+        node = self.new_node(**settings)
+        node.start()
+        return node
+
+    def new_node(self, **settings: object) -> NodeProcess:
+        """Make a node without starting it."""
         no_limits = {"publish_rate": NO_LIMIT, "publish_burst": NO_LIMIT}
         name = f"node{len(self._services)}"
         node = NodeProcess(name, self._directory, **(no_limits | settings))
         self._services.append(node)
-        node.start()
         return node
 
     def start_node_pair(self, **settings: object) -> tuple[NodeProcess, NodeProcess]:
@@ -74,6 +85,14 @@ class Running:
             service.signal(signal.SIGTERM)
         for service in running:
             service.wait_stopped(STOP_S)
+
+
+def message_count(node: NodeProcess) -> int:
+    """Return how many messages of its room a node keeps."""
+    with node.open_channel() as channel:
+        stub = chat_pb2_grpc.ChatServiceStub(channel)
+        (room,) = stub.ListRooms(chat_pb2.ListRoomsRequest()).rooms
+        return room.message_count
 
 
 def resident_bytes(pid: int) -> int:

@@ -44,6 +44,11 @@ class Gauges(Collector):
             "Fill of the fullest queue to a peer.",
             self._network.send_pressure(),
         )
+        yield CounterMetricFamily(
+            "p2pd_sync_bytes",
+            "Sent and received to synchronise with peers.",
+            self._network.sync_bytes(),
+        )
         rejected = CounterMetricFamily(
             "p2pd_rejected_inputs", "Inputs of peers that were dropped.", labels=["reason"]
         )

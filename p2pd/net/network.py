@@ -107,17 +107,23 @@ async def open_network(
         open_connections(host, _WithRooms(listener, gossip), rejections) as connections,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
     ):
-        yield Network(host, gossip, connections, discovery)
+        yield Network(host, gossip, arrivals.sync, connections, discovery)
 
 
 class Network:
     """Join rooms, send, dial; every call in the trio thread."""
 
     def __init__(
-        self, host: IHost, gossip: Gossip, connections: Connections, discovery: Discovery
+        self,
+        host: IHost,
+        gossip: Gossip,
+        sync: Sync,
+        connections: Connections,
+        discovery: Discovery,
     ) -> None:
         self._host = host
         self._gossip = gossip
+        self._sync = sync
         self._connections = connections
         self._discovery = discovery
 
@@ -154,6 +160,10 @@ class Network:
     def send_pressure(self) -> float:
         """How full the fullest queue to a peer is, 0.0 to 1.0."""
         return self._gossip.send_pressure()
+
+    def sync_bytes(self) -> int:
+        """How much synchronisation has sent and received."""
+        return self._sync.bytes_moved
 
     async def connect(self, address: str) -> Peer:
         """Dial a peer; see ``Connections.connect``."""

@@ -103,7 +103,11 @@ async def open_sync(
 
 
 class Sync:
-    """The sessions of this node; made by ``open_sync``."""
+    """The sessions of this node; made by ``open_sync``.
+
+    Attributes:
+        bytes_moved: Sent and received in all sessions that have ended.
+    """
 
     def __init__(
         self,
@@ -115,6 +119,7 @@ class Sync:
         options: SyncOptions,
         nursery: trio.Nursery,
     ) -> None:
+        self.bytes_moved = 0
         self._host = host
         self._gossip = gossip
         self._source = source
@@ -214,7 +219,9 @@ class Sync:
         else:
             return result
         finally:
-            self._admission.end(peer_id, frames.bytes_sent + frames.bytes_received)
+            moved_bytes = frames.bytes_sent + frames.bytes_received
+            self.bytes_moved += moved_bytes
+            self._admission.end(peer_id, moved_bytes)
             await _close(stream)
         return None
 

@@ -32,7 +32,7 @@ from p2pd.domain.state import State
 from p2pd.log.log import Log
 from p2pd.log.memory import MemoryStore
 from p2pd.net.identity import load_or_create_identity
-from p2pd.net.network import NetworkOptions, open_network, peer_id_from_key
+from p2pd.net.network import NetworkOptions, author_bytes_from_key, open_network, peer_id_from_key
 
 T = TypeVar("T")
 
@@ -114,10 +114,10 @@ class RunningApi:
         peer_id = peer_id_from_key(key_pair)
         node = Node(peer_id, (), "wsp/test", (), Reachability.UNKNOWN, "0.1.0", 32_768, 1)
         self.log = Log(MemoryStore(100_000, 64 << 20), State(node, {}))
-        waiting = Waiting(10_000)
         rejections = Rejections()
-        presence = Presence(self.log, rejections, waiting.room_filled)
         rooms = RoomBook(self.data_dir / "rooms.json", (DEFAULT_ROOM,), 0)
+        waiting = Waiting(rooms, self.log.store, author_bytes_from_key(key_pair))
+        presence = Presence(self.log, rejections, waiting.room_filled)
         history = History(rooms, self.log, presence.append, 10**18, 100, time.time_ns)
         options = NetworkOptions(
             key_pair,
