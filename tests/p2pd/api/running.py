@@ -115,7 +115,7 @@ class RunningApi:
         node = Node(peer_id, (), "wsp/test", (), Reachability.UNKNOWN, "0.1.0", 32_768, 1)
         self.log = Log(MemoryStore(100_000, 64 << 20), State(node, {}))
         rejections = Rejections()
-        rooms = RoomBook(self.data_dir / "rooms.json", (DEFAULT_ROOM,), 0)
+        rooms = RoomBook(self.data_dir / "rooms.json", (DEFAULT_ROOM,), 0, 0)
         waiting = Waiting(rooms, self.log.store, author_bytes_from_key(key_pair))
         presence = Presence(self.log, rejections, waiting.room_filled)
         history = History(rooms, self.log, presence.append, 10**18, 100, time.time_ns)
