@@ -81,8 +81,6 @@ class CatchUps:
         past = _Past(reader.cursor)
         try:
             async with _Turn(self._turns) as turn, aclosing(events_after) as batches:
-                if fanout.meet(reader):
-                    return True
                 async for events in batches:
                     turn.use()
                     await reader.wait_writable()
