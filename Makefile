@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export GOTOOLCHAIN := local
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo check test test-needs test-upstream bench lock release-image clean
+.PHONY: help install up demo check test test-needs test-kills test-upstream bench lock release-image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,10 @@ check: test-needs build/googleapis ## Check style, types, imports, the contract 
 	$(NODE_TESTS)/node_modules/.bin/eslint --config $(NODE_TESTS)/eslint.config.js --max-warnings 0 web tests
 
 test: test-needs ## Run every test; ARGS are pytest's
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-kills: test-needs ## Kill nodes 1,000 times while they publish; KILLS=N for another number
+	NODE_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest tests/faults/test_kills.py $(ARGS)
 
 test-upstream: test-needs ## Show each correction of py-libp2p against the stock library
 	$(BIN)/python -m pytest tests/upstream $(ARGS)

@@ -268,7 +268,7 @@ SETTINGS: tuple[Setting, ...] = (
         "data_dir",
         platformdirs.user_data_dir("p2pd", appauthor=False),
         "PATH",
-        "where the identity key, the gRPC token, the joined rooms and the messages are kept",
+        "where the identity key, the gRPC token, rooms, known peers and messages are kept",
         _path,
     ),
     Setting("mdns", "on", "ON|OFF", "find peers on the local network", _switch),

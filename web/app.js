@@ -4,9 +4,11 @@ import { Chat } from "./model/chat.js";
 import { Outbox } from "./model/outbox.js";
 import { Outgoing } from "./outgoing.js";
 import { Link } from "./socket/link.js";
-import { OutboxStore, openStorage } from "./socket/outbox-store.js";
+import { OutboxStore } from "./socket/outbox-store.js";
 import { watchRoundTrips } from "./socket/round-trips.js";
+import { openStorage } from "./socket/storage.js";
 import { Token } from "./socket/token.js";
+import { keepVigil } from "./socket/vigil.js";
 import { mountAddresses } from "./views/addresses.js";
 import { mountBanners } from "./views/banners.js";
 import { mountComposer } from "./views/composer.js";
@@ -25,7 +27,8 @@ const touch = (topics) => screen.touch(topics);
 const storage = openStorage();
 const token = new Token(storage);
 export const chat = new Chat();
-export const outbox = new Outbox(new OutboxStore(storage));
+const store = new OutboxStore(storage);
+export const outbox = new Outbox(store);
 export const link = new Link(new URL("ws", document.baseURI).href.replace(/^http/, "ws"), {
   subprotocols: () => token.subprotocols,
   hello: () => ({ type: "hello", after: chat.cursor, rooms: [] }),
@@ -50,7 +53,7 @@ const send = (text) => {
   outgoing.send(text);
   conversation.follow();
 };
-screen.add(["messages", "node", "link"], () => conversation.render());
+screen.add(["messages", "node", "link", "peers"], () => conversation.render());
 screen.add(["node", "rooms", "peers", "link"], mountHeader(chat));
 screen.add(["rooms", "node", "peers"], mountRooms(chat, { enter, join: (room) => actions.join(room), leave: (room) => actions.leave(room) }));
 screen.add(["peers", "node"], mountPeers(chat));
@@ -62,7 +65,9 @@ screen.add(["link"], mountToken(chat, (value) => actions.enterToken(value)));
 mountDial((address) => actions.dial(address));
 
 outgoing.begin();
+store.watch((id) => outgoing.droppedElsewhere(id));
 actions.begin();
+keepVigil(link);
 watchRoundTrips({
   isReady: () => chat.isReady,
   headers: () => token.headers,

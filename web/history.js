@@ -1,20 +1,22 @@
 /** Brings what was said in a room before the first message that is here. */
-import { HISTORY_PAGE } from "./limits.js";
+import { HISTORY_PAGE, REFUSED_PAUSE_MS } from "./limits.js";
 import { messageFromFrame } from "./model/messages.js";
 
 /** Load one page; does nothing while another one is under way or the node is away. */
-export async function loadOlder({ chat, link, touch }, room) {
+export async function loadOlder(page, room) {
+  const { chat, link, touch } = page;
   const conversation = chat.conversation(room);
   const before = conversation.older;
   if (before.state === "loading" || !chat.isReady) return;
   const loading = { ...before, state: "loading" };
   conversation.older = loading;
   touch(["messages"]);
-  const change = await pageBefore(link, room, before.cursor);
+  const answer = await pageBefore(link, room, before.cursor);
+  if (!answer.messages) await pause(answer.retryAfterMs ?? REFUSED_PAUSE_MS);
   if (conversation.older !== loading) return;
   conversation.older = before;
-  if (change.retryAfterMs) setTimeout(() => loadOlder({ chat, link, touch }, room), change.retryAfterMs);
-  else if (change.messages) conversation.prepend(change.messages.map(messageFromFrame), change.next_cursor, change.gap !== null);
+  if (answer.messages) conversation.prepend(answer.messages.map(messageFromFrame), answer.next_cursor, answer.gap !== null);
+  else if (answer.isPassing && chat.activeRoom === room) loadOlder(page, room);
   touch(["messages"]);
 }
 
@@ -22,4 +24,8 @@ export async function loadOlder({ chat, link, touch }, room) {
 function pageBefore(link, room, cursor) {
   const frame = { type: "history", room, limit: HISTORY_PAGE };
   return link.request(cursor ? { ...frame, before: cursor } : frame).catch((error) => error);
+}
+
+function pause(pauseMs) {
+  return new Promise((resolve) => setTimeout(resolve, pauseMs));
 }

@@ -5,12 +5,20 @@ export const RECONNECT_FIRST_MS = 250;
 export const RECONNECT_LONGEST_MS = 8_000;
 /** A connection that stood this long starts the pauses from the first again. */
 export const CONNECTION_STABLE_MS = 5_000;
+/** An attempt to reach the gateway that takes longer is given up. */
+export const CONNECT_DEADLINE_MS = 15_000;
 /** A request without an answer for so long has failed; a dial may take 15 s. */
 export const REQUEST_DEADLINE_MS = 25_000;
+/** A connection that was silent so long is asked for a sign of life, */
+export const SILENCE_MS = 15_000;
+/** and is given up without one in so long. */
+export const SIGN_OF_LIFE_MS = 10_000;
 /** The largest frame a gateway takes. */
 export const MAX_FRAME_BYTES = 65_536;
-/** The pause before a refused publish is tried again, where none is told. */
+/** The pause before what was refused is tried again, where none is told. */
 export const REFUSED_PAUSE_MS = 1_000;
+/** How often it is looked whether another tab has left something unsent. */
+export const LOOK_FOR_UNSENT_MS = 15_000;
 /** Publishes on their way at once. */
 export const MAX_IN_FLIGHT = 256;
 
@@ -25,6 +33,13 @@ export const AWAY_NOTICE_AFTER_MS = 600;
 
 /** Messages of one author within this time stand under one name. */
 export const GROUP_WITHIN_MS = 5 * 60_000;
+/**
+ * A message that came so long after it was sent may be a late one. More than
+ * GossipSub takes to repair a loss, less than it takes to read on.
+ */
+export const LATE_AFTER_MS = 5_000;
+/** Late messages that follow one another and came within this time share a mark. */
+export const LATE_TOGETHER_MS = 60_000;
 /** Messages that are in the document at once. */
 export const MAX_RENDERED = 1_000;
 /** By how many messages the part that is in the document moves. */

@@ -1,4 +1,5 @@
 /** What becomes of the messages written here, from the key pressed to kept by the node. */
+import { LOOK_FOR_UNSENT_MS } from "./limits.js";
 import { newClientId } from "./model/messages.js";
 import { Courier } from "./socket/courier.js";
 
@@ -19,18 +20,27 @@ export class Outgoing {
     });
   }
 
-  /** Show what an earlier page left unsent. */
+  /** Show what an earlier page left unsent, and look from then on what other tabs leave. */
   begin() {
     for (const entry of this.#outbox.entries) this.#chat.propose(entry);
+    setInterval(() => this.goOn(), LOOK_FOR_UNSENT_MS);
+    window.addEventListener("beforeunload", (event) => this.#outbox.isSafe || event.preventDefault());
   }
 
-  /** Send what waits, where it can be sent now. */
+  /**
+   * Send what waits, where it can be sent now. Two tabs may send the same: it has
+   * the same id, and the node takes it once.
+   */
   goOn() {
+    for (const entry of this.#outbox.adopt()) {
+      if (this.#chat.conversation(entry.room).holds(entry.id)) this.#outbox.remove(entry.id);
+      else this.#touch(this.#chat.propose(entry));
+    }
     this.#courier.pump();
   }
 
   send(text) {
-    const entry = { id: newClientId(), room: this.#chat.activeRoom, text, time: new Date().toISOString() };
+    const entry = { id: newClientId(), room: this.#chat.activeRoom, text: text.toWellFormed(), time: new Date().toISOString() };
     this.#touch(this.#chat.propose(entry));
     this.#courier.post(entry);
   }
@@ -46,14 +56,23 @@ export class Outgoing {
     this.#courier.retry(clientId);
   }
 
+  /** Follow another tab, where a message that failed was removed. */
+  droppedElsewhere(clientId) {
+    const entry = this.#outbox.takeFailed(clientId);
+    if (!entry) return;
+    this.#chat.conversation(entry.room).withdraw(clientId);
+    this.#touch(["messages"]);
+  }
+
   remove(clientId) {
     this.#outbox.remove(clientId);
     this.#chat.active.withdraw(clientId);
     this.#touch(["messages"]);
   }
 
-  #kept({ id, room }, { message_id: messageId, cursor, recipients }) {
-    this.#chat.conversation(room).confirm(id, { messageId, cursor, recipients });
+  #kept({ id, room }, { message_id: messageId, recipients }) {
+    const author = this.#chat.node.peer_id;
+    this.#chat.conversation(room).confirm(id, { messageId, author, recipients });
     this.#touch(["messages"]);
   }
 

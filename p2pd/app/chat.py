@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import trio
 
+from p2pd.app.peerbook import PeerBook
 from p2pd.app.presence import Presence
 from p2pd.app.publish import (
     MAX_CLIENT_MESSAGE_ID_BYTES,
@@ -84,6 +85,7 @@ class Chat:
         network: Network,
         presence: Presence,
         rooms: RoomBook,
+        peers: PeerBook,
         waiting: Waiting,
         limits: ChatLimits,
         clock_ns: Callable[[], int],
@@ -92,6 +94,7 @@ class Chat:
         self._network = network
         self._presence = presence
         self._rooms = rooms
+        self._peers = peers
         self._waiting = waiting
         self._limits = limits
         self._bucket = TokenBucket(limits.rate_per_s, limits.burst)
@@ -119,14 +122,16 @@ class Chat:
         return batch.outcomes
 
     async def connect(self, address: str) -> Peer:
-        """Dial a peer and hold the connection.
+        """Dial a peer and hold the connection, over restarts too.
 
         Raises:
             InvalidInputError: Not an address of another peer.
             DialFailedError: Nobody answers there.
             DialTimeoutError: The peer took too long.
         """
-        return self._with_rooms(await self._network.connect(address))
+        peer = await self._network.connect(address)
+        await self._peers.give(address)
+        return self._with_rooms(peer)
 
     async def join_room(self, room: RoomName) -> RoomState:
         """Join a room; joined already is fine.

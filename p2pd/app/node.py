@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Never
 
 import structlog
@@ -24,6 +24,7 @@ from p2pd.app.chat import Chat, ChatLimits
 from p2pd.app.errors import MetricsBindError
 from p2pd.app.history import History
 from p2pd.app.metrics import Gauges, serve_metrics
+from p2pd.app.peerbook import PeerBook
 from p2pd.app.presence import Presence
 from p2pd.app.recovery import Recovery
 from p2pd.app.roombook import RoomBook
@@ -34,7 +35,7 @@ from p2pd.domain.peers import Node, Reachability
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.domain.storage import Damage
-from p2pd.errors import ChatError
+from p2pd.errors import ChatError, InvalidInputError
 from p2pd.log.errors import StoreOpenError
 from p2pd.log.log import Log
 from p2pd.log.memory import MemoryStore
@@ -44,6 +45,7 @@ from p2pd.log.store import MessageStore
 from p2pd.net.errors import StartUpError
 from p2pd.net.identity import Identity, load_or_create_identity
 from p2pd.net.network import (
+    Network,
     NetworkOptions,
     author_bytes_from_key,
     open_network,
@@ -95,6 +97,7 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
     now_ns = time.time_ns()
     floor_ns = now_ns - settings.history_days * DAY_NS
     rooms = RoomBook(settings.data_dir / "rooms.json", settings.rooms, floor_ns, now_ns)
+    peers = PeerBook(settings.data_dir / "peers.json")
     recovery = Recovery()
     node = _node_at_start(settings, peer_id_from_key(key_pair))
     retention = Retention(settings.retention_days * DAY_S, settings.retention_messages)
@@ -103,7 +106,7 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
             rooms.save()
         log = Log(store, State(node, {}))
         waiting = Waiting(rooms, store, author_bytes_from_key(key_pair))
-        presence = Presence(log, rejections, waiting.room_filled)
+        presence = Presence(log, rejections, waiting.room_filled, peers.meet)
         max_age_ns = settings.retention_days * DAY_NS
         newest = settings.history_messages
         history = History(rooms, log, presence.append, max_age_ns, newest, time.time_ns)
@@ -115,9 +118,12 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
         ):
             for room in rooms.joined:
                 await network.join(room)
-            chat = Chat(log, network, presence, rooms, waiting, _limits(settings), time.time_ns)
+            _keep_known(network, peers)
+            limits = _limits(settings)
+            chat = Chat(log, network, presence, rooms, peers, waiting, limits, time.time_ns)
             nursery.start_soon(waiting.run, network.send_again)
             nursery.start_soon(rooms.run)
+            nursery.start_soon(peers.run)
             nursery.start_soon(recovery.run, log, chat.tell_node_changed)
             nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
             nursery.start_soon(_watch_node, chat)
@@ -135,6 +141,13 @@ def _open_store(settings: Settings, on_damage: Callable[[Damage], None]) -> Iter
         return
     with open_store(settings.data_dir, on_damage=on_damage) as store:
         yield store
+
+
+def _keep_known(network: Network, peers: PeerBook) -> None:
+    for address in peers.addresses:
+        # What was written into the file by hand may be no address.
+        with suppress(InvalidInputError):
+            network.keep(address)
 
 
 async def _watch_node(chat: Chat) -> Never:

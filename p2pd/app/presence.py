@@ -23,14 +23,20 @@ class Presence:
 
     Args:
         room_filled: Called when a peer has come into a room.
+        peer_met: Called with each peer that shares a room.
     """
 
     def __init__(
-        self, log: Log, rejections: Rejections, room_filled: Callable[[RoomName], None]
+        self,
+        log: Log,
+        rejections: Rejections,
+        room_filled: Callable[[RoomName], None],
+        peer_met: Callable[[Peer], None],
     ) -> None:
         self._log = log
         self._rejections = rejections
         self._room_filled = room_filled
+        self._peer_met = peer_met
 
     def messages_received(self, messages: Sequence[Message]) -> None:
         """Append what peers sent."""
@@ -73,6 +79,7 @@ class Presence:
         known = self._log.state.peers.get(peer_id)
         if known is not None and room not in known.rooms:
             self._log.tell(PeerJoined(peer_id, room))
+            self._peer_met(known)
         self._room_filled(room)
 
     def peer_left(self, peer_id: PeerId, room: RoomName) -> None:

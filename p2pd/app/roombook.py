@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -13,6 +11,7 @@ from typing import Any, Never
 import structlog
 import trio
 
+from p2pd.app.json_file import load_json, save_json
 from p2pd.domain.names import RoomName, room_from_text
 from p2pd.errors import ChatError, InvalidInputError
 from p2pd.log.damage import chat_error_from
@@ -58,7 +57,7 @@ class RoomBook:
         self._path = path
         self._saving = threading.Lock()
         self._changed = trio.Event()
-        self._saved = _load(path)
+        self._saved = load_json(path)
         self._left = _left_rooms(self._saved.get("left"), now_ns)
         self._joined = _entries(self._saved.get("joined"), now_ns)
         for room in configured:
@@ -123,7 +122,7 @@ class RoomBook:
         with self._saving:
             content = self._content()
             try:
-                self._write(json.dumps(content))
+                save_json(self._path, content)
             except OSError as error:
                 raise chat_error_from(error) from error
             self._saved = content
@@ -131,22 +130,6 @@ class RoomBook:
     def _content(self) -> dict[str, Any]:
         joined = {str(room): asdict(entry) for room, entry in self._joined.copy().items()}
         return {"joined": joined, "left": dict(self._left)}
-
-    def _write(self, content: str) -> None:
-        beside = self._path.with_suffix(".new")
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _left_rooms(saved: object, now_ns: int) -> dict[RoomName, int]:

@@ -111,8 +111,9 @@ class SqliteStore:
         failure = self._durability.failure
         if failure is not None:
             return Storage(StorageState.FAILED, failure, self._damages)
-        state = StorageState.FULL if self._is_full else StorageState.OK
-        return Storage(state, str(StorageFullError(0.0)) if self._is_full else "", self._damages)
+        if self._is_full:
+            return Storage(StorageState.FULL, "the disk is full", self._damages)
+        return Storage(damages=self._damages)
 
     def dropped_until(self, rooms: frozenset[RoomName]) -> int:
         """Return the highest offset that messages of these rooms were dropped at."""

@@ -18,6 +18,7 @@ from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Peer, Reachability
 from p2pd.domain.rejections import Rejections
+from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.gossip import Gossip, SignedMessage, open_gossip
@@ -168,6 +169,14 @@ class Network:
     async def connect(self, address: str) -> Peer:
         """Dial a peer; see ``Connections.connect``."""
         return await self._connections.connect(address)
+
+    def keep(self, address: str) -> None:
+        """Dial a peer as soon as it is there, and again whenever it is lost.
+
+        Raises:
+            InvalidInputError: Not a multiaddr that ends in ``/p2p/ID``.
+        """
+        self._connections.keep(peer_info_from_text(address))
 
     def peers(self) -> tuple[Peer, ...]:
         """The connected peers."""

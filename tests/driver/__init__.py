@@ -4,8 +4,10 @@
     reaper.py     kills what a test run started, should the run itself die
     process.py    one process: ready line, logs, stop, kill, restart
     node.py       ``python -m p2pd`` and its gRPC channel
+    forked.py     nodes that are started often, forked off a ``launcher``
     gateway.py    ``python -m gateway`` and its URLs
     listener.py   keeps what one Events stream brings
+    lan.py        machines of their own on one network, each a namespace
     http_call.py  one HTTP call from inside a network namespace
     fixtures.py   the pytest fixtures built of these
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from tests.driver.process import Service, setting_names
-from tests.driver.waiting import wait_until
+from tests.driver.waiting import DEADLINE_S, wait_until
 
 
 class GatewayProcess(Service):
@@ -46,7 +46,7 @@ class GatewayProcess(Service):
         """POST JSON to a path of the gateway."""
         return httpx.post(self.url + path, json=body, timeout=30.0, **options)  # type: ignore[arg-type]
 
-    def wait_node_reachable(self, timeout_s: float = 30.0) -> None:
+    def wait_node_reachable(self, timeout_s: float = DEADLINE_S) -> None:
         """Wait until ``/readyz`` says that the gateway hears its node."""
         wait_until(
             lambda: self.get("/readyz").status_code,

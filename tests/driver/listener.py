@@ -13,7 +13,7 @@ import grpc
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver.node import NodeProcess
-from tests.driver.waiting import wait_until
+from tests.driver.waiting import DEADLINE_S, wait_until
 
 
 class EventListener:
@@ -61,17 +61,17 @@ class EventListener:
         return [message.text for message in self.messages]
 
     def wait_events(
-        self, until: Callable[[list[chat_pb2.Event]], object], timeout_s: float = 30.0
+        self, until: Callable[[list[chat_pb2.Event]], object], timeout_s: float = DEADLINE_S
     ) -> list[chat_pb2.Event]:
         """Wait until the events so far satisfy ``until``; return them."""
         return wait_until(self._look, until, timeout_s=timeout_s)
 
-    def wait_messages(self, count: int, timeout_s: float = 30.0) -> list[chat_pb2.Message]:
+    def wait_messages(self, count: int, timeout_s: float = DEADLINE_S) -> list[chat_pb2.Message]:
         """Wait for at least ``count`` messages; return all so far."""
         wait_until(lambda: len(self.messages), lambda seen: seen >= count, timeout_s=timeout_s)
         return self.messages
 
-    def wait_text(self, text: str, timeout_s: float = 30.0) -> chat_pb2.Message:
+    def wait_text(self, text: str, timeout_s: float = DEADLINE_S) -> chat_pb2.Message:
         """Wait for the message with this text and return it."""
         wait_until(lambda: self.texts, lambda texts: text in texts, timeout_s=timeout_s)
         return next(message for message in self.messages if message.text == text)

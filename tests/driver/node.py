@@ -12,7 +12,14 @@ import grpc.aio
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver.process import Service, setting_names
-from tests.driver.waiting import wait_until
+from tests.driver.waiting import DEADLINE_S, wait_until
+
+QUICK_RECONNECT = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 50),
+    ("grpc.use_local_subchannel_pool", 1),
+)
 
 
 class NodeProcess(Service):
@@ -65,19 +72,23 @@ class NodeProcess(Service):
         """Return a new channel for synchronous calls; close it."""
         return grpc.insecure_channel(self.grpc_address)
 
+    def open_lasting_channel(self) -> grpc.Channel:
+        """Return a channel for a caller who outlives the node's present life; close it."""
+        return grpc.insecure_channel(self.settings["P2PD_GRPC_LISTEN"], QUICK_RECONNECT)
+
     def open_aio_channel(self) -> grpc.aio.Channel:
         """Return a new channel for asyncio; close it."""
         return grpc.aio.insecure_channel(self.grpc_address)
 
     def publish(
-        self, text: str, room: str = "", client_message_id: str = "", timeout_s: float = 30.0
+        self, text: str, room: str = "", client_message_id: str = "", timeout_s: float = DEADLINE_S
     ) -> chat_pb2.PublishResponse:
         """Publish one message over a channel of its own."""
         request = chat_pb2.PublishRequest(room=room, text=text, client_message_id=client_message_id)
         with self.open_channel() as channel:
             return chat_pb2_grpc.ChatServiceStub(channel).Publish(request, timeout=timeout_s)
 
-    def connect(self, other: NodeProcess, timeout_s: float = 30.0) -> None:
+    def connect(self, other: NodeProcess, timeout_s: float = DEADLINE_S) -> None:
         """Dial another node and wait until either sees the other."""
         request = chat_pb2.ConnectRequest(address=other.address)
         with self.open_channel() as channel:
@@ -85,7 +96,9 @@ class NodeProcess(Service):
         self.wait_peer(other)
         other.wait_peer(self)
 
-    def peers(self, room: str | None = None, timeout_s: float = 30.0) -> dict[str, chat_pb2.Peer]:
+    def peers(
+        self, room: str | None = None, timeout_s: float = DEADLINE_S
+    ) -> dict[str, chat_pb2.Peer]:
         """Return the connected peers, or those in a room, by peer id."""
         request = chat_pb2.ListPeersRequest(room=room)
         with self.open_channel() as channel:
@@ -93,7 +106,7 @@ class NodeProcess(Service):
         return {peer.peer_id: peer for peer in answer.peers}
 
     def wait_peer(
-        self, other: NodeProcess, room: str | None = None, timeout_s: float = 30.0
+        self, other: NodeProcess, room: str | None = None, timeout_s: float = DEADLINE_S
     ) -> None:
         """Wait until the other is connected, or known to be in a room."""
         wait_until(

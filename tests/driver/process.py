@@ -14,9 +14,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from tests.driver import reaper
-from tests.driver.waiting import wait_until
+from tests.driver.waiting import DEADLINE_S, wait_until
 
 #: A start imports libp2p, which alone costs seconds on a busy machine.
 READY_S = 90.0
@@ -28,6 +29,24 @@ REPORT_BYTES = 8_000
 
 class ProcessError(AssertionError):
     """A process did not start, or did not end, as it should."""
+
+
+class Process(Protocol):
+    """What is asked of a started process; ``subprocess.Popen`` is one."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code, once it was waited for."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end and return the exit code."""
 
 
 class Service:
@@ -65,7 +84,7 @@ class Service:
         self.ready: dict[str, str] = {}
         self.ended_as_told = False
         self._prefix = tuple(prefix)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._lives = 0
 
     @property
@@ -96,15 +115,7 @@ class Service:
         self._lives += 1
         self.ready = {}
         self.ended_as_told = False
-        with self.stdout_path.open("wb") as stdout, self.stderr_path.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                [*self._prefix, sys.executable, "-m", self.module, *arguments],
-                env=_environment() | self.settings,
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
+        self._process = self._launch(arguments, self.stdout_path, self.stderr_path)
         reaper.watch(self._process.pid)
 
     def start(self) -> None:
@@ -179,7 +190,7 @@ class Service:
         """Return all that the present life has logged."""
         return self.stderr_path.read_text(errors="replace")
 
-    def wait_logged(self, text: str, timeout_s: float = 30.0) -> str:
+    def wait_logged(self, text: str, timeout_s: float = DEADLINE_S) -> str:
         """Wait until the log holds ``text``; return the log."""
         return wait_until(self.log, lambda log: text in log, timeout_s=timeout_s)
 
@@ -192,6 +203,18 @@ class Service:
         for path in (self.stdout_path, self.stderr_path):
             parts += [f"--- {path}", path.read_text(errors="replace")[-REPORT_BYTES:]]
         return "\n".join(parts)
+
+    def _launch(self, arguments: Sequence[str], stdout: Path, stderr: Path) -> Process:
+        """Start the process in a group of its own."""
+        with stdout.open("wb") as stdout_file, stderr.open("wb") as stderr_file:
+            return subprocess.Popen(
+                [*self._prefix, sys.executable, "-m", self.module, *arguments],
+                env=environment() | self.settings,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout_file,
+                stderr=stderr_file,
+                start_new_session=True,
+            )
 
     def _pin_ports(self) -> None:
         """Keep the ports found at the first start for later ones."""
@@ -219,7 +242,7 @@ def setting_names(prefix: str, settings: Mapping[str, object]) -> dict[str, str]
     return {f"{prefix}_{key.upper()}": str(value) for key, value in settings.items()}
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return the tests' environment without settings meant for other services."""
     return {
         key: value for key, value in os.environ.items() if not key.startswith(("P2PD_", "GATEWAY_"))

@@ -15,7 +15,7 @@ import anyio
 T = TypeVar("T")
 
 #: Deadline of a wait that names none; generous, since machines are busy.
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 #: Pause between two looks.
 PAUSE_S = 0.02
 

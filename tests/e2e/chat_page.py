@@ -5,9 +5,10 @@ Made by the ``open_page`` fixture.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Error
 
 from tests.driver import wait_until
 
@@ -16,6 +17,7 @@ READ_MESSAGES = """() => [...document.querySelectorAll("#messages > .message")].
   name: row.querySelector(".author").textContent,
   text: row.querySelector(".text").textContent,
   time: row.querySelector("time").dateTime,
+  late: row.querySelector(".late").innerText,
   state: row.querySelector(".state").textContent,
   own: row.classList.contains("own"),
 }))"""
@@ -38,12 +40,22 @@ class ChatPage:
         self.requests: list[str] = []
         self.complaints: list[str] = []
         context.add_init_script(WATCH)
-        self.page = context.new_page()
+        self.open()
+
+    def open(self) -> None:
+        """Open it in a tab of its own; of the tabs before it the context keeps the storage."""
+        self.page = self.context.new_page()
         self.page.on("dialog", self._dismiss)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("console", lambda said: self._hear(said.type, said.text))
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        self.page.goto(url)
+        self.page.goto(self.url)
+
+    def crash(self) -> None:
+        """Have its renderer killed: nothing of the page runs any more, not even its goodbye."""
+        with self.page.expect_event("crash"), contextlib.suppress(Error):
+            self.page.goto("chrome://crash")
+        self.page.close()
 
     def close(self) -> None:
         """Close it and its context."""
@@ -79,6 +91,11 @@ class ChatPage:
         return self.page.evaluate(READ_MESSAGES)
 
     @property
+    def conversation(self) -> list[tuple[str, str]]:
+        """Authors and texts of the messages in the document, in order."""
+        return [(message["author"], message["text"]) for message in self.messages]
+
+    @property
     def texts(self) -> list[str]:
         """The texts of the messages in the document."""
         return [message["text"] for message in self.messages]
@@ -100,6 +117,15 @@ class ChatPage:
     def wait_all_kept(self) -> None:
         """Wait until nothing that was written here waits for its answer."""
         wait_until(lambda: self.page.evaluate("Object.keys(localStorage)"), lambda keys: keys == [])
+
+    def show_beginning(self) -> None:
+        """Scroll up until there is nothing older."""
+
+        def scroll_up() -> str:
+            self.page.evaluate("document.getElementById('log').scrollTop = 0")
+            return self.page.inner_text("#log-start")
+
+        wait_until(scroll_up, lambda note: "beginning of" in note)
 
     def wait_text(self, selector: str, text: str) -> str:
         """Wait until an element's text contains ``text``; return all of it."""

@@ -6,7 +6,6 @@ import re
 
 from tests.driver import NodeProcess, wait_until
 from tests.e2e.chat_page import ChatPage
-from tests.e2e.conftest import OpenPage
 
 Pages = tuple[ChatPage, ChatPage]
 Nodes = tuple[NodeProcess, NodeProcess]
@@ -105,24 +104,3 @@ def test_a_reader_of_old_messages_is_not_moved_and_told_of_new_ones(
     page.page.click("#new-messages")
     page.wait_message("new 2")
     wait_until(lambda: page.page.is_hidden("#new-messages"))
-
-
-def test_older_messages_are_brought_when_scrolling_up_without_a_jump(
-    node_pair: Nodes, gateway_pair: tuple, open_page: OpenPage
-) -> None:
-    for number in range(250):
-        node_pair[0].publish(f"line {number}")
-    page = open_page(gateway_pair[0])
-    page.wait_message("line 249")
-    assert len(page.texts) == 100
-    place_of = (
-        "() => document.querySelector('.message:nth-last-child(90)').getBoundingClientRect().top"
-    )
-    page.page.evaluate("document.getElementById('log').scrollTop = 300")
-    before = page.page.evaluate(place_of)
-    page.wait_message("line 50")
-    assert abs(page.page.evaluate(place_of) - before) < 2
-    page.page.evaluate("document.getElementById('log').scrollTop = 0")
-    page.wait_message("line 0")
-    assert page.texts == [f"line {number}" for number in range(250)]
-    page.wait_text("#log-start", "beginning of chat-room")

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.driver import Service, wait_until
-from tests.p2pd.net.discovery.lan import open_lan
+from tests.driver.lan import open_lan
 
 pytestmark = pytest.mark.netns
 
@@ -80,8 +80,8 @@ def run_procfile(name: str, directory: Path, **settings: str) -> Iterator[Runnin
     """Run a Procfile as ``make`` does and end it as Ctrl-C does."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with open_lan(1) as (machine,):
-        prefix = ("ip", "netns", "exec", machine.name)
-        honcho = Service("honcho", name, directory, settings | {"PATH": path}, prefix=prefix)
+        environment = settings | {"PATH": path}
+        honcho = Service("honcho", name, directory, environment, prefix=machine.prefix)
         honcho.spawn("start", "-f", str(ROOT / name))
         try:
             yield Running(machine.name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 
+from tests.driver.lan import Program, open_lan, wait_all
 from tests.driver.waiting import wait_until
-from tests.p2pd.net.discovery.lan import Program, open_lan, wait_all
 from tests.upstream.defect import defect
 from tests.upstream.stacks import Stack
 

@@ -60,7 +60,7 @@ for (const [order, steps] of Object.entries({
     assert.equal([...conversation.pending.values()][0].state, "sending");
     for (const step of steps) {
       if (step === "event") conversation.append(messageFromFrame(frame));
-      if (step === "answer") conversation.confirm("own", { messageId: frame.message_id, cursor: "c7", recipients: 3 });
+      if (step === "answer") conversation.confirm("own", { messageId: frame.message_id, author: ME, recipients: 3 });
       if (step === "history") conversation.prepend([messageFromFrame(frame)], null, false);
     }
     assert.equal(conversation.pending.size, 0);
@@ -84,18 +84,38 @@ test("what is kept is bounded, and what was cut can be asked for again", () => {
   for (let number = 1; number <= MAX_KEPT + 1; number += 1) live(conversation, number);
   assert.equal(conversation.messages.length, KEPT_AFTER_CUT);
   const firstKept = MAX_KEPT + 2 - KEPT_AFTER_CUT;
-  assert.deepEqual(conversation.older, { state: "more", cursor: `c${firstKept}`, expired: false });
+  assert.deepEqual(conversation.older, { state: "more", cursor: null, expired: false });
   const page = [firstKept - 2, firstKept - 1].map((number) => messageFromFrame(messageFrame(number)));
   conversation.prepend(page, "c1", false);
   assert.equal(conversation.messages[0].text, `text ${firstKept - 2}`);
 });
 
-test("a late message with an early time does not lose those after it in the log", () => {
+test("a history that is larger than what is kept does not push out what was sent since", () => {
   const conversation = new Conversation(ROOM);
-  for (let number = 10; number <= MAX_KEPT + 9; number += 1) live(conversation, number);
-  live(conversation, 1);
+  live(conversation, 3 * MAX_KEPT, { text: "anybody here?" });
+  for (let number = 1; number <= 2 * MAX_KEPT; number += 1) live(conversation, number);
+  assert.deepEqual(texts(conversation).slice(-2), [`text ${2 * MAX_KEPT}`, "anybody here?"]);
   assert.equal(conversation.older.state, "more");
-  assert.equal(conversation.messages.some(({ id }) => id === "id000001"), true, "the newest of the log is kept");
+});
+
+test("a page of the log that may lack what was sent meanwhile asks for the one before", () => {
+  const received = (number, seconds) => {
+    const receive_time = `2026-11-23T11:00:${String(seconds).padStart(2, "0")}Z`;
+    return messageFromFrame(messageFrame(number, { receive_time, delivery: "backfilled" }));
+  };
+  const conversation = new Conversation(ROOM);
+  conversation.prepend([received(40, 1), received(42, 1)], "c40", false);
+  assert.equal(conversation.mayMissBehind(conversation.messages[0]), true);
+  conversation.prepend([received(41, 0), received(43, 0)], "c41", false);
+  assert.equal(conversation.mayMissBehind(conversation.messages[0]), true, "that page belonged between");
+  conversation.prepend([received(20, 0), received(21, 0)], "c20", false);
+  assert.equal(conversation.mayMissBehind(conversation.messages[0]), false, "that page belonged before");
+});
+
+test("a page of what was received as it was sent lacks nothing", () => {
+  const conversation = new Conversation(ROOM);
+  conversation.prepend([1, 2, 3].map((number) => messageFromFrame(messageFrame(number))), "c1", false);
+  assert.equal(conversation.mayMissBehind(conversation.messages[0]), false);
 });
 
 test("the part in the document follows the end, and stays where a reader is", () => {
@@ -128,8 +148,7 @@ test("messages of one author close together stand under one name", () => {
       at(ANN, "2026-11-23T10:13:00Z"),
       at(ANN, "2026-11-25T10:13:00Z"),
     ],
-    ME,
-    false,
+    { me: ME, isWaiting: false, isAlone: false },
   );
   assert.deepEqual(rows.map((row) => row.startsGroup), [true, false, true, false, true, true, true]);
   assert.deepEqual(rows.map((row) => row.startsDay), [true, false, false, false, false, false, true]);
@@ -146,4 +165,13 @@ test("client ids are UUIDs, each another", () => {
   const ids = new Set(Array.from({ length: 1_000 }, newClientId));
   assert.equal(ids.size, 1_000);
   for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
+test("what was answered is the node's own, also where its event is long past", () => {
+  const conversation = new Conversation(ROOM);
+  conversation.propose(messageFromEntry(entry("own"), ""));
+  conversation.confirm("own", { messageId: "id-own", author: ME, recipients: 0 });
+  assert.equal(conversation.messages[0].author, ME);
+  live(conversation, 1, { message_id: "other", client_message_id: "another tab's" });
+  assert.deepEqual(["own", "another tab's", "nobody's"].map((id) => conversation.holds(id)), [true, true, false]);
 });

@@ -61,6 +61,22 @@ test("what the rate refused is sent again after the pause told", async () => {
   assert.deepEqual(told, []);
 });
 
+for (const error of [
+  { code: "UNAVAILABLE", reason: "OUTCOME_UNKNOWN" },
+  { code: "DEADLINE_EXCEEDED", reason: "NO_ANSWER" },
+]) {
+  test(`${error.reason} has the message sent again under the same id until somebody knows`, async () => {
+    const { post, requests, ids, told } = open();
+    post("a");
+    requests[0].reject(new RequestError({ ...error, retry_after_ms: 1 }));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(ids(), ["a", "a"]);
+    requests[1].resolve({});
+    await turn();
+    assert.deepEqual(told, [["kept", "a"]]);
+  });
+}
+
 test("a lost connection puts messages back; they go out again under the same id", async () => {
   const { courier, post, requests, ids, state, told } = open();
   post("a");
@@ -78,7 +94,6 @@ test("a lost connection puts messages back; they go out again under the same id"
 for (const error of [
   { code: "OUT_OF_RANGE", reason: "MESSAGE_TOO_LARGE" },
   { code: "FAILED_PRECONDITION", reason: "ROOM_NOT_JOINED" },
-  { code: "UNAVAILABLE", reason: "OUTCOME_UNKNOWN" },
 ]) {
   test(`${error.reason} fails the message until it is retried`, async () => {
     const { courier, post, requests, ids, told } = open();

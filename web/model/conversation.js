@@ -2,7 +2,7 @@
  * The messages of one room: what the log told, by time, and behind it what is
  * not sent yet. Owned by the chat, read by the views.
  */
-import { KEPT_AFTER_CUT, MAX_KEPT, MAX_KEPT_WHILE_READ } from "../limits.js";
+import { KEPT_AFTER_CUT, LATE_AFTER_MS, MAX_KEPT, MAX_KEPT_WHILE_READ } from "../limits.js";
 import { orderFromTime, placeOf } from "./times.js";
 
 export class Conversation {
@@ -10,7 +10,10 @@ export class Conversation {
   messages = [];
   /** Own messages without an answer yet, by client id, in the order written. */
   pending = new Map();
-  /** What is before the first message: unknown, loading, more, or nothing. */
+  /**
+   * What the log has before what is here: unknown, loading, more, or nothing. The
+   * log is in order of arrival, so that may be before or between what is here.
+   */
   older = { state: "unknown", cursor: null, expired: false };
   /** Messages that came live, since the page was opened. */
   arrivals = 0;
@@ -18,8 +21,6 @@ export class Conversation {
   /** Whether somebody reads older messages here, so that they are not to be cut. */
   isHeld = false;
   #byId = new Map();
-  #newest = 0;
-  #oldest = 0;
 
   constructor(room) {
     this.room = room;
@@ -27,7 +28,7 @@ export class Conversation {
 
   /** Take a message that just happened; false where it was known. */
   append(message) {
-    const isNew = this.#put(message, ++this.#newest);
+    const isNew = this.#put(message);
     if (isNew) this.arrivals += 1;
     if (this.messages.length > (this.isHeld ? MAX_KEPT_WHILE_READ : MAX_KEPT)) this.#cut();
     return isNew;
@@ -35,8 +36,17 @@ export class Conversation {
 
   /** Take a page of older messages, oldest first, and where the next one is. */
   prepend(messages, nextCursor, expired) {
-    for (const message of messages.toReversed()) this.#put(message, --this.#oldest);
-    this.older = { state: nextCursor ? "more" : "nothing", cursor: nextCursor || null, expired };
+    const [first] = this.messages;
+    for (const message of messages) this.#put(message);
+    const isMixed = !first || this.older.state === "unknown" || placeOf(this.messages, first) < messages.length;
+    const receivedFrom = messages[0]?.received;
+    this.older = { state: nextCursor ? "more" : "nothing", cursor: nextCursor || null, expired, isMixed, receivedFrom };
+  }
+
+  /** Whether the log may still have something that belongs behind a message. */
+  mayMissBehind(message) {
+    const { state, isMixed, receivedFrom } = this.older;
+    return state === "more" && isMixed && Date.parse(message.time) + LATE_AFTER_MS < receivedFrom;
   }
 
   /** Show a message of one's own that is about to be sent. */
@@ -44,10 +54,15 @@ export class Conversation {
     this.pending.set(message.clientId, message);
   }
 
+  /** Whether a message of one's own is here as the log told it. */
+  holds(clientId) {
+    return this.messages.some((message) => message.clientId === clientId);
+  }
+
   /** Mark a message of one's own as kept by the node. */
-  confirm(clientId, { messageId, cursor, recipients }) {
+  confirm(clientId, { messageId, author, recipients }) {
     const proposed = this.pending.get(clientId);
-    if (proposed) this.#put({ ...proposed, id: messageId, cursor }, ++this.#newest);
+    if (proposed) this.#put({ ...proposed, id: messageId, author });
     const kept = this.#byId.get(messageId);
     if (kept) Object.assign(kept, { state: "sent", recipients });
   }
@@ -63,12 +78,12 @@ export class Conversation {
     this.pending.delete(clientId);
   }
 
-  #put(message, position) {
+  #put(message) {
     const proposed = this.pending.get(message.clientId);
     const known = this.#byId.get(message.id);
     if (known) this.messages.splice(placeOf(this.messages, known), 1);
     this.pending.delete(message.clientId);
-    const kept = { ...message, position: known?.position ?? position, state: "sent" };
+    const kept = { ...message, state: "sent" };
     kept.key = known?.key ?? proposed?.key ?? message.id;
     kept.recipients = known?.recipients;
     kept.order = orderFromTime(message.time);
@@ -77,13 +92,13 @@ export class Conversation {
     return !known;
   }
 
-  /** Drop the first of the log; they can be asked for again before the first one left. */
+  /**
+   * Drop those sent first. They can be anywhere in the log, as when a late joiner's
+   * history comes while others talk: they are looked for again from its end.
+   */
   #cut() {
-    const inLogOrder = this.messages.toSorted((a, b) => a.position - b.position);
-    const first = inLogOrder[inLogOrder.length - KEPT_AFTER_CUT];
-    this.messages = this.messages.filter((message) => message.position >= first.position);
-    for (const { id, position } of inLogOrder) if (position < first.position) this.#byId.delete(id);
-    this.#oldest = first.position;
-    this.older = { state: "more", cursor: first.cursor, expired: false };
+    const dropped = this.messages.splice(0, this.messages.length - KEPT_AFTER_CUT);
+    for (const { id } of dropped) this.#byId.delete(id);
+    this.older = { state: "more", cursor: null, expired: false };
   }
 }

@@ -1,15 +1,18 @@
-/** What a message's neighbours mean for it: where a day and where a group begins. */
+/** What a message's neighbours mean for it: where a day, a group, a late run begins. */
 import { GROUP_WITHIN_MS } from "../limits.js";
+import { latenessOf } from "./lateness.js";
 
 /**
- * Lay out messages that follow one another.
+ * Lay out messages that follow one another. Their keys tell one's own apart: a
+ * node that has begun anew is somebody else, and what it said is another's then.
  *
- * @param me this node's peer id
- * @param isWaiting whether nothing can be sent now
+ * @param around `me`, this node's peer id; whether nothing can be sent now
+ *   (`isWaiting`), and whether nobody else is in the room (`isAlone`)
  */
-export function laidOut(messages, me, isWaiting) {
+export function laidOut(messages, { me, isWaiting, isAlone }) {
+  const lateness = latenessOf(messages);
   let previous = null;
-  return messages.map((message) => {
+  return messages.map((message, index) => {
     const date = new Date(message.time);
     const isOwn = message.state !== "sent" || !message.author || message.author === me;
     const who = isOwn ? "" : message.author;
@@ -17,7 +20,8 @@ export function laidOut(messages, me, isWaiting) {
     const startsGroup =
       startsDay || previous.who !== who || date - previous.date > GROUP_WITHIN_MS;
     previous = { date, who };
-    return { key: message.key, message, isOwn, isWaiting, startsDay, startsGroup };
+    const now = { isOwn, isWaiting, isAlone, startsDay, startsGroup };
+    return { key: `${message.key} ${isOwn}`, message, ...now, ...lateness[index] };
   });
 }
 

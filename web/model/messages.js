@@ -1,8 +1,12 @@
 /** Messages as the page keeps them, made from frames and from what is typed. */
 import { orderFromTime } from "./times.js";
 
-/** Read a `message` frame. */
+/**
+ * Read a `message` frame. `received` is when the node had it, in ms since the
+ * epoch, and `lag` how long that was after it was sent, 0 where nobody knows.
+ */
 export function messageFromFrame(frame) {
+  const received = Date.parse(frame.receive_time);
   return {
     id: frame.message_id,
     clientId: frame.client_message_id || undefined,
@@ -12,7 +16,8 @@ export function messageFromFrame(frame) {
     text: frame.text ?? null,
     byteCount: frame.data ? Math.floor((frame.data.replace(/=+$/, "").length * 3) / 4) : 0,
     time: frame.send_time ?? frame.receive_time,
-    cursor: frame.cursor,
+    received,
+    lag: frame.send_time ? received - Date.parse(frame.send_time) : 0,
     isBackfilled: frame.delivery === "backfilled",
   };
 }

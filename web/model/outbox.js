@@ -8,21 +8,32 @@ export class Outbox {
   #store;
   #position = 0;
 
-  /** @param store `load()`, `save(entry)`, `drop(id)` */
+  /** @param store `load()`, `save(entry)`, which tells whether it could, `drop(id)` */
   constructor(store) {
     this.#store = store;
-    for (const entry of store.load()) this.#put(entry);
+    this.adopt();
   }
 
   get entries() {
     return [...this.#entries.values()];
   }
 
+  /** Whether all of it would outlive the page. */
+  get isSafe() {
+    return this.entries.every((entry) => entry.isSaved);
+  }
+
+  /** Take over what the store has and is not here, as from a tab that was closed. */
+  adopt() {
+    const found = this.#store.load().filter(({ id }) => !this.#entries.has(id));
+    for (const entry of found) this.#put(entry, true);
+    return found;
+  }
+
   /** @param entry `id`, `room`, `text` and `time` of what was written */
   add(entry) {
     const placed = { ...entry, position: this.#position + 1 };
-    this.#put(placed);
-    this.#store.save(placed);
+    this.#put(placed, this.#store.save(placed));
   }
 
   /** Take the first that waits, as being on its way now. */
@@ -57,8 +68,16 @@ export class Outbox {
     if (state && state !== "flying") this.remove(id);
   }
 
-  #put(entry) {
+  /** Remove an entry that failed; null where it is none. */
+  takeFailed(id) {
+    const entry = this.#entries.get(id);
+    if (entry?.state !== "failed") return null;
+    this.remove(id);
+    return entry;
+  }
+
+  #put(entry, isSaved) {
     this.#position = Math.max(this.#position, entry.position);
-    this.#entries.set(entry.id, { ...entry, state: "waiting" });
+    this.#entries.set(entry.id, { ...entry, isSaved, state: "waiting" });
   }
 }

@@ -1,15 +1,9 @@
 /**
- * Carries the outbox to the node: in order, so many at once, again after the
- * connection was lost, and always under the same id, so that nothing is sent
- * twice.
+ * Carries the outbox to the node: in order, so many at once, again while nobody
+ * knows what became of it, and always under the same id, by which the node takes
+ * it once, over its restarts too.
  */
 import { MAX_IN_FLIGHT, REFUSED_PAUSE_MS } from "../limits.js";
-
-/** Whether a refusal passes: the message keeps its place and is tried again. */
-function isPassing({ code, reason }) {
-  if (code === "RESOURCE_EXHAUSTED") return true;
-  return code === "UNAVAILABLE" && reason !== "OUTCOME_UNKNOWN";
-}
 
 export class Courier {
   #inFlight = 0;
@@ -58,7 +52,7 @@ export class Courier {
   }
 
   #refused(entry, error) {
-    if (!isPassing(error)) {
+    if (!error.isPassing) {
       this.outbox.fail(entry.id);
       this.on.refused(entry, error);
       return;

@@ -5,44 +5,35 @@ const PREFIX = "wsp.outbox.";
 export class OutboxStore {
   #storage;
 
+  /** @param storage a `PageStorage` */
   constructor(storage) {
     this.#storage = storage;
   }
 
-  /** Read what an earlier page left, in the order written. */
+  /** Read what an earlier page or another tab left, in the order written. */
   load() {
-    return Object.keys(this.#storage)
+    return this.#storage.keys
       .filter((key) => key.startsWith(PREFIX))
-      .map((key) => entryFromJson(this.#storage.getItem(key)))
+      .map((key) => entryFromJson(this.#storage.get(key)))
       .filter(Boolean)
       .sort((a, b) => a.position - b.position);
   }
 
-  /** Keep an entry; where the browser has no room for it, this page still does. */
+  /** Keep an entry; false where the browser does not, and only this page has it. */
   save(entry) {
-    try {
-      this.#storage.setItem(PREFIX + entry.id, JSON.stringify(entry));
-    } catch (error) {
-      if (error.name !== "QuotaExceededError") throw error;
-    }
+    return this.#storage.set(PREFIX + entry.id, JSON.stringify(entry));
   }
 
   drop(id) {
-    this.#storage.removeItem(PREFIX + id);
+    this.#storage.remove(PREFIX + id);
   }
-}
 
-/** Give the browser's storage, or one for this page alone where it is denied. */
-export function openStorage() {
-  try {
-    return window.localStorage;
-  } catch {
-    return sessionOnly();
+  /** Call `dropped(id)` when another tab has dropped an entry. */
+  watch(dropped) {
+    window.addEventListener("storage", ({ key, newValue }) => {
+      if (newValue === null && key?.startsWith(PREFIX)) dropped(key.slice(PREFIX.length));
+    });
   }
-}
-
-function sessionOnly() {
-  return { getItem: () => null, setItem: () => undefined, removeItem: () => undefined };
 }
 
 function entryFromJson(json) {

@@ -1,4 +1,8 @@
 /** Requests that wait for their `ack` or `error`, each with a deadline. */
+import { MAX_FRAME_BYTES } from "../limits.js";
+
+/** Refusals that are worth another try, and no answer at all. */
+const PASSING = new Set(["RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED"]);
 
 export class RequestError extends Error {
   constructor({ code, reason, message, retry_after_ms: retryAfterMs }) {
@@ -7,6 +11,19 @@ export class RequestError extends Error {
     this.reason = reason ?? "";
     this.retryAfterMs = retryAfterMs;
   }
+
+  get isPassing() {
+    return PASSING.has(this.code);
+  }
+}
+
+/** What the page says itself where the gateway cannot. */
+export const TOO_LARGE = { code: "OUT_OF_RANGE", reason: "FRAME_TOO_LARGE", message: "too large for the gateway" };
+export const AWAY = { code: "UNAVAILABLE", reason: "GATEWAY_AWAY", message: "the gateway is away" };
+const LATE = { code: "DEADLINE_EXCEEDED", reason: "NO_ANSWER", message: "no answer in time" };
+
+export function isTooLarge(json) {
+  return json.length > MAX_FRAME_BYTES || new Blob([json]).size > MAX_FRAME_BYTES;
 }
 
 export class Requests {
@@ -16,7 +33,7 @@ export class Requests {
   expect(id, deadlineMs, onLate) {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#fail(id, { code: "DEADLINE_EXCEEDED", reason: "NO_ANSWER", message: "no answer in time" });
+        this.#fail(id, LATE);
         onLate();
       }, deadlineMs);
       this.#waiting.set(id, { resolve, reject, timer });

@@ -11,18 +11,18 @@ export class Token {
   }
 
   keep(value) {
-    this.#storage.setItem(KEY, value);
+    this.#storage.set(KEY, value);
   }
 
   /** The subprotocols to offer: a page can put a token nowhere else. */
   get subprotocols() {
-    const value = this.#storage.getItem(KEY);
+    const value = this.#storage.get(KEY);
     return value ? [SUBPROTOCOL, `bearer.${base64Url(value)}`] : [];
   }
 
   /** The headers of a request. */
   get headers() {
-    const value = this.#storage.getItem(KEY);
+    const value = this.#storage.get(KEY);
     return value ? { authorization: `Bearer ${value}` } : {};
   }
 

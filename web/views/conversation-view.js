@@ -19,6 +19,7 @@ export class ConversationView {
   #window = new Window();
   #rows;
   #shown = null;
+  #laid = [];
   #readArrivals = 0;
 
   /** @param actions `retry`, `remove` a message by client id; `loadOlder` of the active room */
@@ -42,16 +43,22 @@ export class ConversationView {
     if (conversation !== this.#shown) this.#begin(conversation);
     conversation.isHeld = !this.#window.follows;
     this.#log.ariaBusy = String(conversation.older.state === "loading");
-    const rows = laidOut(this.#visible(conversation), this.#chat.node?.peer_id, !this.#chat.isReady);
+    this.#laid = laidOut(this.#visible(conversation), this.#around());
     setText(byId("log-start"), startNote(conversation));
     if (this.#window.follows) {
-      this.#rows.show(rows);
+      this.#rows.show(this.#laid);
       this.#place.goToEnd();
       this.#readArrivals = conversation.arrivals;
     } else {
-      this.#place.keepDuring(this.#list.children, () => this.#rows.show(rows));
+      this.#place.keepDuring(this.#list.children, () => this.#rows.show(this.#laid));
     }
     this.#showButton(conversation.arrivals - this.#readArrivals);
+    this.#bringOlder(conversation);
+  }
+
+  #around() {
+    const { node, isReady, peers, activeRoom } = this.#chat;
+    return { me: node?.peer_id, isWaiting: !isReady, isAlone: peers.in(activeRoom).length === 0 };
   }
 
   #begin(conversation) {
@@ -74,22 +81,32 @@ export class ConversationView {
   }
 
   #scrolled() {
-    const { messages, older } = this.#chat.active;
+    const { messages } = this.#chat.active;
     const wasFollowing = this.#window.follows;
     if (!this.#place.isAtEnd) this.#window.stay(messages);
-    const isMoved = this.#move(messages, older);
+    const isMoved = this.#move(messages);
     if (isMoved || wasFollowing !== this.#window.follows) this.render();
+    else this.#bringOlder(this.#chat.active);
   }
 
-  #move(messages, older) {
+  #move(messages) {
     if (this.#place.isNearEnd && this.#window.down(messages)) return true;
     if (this.#place.isAtEnd) {
       this.#window.follow();
       return false;
     }
-    if (!this.#place.isNearStart) return false;
-    if (this.#window.up(messages)) return true;
-    if (older.state === "more") this.#actions.loadOlder();
-    return false;
+    return this.#place.isNearStart && this.#window.up(messages);
+  }
+
+  /** Also after a page that put nothing above the reader, who then cannot scroll on. */
+  #bringOlder(conversation) {
+    if (conversation.older.state !== "more") return;
+    const [start] = this.#window.rangeIn(conversation.messages);
+    if ((start === 0 && this.#place.isNearStart) || this.#mayMissInSight(conversation)) this.#actions.loadOlder();
+  }
+
+  #mayMissInSight(conversation) {
+    const first = this.#laid[this.#place.firstVisible(this.#list.children)];
+    return first !== undefined && conversation.mayMissBehind(first.message);
   }
 }

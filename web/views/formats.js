@@ -20,8 +20,10 @@ export function dayName(date, today = new Date()) {
   return daysAgo === 1 ? "Yesterday" : DAY.format(date);
 }
 
-export function isSameDay(a, b) {
-  return startOfDay(a) === startOfDay(b);
+/** Say when a message arrived, with the day where it is not the one it was sent on. */
+export function arrivalTime(date, sent) {
+  const isSameDay = startOfDay(date) === startOfDay(sent);
+  return isSameDay ? clockTime(date) : `${dayName(date)} ${clockTime(date)}`;
 }
 
 export function number(value) {

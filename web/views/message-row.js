@@ -1,7 +1,7 @@
 /** One message of the conversation: author, text, time and state. */
 import { shortId } from "../model/author.js";
 import { el, setText } from "./dom.js";
-import { clockTime, dayName, fullTime } from "./formats.js";
+import { arrivalTime, clockTime, count, dayName, fullTime } from "./formats.js";
 import { coloured, identicon } from "./identicon.js";
 import { messageState } from "./message-state.js";
 import { messageText } from "./message-text.js";
@@ -9,11 +9,12 @@ import { messageText } from "./message-text.js";
 /** Make the row of a message; `update` takes what `laidOut` of layout.js made. */
 export function messageRow(laid, actions) {
   const { message, isOwn } = laid;
-  const author = el("span", { class: "author", title: message.author });
+  const author = el("span", { class: "author" });
   const time = el("time");
+  const late = el("span", { class: "late", hidden: true });
   const state = messageState(message.clientId, actions);
   const body = el("div", { class: "bubble" }, messageText(message));
-  body.append(el("p", { class: "meta" }, time, state.mark));
+  body.append(el("p", { class: "meta" }, late, time, state.mark));
   const head = el("p", { class: "message-head" }, author);
   const row = el("div", { class: "message-row" }, head, body, state.actions);
   if (!isOwn) row.prepend(identicon(message.author));
@@ -28,8 +29,10 @@ export function messageRow(laid, actions) {
       if (signature === shown) return;
       shown = signature;
       const date = new Date(next.message.time);
+      author.title = next.message.author;
       setText(author, next.isOwn ? "You" : shortId(next.message.author));
-      showTime(time, date);
+      showTime(time, date, next);
+      showLate(late, date, next);
       showDay(element, day, next.startsDay ? dayName(date) : "");
       element.classList.toggle("own", next.isOwn);
       element.classList.toggle("starts-group", next.startsGroup);
@@ -39,15 +42,27 @@ export function messageRow(laid, actions) {
   };
 }
 
-function signatureOf({ message, isOwn, isWaiting, startsGroup, startsDay }) {
-  const { state, time, failure, recipients } = message;
-  return [state, time, failure, recipients, isOwn, isWaiting, startsGroup, startsDay].join("|");
+function signatureOf({ message, ...laid }) {
+  const { author, state, time, failure, recipients, received } = message;
+  return JSON.stringify([author, state, time, failure, recipients, received, laid]);
 }
 
-function showTime(time, date) {
+function showTime(time, date, { isLate, message }) {
   time.dateTime = date.toISOString();
-  time.title = fullTime(date);
+  time.title = isLate ? `${fullTime(date)}, ${arrivedAt(message)}` : fullTime(date);
   setText(time, clockTime(date));
+}
+
+function showLate(late, sent, { lateCount, message }) {
+  late.hidden = lateCount === 0;
+  if (late.hidden) return;
+  const which = lateCount > 1 ? `${count(lateCount, "message")} ` : "";
+  late.title = arrivedAt(message);
+  setText(late, `${which}arrived late, ${arrivalTime(new Date(message.received), sent)}`);
+}
+
+function arrivedAt({ received }) {
+  return `arrived ${fullTime(new Date(received))}`;
 }
 
 function showDay(element, day, name) {

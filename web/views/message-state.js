@@ -13,16 +13,17 @@ export function messageState(clientId, actions) {
   return {
     mark,
     actions: buttons,
-    update({ message, isOwn, isWaiting }) {
+    update({ message, isOwn, isWaiting, isAlone }) {
       buttons.hidden = message.state !== "failed";
       why.textContent = message.failure ?? "";
-      mark.replaceChildren(...(isOwn ? markOf(message, isWaiting) : []));
+      mark.replaceChildren(...(isOwn ? markOf(message, isWaiting, isAlone) : []));
     },
   };
 }
 
-function markOf({ state, recipients }, isWaiting) {
+/** The node gives what nobody took to whoever comes, so that is told only until then. */
+function markOf({ state, recipients }, isWaiting, isAlone) {
   if (state === "failed") return [icon("warning"), "Not sent"];
   if (state === "sending") return [icon("clock"), isWaiting ? "Waiting" : "Sending"];
-  return [icon("check"), recipients === 0 ? "Sent, nobody here yet" : "Sent"];
+  return [icon("check"), recipients === 0 && isAlone ? "Sent, nobody here yet" : "Sent"];
 }

@@ -24,19 +24,24 @@ export class Place {
     this.#log.scrollTop = this.#log.scrollHeight;
   }
 
-  /** Run a change of the rows without moving the one the reader looks at. */
+  /**
+   * Run a change of the rows without moving what the reader looks at: the text,
+   * not its row, which may get or lose a day or an author above the text.
+   */
   keepDuring(rows, change) {
-    const anchor = this.#firstVisible(rows);
-    const distance = anchor ? anchor.offsetTop - this.#log.scrollTop : 0;
+    const anchor = rows[this.firstVisible(rows)];
+    const text = anchor?.querySelector(".bubble");
+    const before = text?.getBoundingClientRect().top;
     change();
-    if (anchor?.isConnected) this.#log.scrollTop = anchor.offsetTop - distance;
+    if (anchor?.isConnected) this.#log.scrollTop += text.getBoundingClientRect().top - before;
   }
 
   get #toEnd() {
     return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight;
   }
 
-  #firstVisible(rows) {
+  /** Give the index of the first row that is in sight. */
+  firstVisible(rows) {
     let low = 0;
     let high = rows.length;
     while (low < high) {
@@ -45,6 +50,6 @@ export class Place {
       if (row.offsetTop + row.offsetHeight <= this.#log.scrollTop) low = middle + 1;
       else high = middle;
     }
-    return rows[low] ?? null;
+    return low;
   }
 }

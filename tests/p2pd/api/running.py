@@ -22,6 +22,7 @@ from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
 from p2pd.app.chat import Chat, ChatLimits
 from p2pd.app.history import History
+from p2pd.app.peerbook import PeerBook
 from p2pd.app.presence import Presence
 from p2pd.app.roombook import RoomBook
 from p2pd.app.waiting import Waiting
@@ -32,7 +33,12 @@ from p2pd.domain.state import State
 from p2pd.log.log import Log
 from p2pd.log.memory import MemoryStore
 from p2pd.net.identity import load_or_create_identity
-from p2pd.net.network import NetworkOptions, author_bytes_from_key, open_network, peer_id_from_key
+from p2pd.net.network import (
+    NetworkOptions,
+    author_bytes_from_key,
+    open_network,
+    peer_id_from_key,
+)
 
 T = TypeVar("T")
 
@@ -117,7 +123,8 @@ class RunningApi:
         rejections = Rejections()
         rooms = RoomBook(self.data_dir / "rooms.json", (DEFAULT_ROOM,), 0, 0)
         waiting = Waiting(rooms, self.log.store, author_bytes_from_key(key_pair))
-        presence = Presence(self.log, rejections, waiting.room_filled)
+        peers = PeerBook(self.data_dir / "peers.json")
+        presence = Presence(self.log, rejections, waiting.room_filled, peers.meet)
         history = History(rooms, self.log, presence.append, 10**18, 100, time.time_ns)
         options = NetworkOptions(
             key_pair,
@@ -134,7 +141,7 @@ class RunningApi:
             for room in rooms.joined:
                 await network.join(room)
             self.chat = self.make_chat(
-                self.log, network, presence, rooms, waiting, self.limits, time.time_ns
+                self.log, network, presence, rooms, peers, waiting, self.limits, time.time_ns
             )
             try:
                 async with open_api(self.chat, self.log.on_append, self.settings) as self.api:

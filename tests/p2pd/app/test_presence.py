@@ -12,6 +12,7 @@ from p2pd.domain.events import (
     Snapshot,
 )
 from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.peers import Peer
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.log.log import Log
@@ -28,7 +29,8 @@ class Told:
     def __init__(self) -> None:
         self.log = Log(MemoryStore(100, 1 << 20), State(make_node(LOBBY, DEN), {}))
         self.filled: list[RoomName] = []
-        self.presence = Presence(self.log, Rejections(), self.filled.append)
+        self.met: list[Peer] = []
+        self.presence = Presence(self.log, Rejections(), self.filled.append, self.met.append)
         self._reader: Reader = self.log.open_reader(None)
 
     def bodies(self) -> list[EventBody]:
@@ -59,6 +61,14 @@ def test_the_same_arrival_is_told_once() -> None:
     told.presence.peer_joined(A, LOBBY)
     told.presence.peer_joined(A, LOBBY)
     assert told.bodies() == [PeerConnected(make_peer("a")), PeerJoined(A, LOBBY)]
+
+
+def test_only_a_peer_that_shares_a_room_is_met() -> None:
+    told = Told()
+    told.presence.peer_connected(make_peer("a"))
+    assert told.met == []
+    told.presence.peer_joined(A, LOBBY)
+    assert told.met == [make_peer("a")]
 
 
 def test_an_identified_peer_keeps_its_rooms() -> None:

@@ -88,7 +88,7 @@ async def test_stuck_peer_costs_the_others_one_wait() -> None:
 
 @pytest.mark.trio
 async def test_peer_that_was_stuck_catches_up() -> None:
-    options = GossipOptions(queue_max_bytes=512 * 1024, send_wait_s=0.2)
+    options = GossipOptions(queue_max_bytes=512 * 1024, send_wait_s=0.2, replay_s=2 * TIMEOUT_S)
     async with OURS.node(options=options) as author, OURS.node(options=options) as stuck:
         goes_on = trio.Event()
         handler = stuck.pubsub.stream_handler

@@ -12,7 +12,7 @@ from tests.upstream.stacks import OURS, STOCK, OurNode, connect
 from tests.upstream.strangers import ROOM, two_in_a_room, wait_acquainted, wait_delivered
 from tests.upstream.waiting import wait_seen
 
-TIMEOUT_S = 40.0
+TIMEOUT_S = 60.0
 
 
 def id_of(node: OurNode) -> PeerId:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.p2pd.net.discovery.lan import open_lan, wait_all
+from tests.driver.lan import open_lan, wait_all
 
 pytestmark = pytest.mark.netns
 PEER = "tests.p2pd.net.discovery.mdns_peer"

@@ -1,6 +1,6 @@
 """A local network made of namespaces: machines with an address each, on one bridge.
 
-Needs root and iproute2. Nothing of it reaches the machine's own network.
+Needs root, iproute2 and nftables. Nothing of it reaches the machine's own network.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.driver.waiting import wait_until
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[2]
 STOP_TIMEOUT_S = 10
 
 
@@ -53,10 +53,15 @@ class Machine:
     name: str
     address: str
 
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What to put in front of a command that is to run here."""
+        return ("ip", "netns", "exec", self.name)
+
     @contextmanager
     def run(self, module: str, *args: str) -> Iterator[Program]:
         """Run a module of the tests here until the block ends."""
-        command = ["ip", "netns", "exec", self.name, sys.executable, "-u", "-m", module, *args]
+        command = [*self.prefix, sys.executable, "-u", "-m", module, *args]
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -88,6 +93,22 @@ class Machine:
         """Bring the interface up with its address."""
         _ip(self.name, "address", "add", f"{self.address}/24", "dev", "eth0")
         _ip(self.name, "link", "set", "eth0", "up")
+
+    def hear(self, *, nothing_from: Iterable[Machine] = (), loss_percent: int = 0) -> None:
+        """Drop what comes from some machines, and a share of all the rest, silently.
+
+        Replaces what was set before; the senders are not told.
+        """
+        drops = [f"ip saddr {machine.address}" for machine in nothing_from]
+        drops.append(f"iifname eth0 numgen random mod 100 < {loss_percent}")
+        commands = [
+            "add table inet faults",
+            "delete table inet faults",
+            "add table inet faults",
+            "add chain inet faults input { type filter hook input priority 0 ; }",
+            *(f"add rule inet faults input {match} drop" for match in drops),
+        ]
+        _run(*self.prefix, "nft", "\n".join(commands))
 
 
 @contextmanager
