@@ -10,5 +10,9 @@ api           two nodes through their gRPC APIs
 pages         two pages on two gateways on two nodes; web_socket is one of them
 fan_out       a thousand browsers on one gateway, or on a server of the ws library
 audience      those browsers
+callers       32 programs that publish at once
+synchronising two nodes that find out what one lacks
+kept          a node with a full store, or an empty one; filled fills stores
+storm         browsers that come back all at once; returning is these browsers
 services      nodes and gateways with their rate limits out of the way
 """

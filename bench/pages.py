@@ -23,10 +23,15 @@ from bench.sizes import Sizes
 from bench.web_socket import Page, open_page
 
 
-def run(sizes: Sizes) -> Figures:
-    """Measure one pair of pages: some messages at 50 a second, then many at once."""
+def run(store: str, sizes: Sizes) -> Figures:
+    """Measure one pair of pages: some messages at 50 a second, then many at once.
+
+    Args:
+        store: Where the nodes keep messages: ``disk`` or ``memory``.
+    """
     with running_services() as running:
-        addresses = [running.start_gateway(node).http_address for node in running.start_node_pair()]
+        nodes = running.start_node_pair(store=store)
+        addresses = [running.start_gateway(node).http_address for node in nodes]
         return uvloop.run(_measure(addresses[0], addresses[1], sizes))
 
 

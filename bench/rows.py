@@ -11,12 +11,33 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from bench.measure import Figures
-from bench.subjects import API, BROADCAST, GATEWAY, LAYER, PAGES, STOCK
+from bench.subjects import (
+    API,
+    BROADCAST,
+    CALLERS,
+    CALLERS_IN_MEMORY,
+    EMPTY_STORE,
+    FULL_STORE,
+    GATEWAY,
+    LAYER,
+    PAGES,
+    PAGES_IN_MEMORY,
+    STOCK,
+    STORM,
+    SYNC,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
     """At least so many times what is beside it."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """At most so many times what is beside it."""
 
     factor: float
 
@@ -42,7 +63,7 @@ class AtMost:
     bound: float
 
 
-Reach: TypeAlias = Times | Plus | AtLeast | AtMost | None
+Reach: TypeAlias = Times | Within | Plus | AtLeast | AtMost | None
 """None: the row only tells."""
 
 
@@ -110,6 +131,32 @@ ROWS = (
     Row("memory", "idle gateway", "MiB", (GATEWAY, "idle_gateway_mib"), None, AtMost(90)),
     Row("memory", "a browser's connection", "KiB",
         (GATEWAY, "connection_kib"), (BROADCAST, "connection_kib"), AtMost(32)),
+    Row("disk", "publishes of 32 callers, log on disk", "msg/s",
+        (CALLERS, "publishes_per_s"), (CALLERS_IN_MEMORY, "publishes_per_s"), Times(0.7)),
+    Row("disk", "page to page at 50/s, p50, log on disk", "ms",
+        (PAGES, "p50_ms"), (PAGES_IN_MEMORY, "p50_ms"), Within(1.3)),
+    Row("sync", "10,000 missed messages: bytes both ways, of their own size", "×",
+        (SYNC, "missed_ratio"), None, AtMost(1.3)),
+    Row("sync", "… how fast they come", "msg/s", (SYNC, "missed_per_s")),
+    Row("sync", "1 of 100,000 missing: bytes both ways", "KiB",
+        (SYNC, "one_kib"), None, AtMost(16)),
+    Row("sync", "… from meeting to having it", "s", (SYNC, "one_s")),
+    Row("store", "start-up with 1,000,000 messages", "s",
+        (FULL_STORE, "start_s"), (EMPTY_STORE, "start_s"), Within(1.2)),
+    Row("store", "idle node with 1,000,000 messages", "MiB",
+        (FULL_STORE, "idle_mib"), (EMPTY_STORE, "idle_mib"), Within(1.2)),
+    Row("store", "page of 100 of 1,000,000 messages, beside 100 of 100", "ms",
+        (FULL_STORE, "page_ms"), (EMPTY_STORE, "page_ms"), Within(2)),
+    Row("store", "… beside an empty page", "ms",
+        (FULL_STORE, "page_ms"), (EMPTY_STORE, "empty_page_ms")),
+    Row("store", "… first look of synchronisation, processor time", "s",
+        (FULL_STORE, "first_look_s")),
+    Row("store", "… and memory at its height", "MiB", (FULL_STORE, "first_look_mib")),
+    Row("storm", "2,000 browsers return, 100 to 199 messages behind: all served", "s",
+        (STORM, "served_s")),
+    Row("storm", "… somebody else's publish meanwhile, p99, beside before", "ms",
+        (STORM, "storm_p99_ms"), (STORM, "quiet_p99_ms")),
+    Row("storm", "… memory of the gateway at its height", "+ MiB", (STORM, "grown_mib")),
 )  # fmt: skip
 TOPICS = tuple(dict.fromkeys(row.topic for row in ROWS))
 
@@ -145,6 +192,9 @@ def _judge(reach: Reach, ours: float, beside: float | None) -> tuple[str, bool |
         case Times(factor):
             assert beside is not None
             return f"≥ {factor:g} ×", ours >= factor * beside
+        case Within(factor):
+            assert beside is not None
+            return f"≤ {factor:g} ×", ours <= factor * beside
         case Plus(allowance):
             assert beside is not None
             return f"≤ + {allowance:g}", ours <= beside + allowance

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
+
 from tests.driver import GatewayProcess, NodeProcess, Service
 
 NO_LIMIT = 1_000_000
@@ -35,21 +37,27 @@ class Running:
         self._directory = directory
         self._services: list[Service] = []
 
-    def start_node(self) -> NodeProcess:
+    def new_directory(self) -> Path:
+        """Make a directory that is gone after the run."""
+        return Path(tempfile.mkdtemp(dir=self._directory))
+
+    def start_node(self, **settings: object) -> NodeProcess:
         """Start a node that knows nobody."""
-        node = NodeProcess(
-            f"node{len(self._services)}",
-            self._directory,
-            publish_rate=NO_LIMIT,
-            publish_burst=NO_LIMIT,
-        )
-        self._services.append(node)
+        node = self.new_node(**settings)
         node.start()
         return node
 
-    def start_node_pair(self) -> tuple[NodeProcess, NodeProcess]:
+    def new_node(self, **settings: object) -> NodeProcess:
+        """Make a node without starting it."""
+        no_limits = {"publish_rate": NO_LIMIT, "publish_burst": NO_LIMIT}
+        name = f"node{len(self._services)}"
+        node = NodeProcess(name, self._directory, **(no_limits | settings))
+        self._services.append(node)
+        return node
+
+    def start_node_pair(self, **settings: object) -> tuple[NodeProcess, NodeProcess]:
         """Start two nodes that know each other to be in the room."""
-        a, b = self.start_node(), self.start_node()
+        a, b = self.start_node(**settings), self.start_node(**settings)
         b.connect(a)
         a.wait_peer(b, "chat-room")
         b.wait_peer(a, "chat-room")
@@ -79,10 +87,27 @@ class Running:
             service.wait_stopped(STOP_S)
 
 
+def message_count(node: NodeProcess) -> int:
+    """Return how many messages of its room a node keeps."""
+    with node.open_channel() as channel:
+        stub = chat_pb2_grpc.ChatServiceStub(channel)
+        (room,) = stub.ListRooms(chat_pb2.ListRoomsRequest()).rooms
+        return room.message_count
+
+
 def resident_bytes(pid: int) -> int:
     """Return how much of a process lies in memory."""
+    return _memory_bytes(pid, "VmRSS:")
+
+
+def peak_bytes(pid: int) -> int:
+    """Return the most that ever lay in memory of a process."""
+    return _memory_bytes(pid, "VmHWM:")
+
+
+def _memory_bytes(pid: int, field: str) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    line = next(line for line in status.splitlines() if line.startswith(field))
     return int(line.split()[1]) * 1024
 
 

@@ -16,6 +16,12 @@ class Sizes:
         browsers: Browsers in the audience.
         events: Events told to the audience one at a time.
         batches: Batches of 16 told to the audience.
+        calls: Publishes of all callers together.
+        returning: Browsers that reconnect at once.
+        behind: Messages that each of them has missed, at least.
+        missed: Messages that synchronisation brings at once.
+        held: Messages that two nodes hold when one lacks one.
+        kept: Messages in a full store.
     """
 
     rounds: int = 3
@@ -24,7 +30,25 @@ class Sizes:
     browsers: int = 1_000
     events: int = 200
     batches: int = 50
+    calls: int = 6_000
+    returning: int = 2_000
+    behind: int = 100
+    missed: int = 10_000
+    held: int = 100_000
+    kept: int = 1_000_000
 
 
-QUICK = Sizes(rounds=1, burst=50, paced=10, browsers=20, events=5, batches=2)
+QUICK = Sizes(
+    rounds=1,
+    burst=50,
+    paced=10,
+    browsers=20,
+    events=5,
+    batches=2,
+    calls=200,
+    returning=40,
+    missed=200,
+    held=1_000,
+    kept=5_000,
+)
 """Shows that everything runs; its figures mean nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from bench import api, fan_out, libp2p_layer, pages
+from bench import api, callers, fan_out, kept, libp2p_layer, pages, storm, synchronising
 from bench.measure import Figures
 from bench.sizes import Sizes
 
@@ -15,12 +15,26 @@ API = "gRPC to gRPC"
 PAGES = "page to page"
 GATEWAY = "gateway"
 BROADCAST = "ws on Node"
+PAGES_IN_MEMORY = "pages, log in memory"
+CALLERS = "32 callers"
+CALLERS_IN_MEMORY = "log in memory"
+SYNC = "synchronisation"
+FULL_STORE = "full store"
+EMPTY_STORE = "empty store"
+STORM = "returning browsers"
 
 SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     STOCK: partial(libp2p_layer.run, "stock"),
     LAYER: partial(libp2p_layer.run, "ours"),
     API: api.run,
-    PAGES: pages.run,
+    PAGES: partial(pages.run, "disk"),
+    PAGES_IN_MEMORY: partial(pages.run, "memory"),
     GATEWAY: fan_out.run_gateway,
     BROADCAST: fan_out.run_broadcast,
+    CALLERS: partial(callers.run, "disk"),
+    CALLERS_IN_MEMORY: partial(callers.run, "memory"),
+    SYNC: synchronising.run,
+    FULL_STORE: kept.run_full,
+    EMPTY_STORE: kept.run_empty,
+    STORM: storm.run,
 }

@@ -3,6 +3,9 @@
 Started by ``gateway.fanout`` for a browser whose cursor lies before the channel
 or is unknown to it. The node tells what is missing in order; at the first event
 that the channel holds too the browser goes on there, without hole or repeat.
+
+What it was told is put before the channel, where there is room. So when a gateway
+is new and all its browsers return at once, a few calls serve all of them.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ from typing import Any, Protocol
 
 import structlog
 
+from gateway.channel import Entry
 from gateway.errors import NodeError
 from gateway.fanout import Fanout, Reader
 from gateway.frames import NodeEvent
 
 log = structlog.get_logger(__name__)
 
-MAX_REPLAYS = 32
+MAX_REPLAYS = 8
 """Browsers that are being brought up to date at a time; more wait their turn."""
 QUIET_S = 0.25
 """A call that brings nothing for so long has caught up and gives its turn away."""
@@ -52,6 +56,8 @@ class CatchUps:
         self._source = source
         self._spawn = spawn
         self._turns = asyncio.Semaphore(MAX_REPLAYS)
+        self._past_bytes = 0
+        """What all replays hold to put it before the channel."""
 
     def start(self, fanout: Fanout, reader: Reader) -> asyncio.Task[None]:
         """Start to serve a reader."""
@@ -72,14 +78,63 @@ class CatchUps:
     async def _replay(self, fanout: Fanout, reader: Reader) -> bool:
         """Bring events to a reader; return whether it follows the channel now."""
         events_after = self._source.open_events(reader.cursor)
-        async with _Turn(self._turns) as turn, aclosing(events_after) as batches:
-            async for events in batches:
-                turn.use()
-                await reader.wait_writable()
-                fanout.write(reader, list(_until_held(events, fanout)))
-                if fanout.meet(reader):
-                    return True
-        return False
+        past = _Past(reader.cursor)
+        try:
+            async with _Turn(self._turns) as turn, aclosing(events_after) as batches:
+                async for events in batches:
+                    turn.use()
+                    await reader.wait_writable()
+                    told = list(_until_held(events, fanout))
+                    self._keep(past, told, fanout.write(reader, told), fanout.room_bytes)
+                    if fanout.meet(reader):
+                        fanout.prepend(past.after, past.entries)
+                        return True
+            return False
+        finally:
+            self._past_bytes -= past.size_bytes
+
+    def _keep(
+        self, past: _Past, events: Sequence[NodeEvent], entries: Sequence[Entry], room_bytes: int
+    ) -> None:
+        """Keep what a replay brought, as long as all of it could go before the channel."""
+        before_bytes = past.size_bytes
+        past.add(events, entries)
+        if self._past_bytes + past.size_bytes - before_bytes > room_bytes:
+            past.give_up()
+        self._past_bytes += past.size_bytes - before_bytes
+
+
+class _Past:
+    """The messages that one replay brought, without a hole between them.
+
+    Attributes:
+        after: Where one goes on to whom ``entries`` are next.
+    """
+
+    def __init__(self, after: str | None) -> None:
+        self.after = after or ""
+        self.entries: list[Entry] = []
+        self.size_bytes = 0
+        self._is_given_up = after is None
+
+    def add(self, events: Sequence[NodeEvent], entries: Sequence[Entry]) -> None:
+        """Add messages; a gap begins anew behind it."""
+        for event, entry in zip(events, entries, strict=True):
+            if event.fields["type"] == "gap":
+                self._forget(event.cursor)
+            elif event.fields["type"] == "message" and not self._is_given_up:
+                self.entries.append(entry)
+                self.size_bytes += entry.size_bytes
+
+    def give_up(self) -> None:
+        """Keep nothing, now and later."""
+        self._is_given_up = True
+        self._forget(self.after)
+
+    def _forget(self, after: str) -> None:
+        self.after = after
+        self.entries = []
+        self.size_bytes = 0
 
 
 def _until_held(events: Sequence[NodeEvent], fanout: Fanout) -> Iterator[NodeEvent]:

@@ -1,14 +1,14 @@
 """The channel: one log of ready frames that every browser reads from a place of its own.
 
-Pure. Written by ``gateway.fanout`` from the one upstream stream. A place is a
-number that only grows: the place of a browser is that of the next entry it has
-not been sent. Nothing is queued a browser, so nobody slow costs anybody else
-anything.
+Pure. Written by ``gateway.fanout`` from the one upstream stream, and backwards from
+what catch-ups bring. A place is a number: the place of a browser is that of the
+next entry it has not been sent. Nothing is queued a browser, so nobody slow costs
+anybody else anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 ENTRY_OVERHEAD_BYTES = 300
@@ -31,6 +31,11 @@ class Entry:
     cursor: str
     room: str | None
     wire: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory it takes, roughly."""
+        return len(self.wire) + ENTRY_OVERHEAD_BYTES
 
     def is_in(self, rooms: frozenset[str]) -> bool:
         """Tell whether one who asked for these rooms wants it; no rooms means all."""
@@ -68,7 +73,7 @@ class Channel:
         self._end = 0
         self._cursor = ""
         self._edge = ""
-        """Cursor of the newest entry dropped."""
+        """Cursor of what came right before the oldest entry."""
         self._entries: dict[int, Entry] = {}
         self._places: dict[str, int] = {}
         self._joined: dict[tuple[int, frozenset[str], int], Stretch] = {}
@@ -93,18 +98,50 @@ class Channel:
         """Memory taken, roughly."""
         return self._bytes
 
+    @property
+    def room_bytes(self) -> int:
+        """Memory that may still be taken before the oldest entry is dropped."""
+        return self._max_bytes - self._bytes
+
+    def begin(self, cursor: str) -> None:
+        """Name the cursor right before the first entry; only while there is none."""
+        self._cursor = self._edge = cursor
+        self._places[cursor] = self._start
+
     def append(self, entries: Iterable[Entry]) -> None:
         """Add entries at the end and drop the oldest over the bound."""
         for entry in entries:
             self._entries[self._end] = entry
             self._end += 1
             self._cursor = entry.cursor
-            self._bytes += len(entry.wire) + ENTRY_OVERHEAD_BYTES
+            self._bytes += entry.size_bytes
             if entry.cursor:
                 self._places.setdefault(entry.cursor, self._end)
         while self._bytes > self._max_bytes and self._end - self._start > 1:
             self._drop_oldest()
         self._joined.clear()
+
+    def prepend(self, after: str, entries: Sequence[Entry]) -> bool:
+        """Put what led up to the oldest entry before it.
+
+        Args:
+            after: Where one goes on to whom ``entries`` are next.
+            entries: Messages without a hole between them.
+
+        Returns:
+            Whether that was done: they end where the channel begins, and there is room.
+        """
+        fits = sum(entry.size_bytes for entry in entries) <= self.room_bytes
+        if not entries or entries[-1].cursor != self._edge or not fits:
+            return False
+        for entry in reversed(entries):
+            self._places[entry.cursor] = self._start
+            self._start -= 1
+            self._entries[self._start] = entry
+            self._bytes += entry.size_bytes
+        self._edge = after
+        self._places[after] = self._start
+        return True
 
     def place_after(self, cursor: str) -> int | None:
         """Return the place right behind the first entry with this cursor.
@@ -148,7 +185,7 @@ class Channel:
         """Drop one entry; whoever has it can still go on at the new start."""
         entry = self._entries.pop(self._start)
         self._start += 1
-        self._bytes -= len(entry.wire) + ENTRY_OVERHEAD_BYTES
+        self._bytes -= entry.size_bytes
         if entry.cursor != self._edge:
             self._places.pop(self._edge, None)
             self._edge = entry.cursor

@@ -89,11 +89,17 @@ class Fanout:
         self._is_wanted = False
 
     def tell(self, events: Sequence[NodeEvent]) -> None:
-        """Take in events of the upstream stream."""
+        """Take in events of the upstream stream; the very first is a snapshot.
+
+        Nobody needs that one as a frame: whoever follows begins with the view's.
+        """
         self._counts.events += len(events)
+        is_first = self._view.node is None
         for event in events:
             self._view.apply(event.fields)
-        self._append([entry_from_event(event) for event in events])
+        if is_first:
+            self._channel.begin(events[0].cursor)
+        self._append([entry_from_event(event) for event in events[is_first:]])
 
     def tell_state(self, state: LinkState) -> None:
         """Tell everybody whether the node is heard."""
@@ -153,15 +159,31 @@ class Fanout:
             self._schedule()
         return True
 
-    def write(self, reader: Reader, events: Sequence[NodeEvent]) -> None:
-        """Write what a catch-up brought; the last cursor becomes the reader's."""
+    def write(self, reader: Reader, events: Sequence[NodeEvent]) -> list[Entry]:
+        """Write what a catch-up brought; the last cursor becomes the reader's.
+
+        Returns:
+            The events as the channel would hold them.
+        """
         if not events:
-            return
+            return []
         for event in events:
             reader.cursor = cursor_behind(event, reader.cursor)
         reader.knows_state = True
-        wires = [entry.wire for entry in map(entry_from_event, events) if entry.is_in(reader.rooms)]
+        entries = [entry_from_event(event) for event in events]
+        wires = [entry.wire for entry in entries if entry.is_in(reader.rooms)]
         self._write(reader, b"".join(wires), len(wires))
+        return entries
+
+    @property
+    def room_bytes(self) -> int:
+        """How much of the past the channel could take."""
+        return self._channel.room_bytes
+
+    def prepend(self, after: str, entries: Sequence[Entry]) -> None:
+        """Let the channel begin earlier, and those who waited for that follow it."""
+        if self._channel.prepend(after, entries):
+            self._meet_all()
 
     def _place_of(self, reader: Reader) -> int | None:
         """Return where a reader that catches up can follow, if anywhere."""
@@ -173,10 +195,13 @@ class Fanout:
 
     def _append(self, entries: Sequence[Entry]) -> None:
         self._channel.append(entries)
+        self._meet_all()
+        self._schedule()
+
+    def _meet_all(self) -> None:
         for reader in list(self._catching_up):
             if self.meet(reader) and reader.catch_up is not None:
                 reader.catch_up.cancel()
-        self._schedule()
 
     def _catch_up(self, reader: Reader) -> None:
         """Serve a reader that is not in the channel, or let it follow if it can at once."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -115,8 +116,13 @@ def fields_from_published(published: chat_pb2.PublishResponse) -> Fields:
 
 def text_from_time(time: Timestamp) -> str:
     """Write a time as RFC 3339 in UTC, to the microsecond."""
-    moment = datetime.fromtimestamp(time.seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time.nanos // 1000:06d}Z"
+    return f"{_text_from_second(time.seconds)}.{time.nanos // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _text_from_second(second: int) -> str:
+    """Write a second; kept, since messages that come together tell the same few."""
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _fields_from_message(message: chat_pb2.Message) -> dict[str, Any]:

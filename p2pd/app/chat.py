@@ -45,6 +45,8 @@ MAX_ROOMS = 256
 MAX_ANSWERS = 100_000
 FULL_PRESSURE = 1.0
 PRESSURE_RETRY_S = 0.5
+ACCEPT_AT_ONCE = 16
+"""Publishes that share a commit: the first is sent when the last is signed, in a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,10 @@ class Chat:
         """
         batch = Batch(self._answers)
         try:
-            for publish in publishes:
-                await batch.add(publish, self._accept)
+            await batch.claim(publishes)
+            for at in range(0, len(publishes), ACCEPT_AT_ONCE):
+                some = publishes[at : at + ACCEPT_AT_ONCE]
+                batch.note(await self._accept([one for one in some if batch.add(one)]))
             await self._wait_durable(batch)
         finally:
             batch.settle()
@@ -218,24 +222,46 @@ class Chat:
         if node != self._log.state.node:
             self._log.tell(NodeChanged(node))
 
-    async def _accept(self, publish: Publish) -> Published:
-        """Append a message to the log and hand it to the peers of its room."""
-        self._check(publish)
-        self._check_limits()
-        signed = self._network.sign(publish.room, publish.data)
-        self._log.append([self._own_message(signed, publish.client_message_id)])
-        cursor = self._log.cursor(self._log.store.last_offset)
-        recipients = await self._send(signed)
-        return Published(signed.message_id, cursor, recipients)
-
-    async def _send(self, signed: SignedMessage) -> int:
-        """Hand a message to the peers of its room, now or when somebody comes."""
-        recipients = 0
-        self._waiting.begin(signed.room, signed.seqno)
+    async def _accept(self, publishes: Sequence[Publish]) -> list[Published | ChatError]:
+        """Append messages to the log in one commit and hand them to the peers of their rooms."""
+        asked = [self._sign(publish) for publish in publishes]
+        accepted = [one for one in asked if not isinstance(one, ChatError)]
         try:
-            recipients = await self._network.send(signed)
+            self._log.append([message for _, message in accepted])
+        except ChatError as error:
+            return [one if isinstance(one, ChatError) else error for one in asked]
+        first = self._log.store.last_offset - len(accepted) + 1
+        cursors = [self._log.cursor(first + number) for number in range(len(accepted))]
+        recipients = await self._send([signed for signed, _ in accepted])
+        published = map(Published, (one.message_id for _, one in accepted), cursors, recipients)
+        return [one if isinstance(one, ChatError) else next(published) for one in asked]
+
+    def _sign(self, publish: Publish) -> tuple[SignedMessage, Message] | ChatError:
+        """Sign what may be published; what may not gets its error."""
+        try:
+            self._check(publish)
+            self._check_limits()
+            signed = self._network.sign(publish.room, publish.data)
+        except ChatError as error:
+            return error
+        return signed, self._own_message(signed, publish.client_message_id)
+
+    async def _send(self, messages: Sequence[SignedMessage]) -> list[int]:
+        """Hand messages to the peers of their rooms, now or when somebody comes.
+
+        Returns:
+            How many peers took each.
+        """
+        recipients: list[int] = []
+        for one in messages:
+            self._waiting.begin(one.room, one.seqno)
+        try:
+            for one in messages:
+                recipients.append(await self._network.send(one))
+                self._waiting.settle(one.room, one.seqno, recipients[-1])
         finally:
-            self._waiting.settle(signed.room, signed.seqno, recipients)
+            for one in messages[len(recipients) :]:
+                self._waiting.settle(one.room, one.seqno, 0)
         return recipients
 
     async def _wait_durable(self, batch: Batch) -> None:

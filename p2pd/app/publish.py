@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -51,15 +51,18 @@ class Answers:
         self._answers: OrderedDict[str, Published] = OrderedDict()
         self._under_way: dict[str, trio.Event] = {}
 
-    async def wait(self, client_message_id: str) -> Published | None:
-        """Return the first answer, or None where there was none."""
-        while (event := self._under_way.get(client_message_id)) is not None:
-            await event.wait()
-        return self._answers.get(client_message_id) or self._look_up(client_message_id)
+    async def claim(self, client_message_ids: Collection[str]) -> None:
+        """Wait until none of these is under way, then mark all as such; ``settle`` each.
 
-    def begin(self, client_message_id: str) -> None:
-        """Mark a publish as under way; follow with ``settle`` whatever happens."""
-        self._under_way[client_message_id] = trio.Event()
+        All at once: who waited for one while holding another could wait for ever.
+        """
+        while taken := self._under_way.keys() & client_message_ids:
+            await self._under_way[taken.pop()].wait()
+        self._under_way.update({one: trio.Event() for one in client_message_ids})
+
+    def find(self, client_message_id: str) -> Published | None:
+        """Return the first answer, or None where there was none."""
+        return self._answers.get(client_message_id) or self._look_up(client_message_id)
 
     def settle(self, client_message_id: str, published: Published | None) -> None:
         """Keep the answer, None where there is none, and let repeated calls go on."""
@@ -71,46 +74,58 @@ class Answers:
 
 
 class Batch:
-    """Publishes that become safe together, and what became of each.
-
-    Attributes:
-        outcomes: In the order added.
-    """
+    """Publishes that become safe together, and what became of each."""
 
     def __init__(self, answers: Answers) -> None:
-        self.outcomes: list[Published | ChatError] = []
         self._answers = answers
-        self._index_of: dict[str, int] = {}
+        self._outcomes: dict[int, Published | ChatError] = {}
+        self._places: list[int] = []
+        """Where the outcome of each publish is; one that repeats another has the other's."""
+        self._place_of: dict[str, int] = {}
+        self._claimed: frozenset[str] = frozenset()
+        self._open: list[int] = []
 
-    async def add(
-        self, publish: Publish, accept: Callable[[Publish], Awaitable[Published]]
-    ) -> None:
-        """Accept a publish unless it repeats another; an error is its own outcome."""
+    @property
+    def outcomes(self) -> list[Published | ChatError]:
+        """What became of each publish, in the order added."""
+        return [self._outcomes[place] for place in self._places]
+
+    async def claim(self, publishes: Sequence[Publish]) -> None:
+        """Wait for other batches that publish the same; follow with ``settle``."""
+        keys = frozenset(one.client_message_id for one in publishes) - {""}
+        await self._answers.claim(keys)
+        self._claimed = keys
+
+    def add(self, publish: Publish) -> bool:
+        """Add a publish that was claimed; return whether it is new, and is to be accepted."""
         key = publish.client_message_id
-        if key and key in self._index_of:
-            self.outcomes.append(self.outcomes[self._index_of[key]])
-            return
-        known = await self._answers.wait(key) if key else None
-        if known is not None:
-            self.outcomes.append(known)
-            return
+        place = self._place_of.get(key, len(self._places))
+        self._places.append(place)
+        if place < len(self._places) - 1:
+            return False
         if key:
-            self._answers.begin(key)
-            self._index_of[key] = len(self.outcomes)
-        try:
-            outcome: Published | ChatError = await accept(publish)
-        except ChatError as error:
-            outcome = error
-        self.outcomes.append(outcome)
+            self._place_of[key] = place
+            known = self._answers.find(key)
+            if known is not None:
+                self._outcomes[place] = known
+                return False
+        self._open.append(place)
+        return True
+
+    def note(self, outcomes: Sequence[Published | ChatError]) -> None:
+        """Note what became of those to be accepted since the last time, in order."""
+        for place, outcome in zip(self._open, outcomes, strict=True):
+            self._outcomes[place] = outcome
+        self._open.clear()
 
     def fail(self, error: ChatError) -> None:
         """Take back every answer, repeated ones too: what is in the log may not be safe."""
-        self.outcomes = [
-            error if isinstance(outcome, Published) else outcome for outcome in self.outcomes
-        ]
+        for place, outcome in self._outcomes.items():
+            if isinstance(outcome, Published):
+                self._outcomes[place] = error
 
     def settle(self) -> None:
         """Let calls that repeat one of this batch go on."""
-        for key, index in self._index_of.items():
-            outcome = self.outcomes[index] if index < len(self.outcomes) else None
+        for key in self._claimed:
+            outcome = self._outcomes.get(self._place_of.get(key, -1))
             self._answers.settle(key, outcome if isinstance(outcome, Published) else None)

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import itertools
 import threading
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from p2pd.domain.reconciliation import LOWEST, Bound, End, Item, Summary, Upper, summary_of
 
 CHUNK_ITEMS = 2048
 FEW_CHUNKS = 4
 """A range over so few is split by its items, a longer one by chunks."""
+
+_SEQNO = attrgetter("seqno")
 
 ReadItems = Callable[[int, int | None], Iterator[Item]]
 """Items with ``first <= seqno``, and ``seqno <= last`` unless it is None, in order."""
@@ -111,15 +114,19 @@ class ItemIndex:
         self._mark_touched()
         stale = [number for number, chunk in enumerate(self._chunks) if chunk.summary is None]
         for number in reversed(stale):
-            items = self._cut(self._chunks[number].lower, self._upper_of(number))
-            pieces = [items[at : at + CHUNK_ITEMS] for at in range(0, len(items), CHUNK_ITEMS)]
-            lowers = [self._chunks[number].lower]
-            lowers += [_bound_before(before[-1], after[0]) for before, after in _pairs(pieces)]
-            self._chunks[number : number + 1] = [
-                _Chunk(lower, summary_of(piece))
-                for lower, piece in zip(lowers, pieces or [[]], strict=True)
-            ]
+            self._chunks[number : number + 1] = self._read_chunks(number)
         self._drop_empty()
+
+    def _read_chunks(self, number: int) -> list[_Chunk]:
+        """Read a chunk again, a new chunk's worth of items at a time: a room may be large."""
+        lower, chunks = self._chunks[number].lower, []
+        items = self._items(lower, self._upper_of(number))
+        last: Item | None = None
+        while piece := list(itertools.islice(items, CHUNK_ITEMS)):
+            lower = lower if last is None else _bound_before(last, piece[0])
+            chunks.append(_Chunk(lower, summary_of(piece)))
+            last = piece[-1]
+        return chunks or [_Chunk(lower, Summary())]
 
     def _mark_touched(self) -> None:
         for seqno in {self._touched.popleft() for _ in range(len(self._touched))}:
@@ -141,11 +148,16 @@ class ItemIndex:
         return self._chunks[number + 1].lower if number + 1 < len(self._chunks) else End()
 
     def _cut(self, lower: Bound, upper: Upper) -> list[Item]:
+        return list(self._items(lower, upper))
+
+    def _items(self, lower: Bound, upper: Upper) -> Iterator[Item]:
+        """Yield the items of a range; the store does not order those of one sequence number."""
         last = None if isinstance(upper, End) else upper.seqno
-        items = list(self._read(lower.seqno, last))
-        items.sort()
-        end = len(items) if isinstance(upper, End) else bisect_left(items, upper)
-        return items[bisect_left(items, lower) : end]
+        for seqno, group in itertools.groupby(self._read(lower.seqno, last), _SEQNO):
+            inside = seqno not in {lower.seqno, last}
+            for item in sorted(group):
+                if inside or (lower <= item and (isinstance(upper, End) or item < upper)):
+                    yield item
 
 
 def _bound_before(before: Item, after: Item) -> Bound:

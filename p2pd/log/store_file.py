@@ -33,8 +33,9 @@ from p2pd.log.wal import committed_frames
 WAL_MAX_FRAMES = 16_384
 """Above it (64 MiB of 4 KiB pages) appends wait until the log was emptied."""
 
-_BOUNDS = "SELECT min(offset), max(offset) FROM messages"
 _OLDEST = "SELECT min(offset) FROM messages"
+_NEWEST = "SELECT max(offset) FROM messages"
+"""Each by itself: SQLite finds one end of a table at once, for both it reads all of it."""
 _OLDEST_IN_ROOM = """SELECT offset, receive_time_ns, send_order, message_id
     FROM messages INDEXED BY messages_by_room WHERE room = ? ORDER BY offset LIMIT ?"""
 _DROP = "DELETE FROM messages INDEXED BY messages_by_room WHERE room = ? AND offset <= ?"
@@ -215,7 +216,8 @@ class StoreFile:
 
     def _bounds(self) -> tuple[int | None, int]:
         """Return the first offset, if any, and the last ever given; look at both rows."""
-        first, last = self._writer.execute(_BOUNDS).fetchone()
+        (first,) = self._writer.execute(_OLDEST).fetchone()
+        (last,) = self._writer.execute(_NEWEST).fetchone()
         for offset in {first, last} - {None}:
             if not queries.read(self._writer, offset - 1, offset, 1):
                 raise DamagedError(f"row {offset} is not where it should be")

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.catchup import CatchUps
+from gateway import fanout
+from gateway.catchup import MAX_REPLAYS, CatchUps
 from gateway.channel import ENTRY_OVERHEAD_BYTES, Channel
 from gateway.counts import Counts
 from gateway.errors import NODE_AWAY, NodeError
@@ -144,7 +145,10 @@ def run(scene: Callable[[House], Awaitable[None]], max_bytes: int = MANY_BYTES) 
                 task.cancel()
         return house
 
-    return asyncio.run(play())
+    with pytest.MonkeyPatch.context() as patch:
+        # How long the fan-out rests depends on how busy the machine is.
+        patch.setattr(fanout, "REST_SHARE", 0.0)
+        return asyncio.run(play())
 
 
 ALL: frozenset[str] = frozenset()
@@ -369,5 +373,46 @@ def test_more_catch_ups_than_turns_all_arrive(count: int) -> None:
         expected = [str(number) for number in range(3, 30)]
         for pipe in pipes:
             assert [told for told in pipe.told if told.isdigit()] == expected
+
+    run(scene, SMALL_BYTES)
+
+
+def test_browsers_that_return_to_a_new_gateway_are_served_by_few_calls() -> None:
+    async def scene(house: House) -> None:
+        house.node.log = [message(number) for number in range(1, 60)]
+        house.node.is_ready.clear()
+        pipes = [Pipe() for _ in range(200)]
+        for number, pipe in enumerate(pipes):
+            house.fanout.greet(pipe, f"c{20 + number % 20}", ALL)
+        house.fanout.tell([snapshot("c59")])
+        house.node.is_ready.set()
+        while house.counts.catch_ups:
+            await asyncio.sleep(0.01)
+        await house.happen(message(60))
+        for number, pipe in enumerate(pipes):
+            told = [int(one) for one in pipe.told if one.isdigit()]
+            assert told == list(range(21 + number % 20, 61))
+            assert pipe.told.count("snapshot") == 1
+        assert len(house.node.opened) <= MAX_REPLAYS
+        late = Pipe()
+        house.fanout.greet(late, "c20", ALL)
+        await settle()
+        assert len([one for one in late.told if one.isdigit()]) == 40
+        assert len(house.node.opened) <= MAX_REPLAYS
+
+    run(scene)
+
+
+def test_what_the_channel_has_no_room_for_is_not_kept() -> None:
+    async def scene(house: House) -> None:
+        house.node.log = [message(number) for number in range(1, 60)]
+        house.fanout.tell([snapshot("c59")])
+        for _ in range(3):
+            pipe = Pipe()
+            house.fanout.greet(pipe, "c2", ALL)
+            while house.counts.catch_ups:
+                await asyncio.sleep(0.01)
+            assert [one for one in pipe.told if one.isdigit()] == [str(n) for n in range(3, 60)]
+        assert house.node.opened == ["c2"] * 3
 
     run(scene, SMALL_BYTES)

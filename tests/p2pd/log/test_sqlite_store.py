@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import signal
 import sqlite3
 import stat
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from p2pd.domain.names import DEFAULT_ROOM
-from p2pd.log import meta
+from p2pd.log import connections, meta, store_file
 from p2pd.log.connections import WAL_KEPT_BYTES
 from p2pd.log.errors import StoreInUseError
 from p2pd.log.sqlite_store import FILE_NAME, SqliteStore, open_store
@@ -174,3 +175,30 @@ def checkpointed(directory: Path) -> bool:
     finally:
         connection.close()
     return bool(last == 6001)
+
+
+def test_opening_does_not_read_every_message(tmp_path: Path) -> None:
+    steps: list[int] = []
+    for count in (100, 4_000):
+        directory = tmp_path / str(count)
+        with open_store(directory) as store:
+            append(store, *range(count))
+        steps.append(steps_of_opening(directory))
+    few, many = steps
+    assert many <= few + 20
+
+
+def steps_of_opening(directory: Path) -> int:
+    """Open a store and close it; return how many times 100 steps of SQLite's machine it took."""
+    counted = itertools.count()
+
+    def open_counting(path: Path) -> sqlite3.Connection:
+        connection = connections.open_writer(path)
+        connection.set_progress_handler(lambda: next(counted) < 0, 100)
+        return connection
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_file, "open_writer", open_counting)
+        with open_store(directory):
+            pass
+    return next(counted)
