@@ -46,7 +46,7 @@ MAX_ANSWERS = 100_000
 FULL_PRESSURE = 1.0
 PRESSURE_RETRY_S = 0.5
 ACCEPT_AT_ONCE = 16
-"""Publishes that share a commit: the first is sent when the last is signed, in a millisecond."""
+"""Publishes that share a commit; the first is sent once the last is signed."""
 
 
 @dataclass(frozen=True, slots=True)
