@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from p2pd.log.errors import StoreClosedError
@@ -41,6 +41,17 @@ def open_writer(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def roll_back(path: Path) -> None:
+    """Have SQLite undo what a kill cut off while a new file got its write-ahead log.
+
+    Nothing else here leaves a rollback journal; who only reads cannot open a file
+    that has one.
+    """
+    if path.with_name(f"{path.name}-journal").exists():
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version").fetchone()
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

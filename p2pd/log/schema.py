@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from p2pd.domain.cursors import new_epoch
-from p2pd.log.connections import open_reader
+from p2pd.log.connections import open_reader, roll_back
 from p2pd.log.errors import DamagedError, NewerStoreError
 
 APPLICATION_ID = 0x77737031
@@ -94,6 +94,7 @@ def check(path: Path) -> None:
         NewerStoreError: A newer program has written it.
         DamagedError: It is no message store.
     """
+    roll_back(path)
     if not path.exists() or not path.stat().st_size:
         return
     connection = open_reader(path)

@@ -32,13 +32,14 @@ def fork_orphan(request: dict[str, str]) -> int:
     reader, writer = os.pipe()
     between = os.fork()
     if between == 0:
-        pid = os.fork()
-        if pid == 0:
-            os.close(reader)
-            os.close(writer)
-            become_node(request)
-        os.write(writer, str(pid).encode())
-        os._exit(0)
+        if os.fork():
+            os._exit(0)
+        # A group of its own before anybody knows it: the group is what is killed.
+        os.setsid()
+        os.write(writer, str(os.getpid()).encode())
+        os.close(reader)
+        os.close(writer)
+        become_node(request)
     os.waitpid(between, 0)
     os.close(writer)
     with os.fdopen(reader) as answer:
@@ -47,7 +48,6 @@ def fork_orphan(request: dict[str, str]) -> int:
 
 def become_node(request: dict[str, str]) -> NoReturn:
     """Be what ``python -m p2pd`` is."""
-    os.setsid()
     for number, name in enumerate((os.devnull, request.pop("stdout"), request.pop("stderr"))):
         os.dup2(os.open(name, os.O_RDWR), number)
     enter_namespace(request.pop("namespace"))

@@ -36,10 +36,15 @@ def test_a_cursor_is_good_over_a_restart(start_node: StartNode) -> None:
         assert not any(event.HasField("gap") for event in listener.events)
 
 
-def test_one_who_comes_late_gets_what_was_said_before(start_node: StartNode) -> None:
-    early = start_node("early")
+def test_one_who_comes_late_gets_what_was_said_before(
+    node_pair: tuple[NodeProcess, NodeProcess], start_node: StartNode
+) -> None:
+    author, early = node_pair
     for number in range(300):
-        early.publish(str(number))
+        author.publish(str(number))
+    with EventListener(early, after="") as listener:
+        listener.wait_messages(300)
+    author.kill()
     early.kill()
     early.start()
     late = start_node("late")
@@ -47,7 +52,7 @@ def test_one_who_comes_late_gets_what_was_said_before(start_node: StartNode) -> 
         late.connect(early)
         listener.wait_messages(300, timeout_s=60)
         assert Counter(listener.texts) == Counter(str(n) for n in range(300))
-        assert {message.author_id for message in listener.messages} == {early.peer_id}
+        assert {message.author_id for message in listener.messages} == {author.peer_id}
         deliveries = {message.delivery for message in listener.messages}
         assert deliveries == {chat_pb2.DELIVERY_BACKFILLED}
 

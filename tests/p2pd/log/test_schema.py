@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 from contextlib import closing
 from pathlib import Path
 
@@ -85,6 +86,17 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(
     with pytest.raises(KeyboardInterrupt), open_store(tmp_path):
         pass
     assert schema_of(tmp_path / FILE_NAME) == before
+
+
+def test_a_file_whose_making_was_cut_off_is_made_anew(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    header = bytes.fromhex("d9d505f920a163d7") + struct.pack(">IIIII", 0, 1, 0, 512, 4096)
+    (tmp_path / f"{FILE_NAME}-journal").write_bytes(header.ljust(512, b"\0"))
+    with open_store(tmp_path) as store:
+        append(store, 1)
+    with open_store(tmp_path) as store:
+        assert store.count(DEFAULT_ROOM) == 1
 
 
 def test_a_newer_file_is_refused_and_not_touched(tmp_path: Path) -> None:
