@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.driver import GatewayProcess, NodeProcess, wait_until
 from tests.e2e.chat_page import ChatPage
 from tests.e2e.conftest import OpenPage
@@ -24,7 +22,6 @@ READ_TEXTS = "(app) => app.chat.active.messages.map((message) => message.text)"
 READ_WAITING = "(app) => app.outbox.entries.length"
 
 
-@pytest.mark.timeout(180)
 def test_each_of_a_burst_is_acknowledged_or_refused_and_what_is_acknowledged_arrives_once(
     page_pair: tuple[ChatPage, ChatPage],
 ) -> None:
@@ -38,7 +35,6 @@ def test_each_of_a_burst_is_acknowledged_or_refused_and_what_is_acknowledged_arr
     assert sorted(a.run(READ_TEXTS)) == sorted(kept)
 
 
-@pytest.mark.timeout(240)
 def test_a_burst_below_the_rate_arrives_whole_and_in_order(
     node_pair: tuple[NodeProcess, NodeProcess],
     start_gateway: object,

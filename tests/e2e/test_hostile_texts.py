@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
@@ -18,7 +17,6 @@ READ_ELEMENTS = """() => [...document.querySelectorAll(".text, .text *")].map((o
   [one.localName, ...one.getAttributeNames()].join(" "))"""
 
 
-@pytest.mark.timeout(180)
 def test_hostile_texts_show_as_text_and_run_nothing(pair_of_nodes_and_a_page: Parts) -> None:
     _, peer, page = pair_of_nodes_and_a_page
     assert len(HOSTILE_TEXTS) > 50

@@ -6,7 +6,6 @@ import hashlib
 import signal
 
 import multihash
-import pytest
 import trio
 from libp2p.abc import IHost
 from libp2p.crypto.ed25519 import create_new_key_pair
@@ -110,7 +109,6 @@ def test_deadly_inputs_end_nothing(node_pair: tuple[NodeProcess, NodeProcess]) -
     assert_chat(node, honest)
 
 
-@pytest.mark.timeout(300)
 def test_node_accepts_after_a_thousand_connects(
     node_pair: tuple[NodeProcess, NodeProcess],
 ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,7 +94,7 @@ class RunningApi:
 
     def ask_to_stop(self) -> None:
         """Begin to stop the API, without waiting for its end."""
-        if self._thread.is_alive():
+        with suppress(trio.RunFinishedError):
             self.on_trio(self._end.set)
 
     def stop(self) -> float:
