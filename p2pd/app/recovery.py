@@ -20,6 +20,7 @@ from p2pd.domain.storage import Damage
 from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.log.log import Log
 from p2pd.log.salvage import salvage
+from p2pd.log.sqlite_store import FILE_NAME
 
 RETRY_S = 5.0
 
@@ -51,14 +52,16 @@ class Recovery:
             while self._damages:
                 log.items.forget()
                 tell()
-                await self._take_over(log, self._damages.popleft())
+                path = Path(self._damages.popleft().path)
+                if path.name != FILE_NAME:
+                    await self._take_over(log, path)
 
-    async def _take_over(self, log: Log, damage: Damage) -> None:
-        batches = salvage(Path(damage.path))
+    async def _take_over(self, log: Log, set_aside: Path) -> None:
+        batches = salvage(set_aside)
         taken = 0
         while batch := await trio.to_thread.run_sync(_next_of, batches):
             taken += await _append(log, batch)
-        log_line.info("damaged store read", path=damage.path, salvaged=taken)
+        log_line.info("damaged store read", path=str(set_aside), salvaged=taken)
 
 
 def _next_of(batches: Iterator[Sequence[Message]]) -> Sequence[Message]:

@@ -16,10 +16,11 @@ class StorageState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A store was found damaged and set aside.
+    """A store was found damaged.
 
     Attributes:
-        path: Where the damaged file is now.
+        path: Where the damaged file is now: set aside, or in its place where only
+            its newest messages were lost.
         reason: What was found, in SQLite's words or ours.
         time_ns: When it was found, nanoseconds since the epoch.
     """
