@@ -19,7 +19,7 @@ from gateway.view import View
 
 WRITE_MAX_BYTES = 64 * 1024
 """About what one wake-up writes to one browser."""
-REST_SHARE = 0.2
+REST_SHARE = 0.1
 """How long the fan-out rests after a wake-up, in times of what that took."""
 LEAST_REST_S = 0.001
 """What timers can tell apart; few browsers are served without a rest."""
