@@ -15,6 +15,10 @@ import trio
 
 from p2pd.errors import StorageFailedError
 
+SEND_TURNS = 2
+"""Turns of the loop before an fsync begins: what was handed to peers is written to
+their sockets first, instead of waiting for the interpreter's lock behind this thread."""
+
 log_line = structlog.get_logger(__name__)
 
 
@@ -61,6 +65,8 @@ class Durability:
         if offset <= self._durable_offset:
             await trio.lowlevel.checkpoint()
         else:
+            for _ in range(SEND_TURNS):
+                await trio.lowlevel.checkpoint()
             group = self._join()
             await group.settled.wait()
             if group.failure is not None:
