@@ -58,6 +58,10 @@ class Member:
     def count(self) -> int:
         return self.log.store.count(ROOM)
 
+    def complaints(self) -> set[str]:
+        """What it counted against others; both may want to lead at one moment."""
+        return set(self.rejections.totals) - {"sync_busy"}
+
     async def wait_count(self, count: int) -> None:
         await wait_seen(self.count, lambda seen: seen >= count, timeout_s=TIMEOUT_S)
         assert self.count() == count
