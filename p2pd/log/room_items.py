@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from heapq import merge
 from itertools import groupby
+from operator import attrgetter
 
 from p2pd.domain.messages import EARLIEST_SEND_TIME_NS
 from p2pd.domain.names import MessageId, RoomName
@@ -17,6 +19,7 @@ from p2pd.log import store as kept
 from p2pd.log.item_index import ItemIndex
 from p2pd.log.store import NO_MESSAGE, Dropped, MessageStore
 
+_SEQNO = attrgetter("seqno")
 MAX_GONE = 2_048
 """Of a room, the newest."""
 
@@ -85,16 +88,18 @@ class RoomItems:
                 yield one.message_id
 
     def _read(self, room: RoomName, first: int, last: int | None) -> Iterator[Item]:
-        gone = {
+        gone = sorted(
             item
             for item in tuple(self._gone.get(room, ()))
             if first <= item.seqno and (last is None or item.seqno <= last)
-        }
-        for one in self._kept(room, first, last):
-            item = Item(one.seqno, item_digest(bytes.fromhex(one.message_id)))
-            gone.discard(item)
-            yield item
-        yield from gone
+        )
+        kept_items = (
+            Item(one.seqno, item_digest(bytes.fromhex(one.message_id)))
+            for one in self._kept(room, first, last)
+        )
+        in_order = merge(kept_items, gone, key=_SEQNO)
+        for _, group in groupby(in_order, _SEQNO):
+            yield from sorted(set(group))
 
     def _kept(self, room: RoomName, first: int, last: int | None) -> Iterator[kept.Item]:
         upper = None if last is None or last == MAX_SEQNO else kept.Item(last + 1, NO_MESSAGE)

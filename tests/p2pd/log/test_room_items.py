@@ -7,19 +7,29 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from p2pd.domain.messages import EARLIEST_SEND_TIME_NS, Message
-from p2pd.domain.names import MessageId, PeerId, RoomName
-from p2pd.domain.reconciliation import MAX_SEQNO, Item, first_ranges, next_step, reply_to
+from p2pd.domain.names import DEFAULT_ROOM, MessageId, PeerId, RoomName
+from p2pd.domain.reconciliation import (
+    END,
+    LOWEST,
+    MAX_SEQNO,
+    Item,
+    first_ranges,
+    next_step,
+    reply_to,
+)
 from p2pd.log import item_index
 from p2pd.log.room_items import RoomItems
 from p2pd.log.sqlite_store import SqliteStore, open_store
+from p2pd.log.store import Dropped
 from p2pd.net.sync.ranges_from_proto import proto_from_ranges
-from tests.p2pd.facts import NOW_NS
+from tests.p2pd.facts import NOW_NS, make_message
 
 EXAMPLES = int(os.environ.get("ROOM_ITEMS_EXAMPLES", "40"))
 BEGINS = (0, EARLIEST_SEND_TIME_NS - 20, NOW_NS, MAX_SEQNO - 20)
@@ -143,3 +153,15 @@ def test_bytes_grow_with_the_difference_and_not_with_the_stores(sides: tuple[Sid
         assert (len(have), need) == (7, set())
         costs.append(size_bytes)
     assert max(costs) <= 2 * min(costs) <= 7 * 8_000
+
+
+def test_what_was_let_go_stands_in_order_among_what_is_kept(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.append([make_message(number) for number in range(0, 20, 2)])
+        items = RoomItems(store)
+        for number in (3, 4, 40):
+            gone = make_message(number)
+            items.dropped(DEFAULT_ROOM, Dropped(gone.seqno, 0, gone.message_id))
+        found = list(items.item_set(DEFAULT_ROOM).items(LOWEST, END))
+    assert found == sorted(set(found))
+    assert len(found) == 12
