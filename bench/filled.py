@@ -18,10 +18,10 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from bench.pages import text_of
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
-from p2pd.log.schema import MIGRATIONS
-from p2pd.log.sqlite_store import open_store
-from p2pd.net.gossip import message_from_wire, peer_id_from_bytes
-from p2pd.net.mended.pubsub.messages import MessageSigner
+from p2pd.net.pubsub.gossip import message_from_wire, peer_id_from_bytes
+from p2pd.net.pubsub.messages import MessageSigner
+from p2pd.store.schema import MIGRATIONS
+from p2pd.store.sqlite_store import open_store
 
 ROOM = RoomName("chat-room")
 CACHE = Path("build/bench")

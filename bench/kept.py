@@ -21,9 +21,9 @@ from bench.services import (
     running_services,
 )
 from bench.sizes import Sizes
-from p2pd.domain.reconciliation import END, LOWEST
-from p2pd.log.room_items import RoomItems
-from p2pd.log.sqlite_store import open_store
+from p2pd.store.sqlite_store import open_store
+from p2pd.sync.reconciliation import END, LOWEST
+from p2pd.sync.room_items import RoomItems
 from tests.driver import NodeProcess
 
 LIFE_DAYS = 36_500

@@ -27,8 +27,8 @@ from multiaddr import Multiaddr
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
-from p2pd.net.gossip import open_gossip
 from p2pd.net.host import HostOptions, open_host
+from p2pd.net.pubsub.gossip import open_gossip
 
 ROOM = RoomName("bench")
 LISTEN = "/ip4/127.0.0.1/tcp/0"

@@ -4,7 +4,7 @@
 import { createRequire } from "node:module";
 
 const { WebSocket, WebSocketServer } = createRequire(
-  new URL("../tests/node/", import.meta.url),
+  new URL("../tests/javascript/", import.meta.url),
 )("ws");
 
 const server = new WebSocketServer({

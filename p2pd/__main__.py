@@ -26,8 +26,8 @@ def _run(settings: Settings) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import trio  # late: --help and --check should not wait for libp2p
 
-    from p2pd.app.logs import configure_logs
-    from p2pd.app.node import EXPECTED_ERRORS, run_node
+    from p2pd.node.composition import EXPECTED_ERRORS, run_node
+    from p2pd.node.logs import configure_logs
 
     configure_logs(settings.log_level, settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)

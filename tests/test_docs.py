@@ -41,7 +41,7 @@ def test_the_readme_lists_every_setting_with_its_default(settings: tuple[object,
     "document",
     sorted(
         path.relative_to(ROOT).as_posix()
-        for folder in ("", "docs", "docs/decisions", "p2pd/net/mended")
+        for folder in ("", "docs", "docs/decisions", "p2pd/net/patches")
         for path in (ROOT / folder).glob("*.md")
     ),
 )

@@ -7,7 +7,7 @@
     ChatError
     └── TokenRequiredError  the call carries no valid token
 
-The first three end the process; ``p2pd.app`` turns each into one line and an
+The first three end the process; ``p2pd.node`` turns each into one line and an
 exit code.
 """
 

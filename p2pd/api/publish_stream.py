@@ -19,11 +19,11 @@ from wsp.chat.v1 import chat_pb2
 from p2pd.api.bridge import Bridge
 from p2pd.api.grpc_types import Context
 from p2pd.api.publish_from_request import publish_from_request, result_from_outcome
-from p2pd.app.publish import Publish, Published
+from p2pd.chat.publish import Publish, Published
 from p2pd.errors import ChatError, InvalidInputError, NodeStoppingError
 
 if TYPE_CHECKING:
-    from p2pd.app.chat import Chat
+    from p2pd.chat.chat import Chat
 
 MAX_PUBLISHES_A_REQUEST = 1_000
 MAX_IN_HAND = 1_000

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from p2pd.api.bridge import Bridge
-from p2pd.app.publish import Publish, Published
+from p2pd.chat.publish import Publish, Published
 from p2pd.errors import ChatError
 
 if TYPE_CHECKING:
-    from p2pd.app.chat import Chat
+    from p2pd.chat.chat import Chat
 
 GATHER_TURNS = 4
 """Turns of the loop in which a burst gathers: microseconds while nothing else happens,

@@ -22,7 +22,7 @@ from p2pd.api.service import ChatService
 from p2pd.api.settings import ApiSettings
 
 if TYPE_CHECKING:
-    from p2pd.app.chat import Chat
+    from p2pd.chat.chat import Chat
 
 MAX_RECEIVE_BYTES = 256 * 1024
 MAX_PENDING_CALLS = 8_192

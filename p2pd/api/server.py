@@ -1,6 +1,6 @@
 """The API's life: a thread with gRPC on uvloop, seen from trio as a context.
 
-``open_api`` is what ``p2pd.app`` uses. The thread is a child of a nursery here:
+``open_api`` is what ``p2pd.node`` uses. The thread is a child of a nursery here:
 it cannot outlive the context, and its crash ends whoever opened it.
 """
 
@@ -22,7 +22,7 @@ from p2pd.api.rpc_server import ApiCounters, RpcServer
 from p2pd.api.settings import ApiSettings
 
 if TYPE_CHECKING:
-    from p2pd.app.chat import Chat
+    from p2pd.chat.chat import Chat
 
 LogChanges = Callable[[Callable[[], None]], Callable[[], None]]
 """Call a function back after each append; returns what ends it."""

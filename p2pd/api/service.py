@@ -27,7 +27,7 @@ from p2pd.errors import DialTimeoutError
 from p2pd.log.reader import Reader
 
 if TYPE_CHECKING:
-    from p2pd.app.chat import Chat, RoomState
+    from p2pd.chat.chat import Chat, RoomState
 
 MAX_BATCH_BYTES = 256 * 1024
 ANSWER_MARGIN_S = 0.1

@@ -14,11 +14,11 @@ from p2pd.domain.events import Event, EventBody, Fact, Gap, GapReason
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.domain.state import State, state_after
+from p2pd.domain.window import Window
 from p2pd.errors import InvalidInputError
 from p2pd.log.reader import Entry, Reader
-from p2pd.log.room_items import RoomItems
-from p2pd.log.store import Dropped, MessageStore, StoredPage
-from p2pd.log.window import Window
+from p2pd.store.message_store import Dropped, MessageStore, StoredPage
+from p2pd.sync.room_items import RoomItems
 
 TAIL_MAX_ENTRIES = 16_384
 TAIL_MAX_BYTES = 16 << 20

@@ -1,7 +1,7 @@
 """A libp2p host with every correction of the host's side, opened and closed.
 
 Called by the composition of the node. What is wrong in the library, and where
-it is put right, is listed in ``mended/README.md``.
+it is put right, is listed in ``patches/README.md``.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from multiaddr import Multiaddr
 from p2pd.domain.rejections import Rejections
 from p2pd.net.errors import IdentityError, ListenError
 from p2pd.net.listening import listen_addresses_from_text, refuse_silent_failure
-from p2pd.net.mended.basic_host import MendedHost
-from p2pd.net.mended.keys import install_ecdsa_keys
-from p2pd.net.mended.logs import route_library_logs
-from p2pd.net.mended.noise import NOISE, BufferedNoise
-from p2pd.net.mended.peerstore import LastingPeerStore
-from p2pd.net.mended.swarm import MendedSwarm
-from p2pd.net.mended.transports import AddressedTcp, AddressedWebsocket
-from p2pd.net.mended.yamux.negotiation import MUXERS, YamuxNegotiation
 from p2pd.net.multiaddrs import multiaddr_from_text
+from p2pd.net.noise import NOISE, BufferedNoise
+from p2pd.net.patches.basic_host import NodeHost
+from p2pd.net.patches.keys import install_ecdsa_keys
+from p2pd.net.patches.logs import route_library_logs
+from p2pd.net.patches.peerstore import LastingPeerStore
+from p2pd.net.patches.swarm import NodeSwarm
+from p2pd.net.patches.transports import AddressedTcp, AddressedWebsocket
+from p2pd.net.yamux.negotiation import MUXERS, YamuxNegotiation
 
 DEFAULT_MAX_CONNECTIONS = 512
 CLOSE_TIMEOUT_S = 2.0
@@ -54,7 +54,7 @@ class HostOptions:
 
 
 @asynccontextmanager
-async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterator[MendedHost]:
+async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterator[NodeHost]:
     """Run a host that listens on all its addresses, and close it within 2 s.
 
     Raises:
@@ -84,7 +84,7 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
         raise failure
 
 
-def _host_from_options(options: HostOptions, rejections: Rejections) -> MendedHost:
+def _host_from_options(options: HostOptions, rejections: Rejections) -> NodeHost:
     if options.key_pair.public_key.get_type() is not KeyType.Ed25519:
         raise IdentityError("the identity must be an Ed25519 key")
     install_ecdsa_keys()
@@ -94,7 +94,7 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> MendedHo
     # Strangers are forgotten first: the swarm knows who is connected.
     peerstore = LastingPeerStore(lambda other: other == peer_id or other in swarm.connections)
     peerstore.add_key_pair(peer_id, options.key_pair)
-    swarm = MendedSwarm(
+    swarm = NodeSwarm(
         peer_id=peer_id,
         peerstore=peerstore,
         upgrader=upgrader,
@@ -103,7 +103,7 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> MendedHo
         max_connections=options.max_connections,
     )
     announce = [_announce_address(text) for text in options.announce]
-    return MendedHost(swarm, agent=options.agent, announce=announce or None, rejections=rejections)
+    return NodeHost(swarm, agent=options.agent, announce=announce or None, rejections=rejections)
 
 
 def _upgrader(key_pair: KeyPair, rejections: Rejections) -> TransportUpgrader:

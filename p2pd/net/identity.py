@@ -1,7 +1,7 @@
 """The node's identity key: an Ed25519 key in the data directory, made once.
 
 Called by the program at start. Only Ed25519, because peers on js-libp2p refuse
-an RSA peer's identify (19 in ``mended/README.md``).
+an RSA peer's identify (19 in ``patches/README.md``).
 """
 
 from __future__ import annotations

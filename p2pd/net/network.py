@@ -1,6 +1,6 @@
 """The network as the program sees it: one object over host, gossip, peers and discovery.
 
-Made and used by ``p2pd.app``. Joins the layers; does nothing of its own.
+Made and used by ``p2pd.node``. Joins the layers; does nothing of its own.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from p2pd.domain.rejections import Rejections
 from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
-from p2pd.net.gossip import Gossip, SignedMessage, open_gossip
 from p2pd.net.host import HostOptions, open_host
-from p2pd.net.sync import Sync, SyncListener, SyncOptions, SyncSource, open_sync
+from p2pd.net.pubsub.gossip import Gossip, SignedMessage, open_gossip
+from p2pd.sync import Sync, SyncListener, SyncOptions, SyncSource, open_sync
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from p2pd import __main__ as program
-from p2pd.app import node  # noqa: F401 - this import is what takes the time
+from p2pd.node import composition  # noqa: F401 - this import is what takes the time
 
 
 def main() -> None:

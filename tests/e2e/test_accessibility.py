@@ -10,7 +10,7 @@ from tests.driver import GatewayProcess, NodeProcess, wait_until
 from tests.e2e.chat_page import ChatPage
 from tests.e2e.conftest import OpenPage
 
-AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parents[1] / "javascript" / "node_modules" / "axe-core" / "axe.min.js"
 RUN_AXE = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
   const tell = (nodes) => nodes.map((node) => `${node.html} ${node.failureSummary}`).join("; ");

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from p2pd.log.sqlite_store import FILE_NAME
+from p2pd.store.sqlite_store import FILE_NAME
 from tests.driver.forked import ForkedNode
 from tests.faults.conftest import StartForked
 from tests.faults.follower import Follower

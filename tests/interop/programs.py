@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "build" / "interop"
 NODE = Path(sys.executable).parent / "node"
-NODE_PROGRAMS = ROOT / "tests" / "node" / "interop"
+NODE_PROGRAMS = ROOT / "tests" / "javascript" / "interop"
 PROTO_DIRS = (ROOT / "proto", ROOT / "build" / "googleapis")
 
 

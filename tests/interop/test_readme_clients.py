@@ -50,7 +50,7 @@ def python_command(node: NodeProcess, directory: Path) -> list[str]:
 def node_command(node: NodeProcess, directory: Path) -> list[str]:
     program = directory / "client.mjs"
     program.write_text(snippet("js", node))
-    (directory / "node_modules").symlink_to(ROOT / "tests" / "node" / "node_modules")
+    (directory / "node_modules").symlink_to(ROOT / "tests" / "javascript" / "node_modules")
     (directory / "proto").symlink_to(ROOT / "proto")
     (directory / "googleapis").symlink_to(ROOT / "build" / "googleapis")
     return [str(NODE), str(program)]

@@ -29,7 +29,7 @@ def defect(
     """Make two tests of a scenario, one for each stack.
 
     Args:
-        number: The row of ``p2pd/net/mended/README.md``.
+        number: The row of ``p2pd/net/patches/README.md``.
         title: What the stock library does wrong, in a few words.
         fails_with: How the scenario fails on the stock library; one of the
             exceptions that end it, groups flattened, must be of these types.

@@ -1,4 +1,4 @@
-"""The sign on the door of ``p2pd/net/mended`` tells what is really there."""
+"""The sign on the door of ``p2pd/net/patches`` tells what is really there."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MENDED = ROOT / "p2pd" / "net" / "mended"
+NET = ROOT / "p2pd" / "net"
+PATCHES = NET / "patches"
+ROOMS = (PATCHES, NET, NET / "pubsub", NET / "dht")
 ROW = re.compile(r"^\| (\d+) \| .+ \| (.+) \| (.+) \|$", re.MULTILINE)
 NAMED = re.compile(r"`([^`]+)`")
 DEFECT = re.compile(r"@defect\(\s*(\d+)")
 
 
 def rows() -> list[tuple[int, str, str]]:
-    text = (MENDED / "README.md").read_text()
+    text = (PATCHES / "README.md").read_text()
     return [(int(number), modules, tests) for number, modules, tests in ROW.findall(text)]
 
 
@@ -24,9 +26,7 @@ def is_there(name: str, *directories: Path) -> bool:
 def test_every_module_and_test_of_the_list_exists() -> None:
     gone = []
     for _, modules, tests in rows():
-        gone += [
-            name for name in NAMED.findall(modules) if not is_there(name, MENDED, MENDED / "pubsub")
-        ]
+        gone += [name for name in NAMED.findall(modules) if not is_there(name, *ROOMS)]
         gone += [
             name
             for name in NAMED.findall(tests)

@@ -16,8 +16,8 @@ from multiaddr import Multiaddr
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Connection, ConnectionKind, Direction, Peer
 from p2pd.net.connections.registry import OpenConnection
-from p2pd.net.mended.basic_host import MendedHost
 from p2pd.net.multiaddrs import names_in
+from p2pd.net.patches.basic_host import NodeHost
 
 MAX_ADDRESSES = 16
 TRANSPORTS = ("quic-v1", "ws", "tcp")
@@ -25,7 +25,7 @@ TRANSPORTS = ("quic-v1", "ws", "tcp")
 
 
 def peer_from_connections(
-    host: MendedHost, peer_id: ID, connections: Sequence[OpenConnection]
+    host: NodeHost, peer_id: ID, connections: Sequence[OpenConnection]
 ) -> Peer:
     """Describe a connected peer by the best of its connections."""
     identity = host.identity_of(peer_id)
@@ -63,7 +63,7 @@ def is_from_internet(opened: OpenConnection) -> bool:
 
 
 def _addresses_of(
-    host: MendedHost, peer_id: ID, connections: Sequence[OpenConnection]
+    host: NodeHost, peer_id: ID, connections: Sequence[OpenConnection]
 ) -> tuple[str, ...]:
     """List where a peer can be dialled: where it says, or until then where it was."""
     known = host.swarm.known_addresses(peer_id)[:MAX_ADDRESSES] or [

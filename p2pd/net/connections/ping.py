@@ -10,7 +10,7 @@ from __future__ import annotations
 from libp2p.abc import INetConn
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 
-from p2pd.net.mended.yamux import YamuxConnection
+from p2pd.net.yamux import YamuxConnection
 
 
 async def ping(connection: INetConn) -> float:

@@ -29,10 +29,10 @@ from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.connections.ping import ping
 from p2pd.net.connections.redial import Redialler
 from p2pd.net.connections.registry import ConnectionListener, OpenConnection, Registry
-from p2pd.net.mended.basic_host import MendedHost
-from p2pd.net.mended.dialling import preferred_order
-from p2pd.net.mended.swarm import DIAL_TIMEOUT_S, SwarmDialTimeoutError
 from p2pd.net.multiaddrs import sound_addresses
+from p2pd.net.patches.basic_host import NodeHost
+from p2pd.net.patches.dialling import preferred_order
+from p2pd.net.patches.swarm import DIAL_TIMEOUT_S, SwarmDialTimeoutError
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ PING_TIMEOUT_S = 4.0
 
 @asynccontextmanager
 async def open_connections(
-    host: MendedHost, listener: ConnectionListener, rejections: Rejections
+    host: NodeHost, listener: ConnectionListener, rejections: Rejections
 ) -> AsyncIterator[Connections]:
     """Watch a host's connections; leaving the block only stops watching."""
     async with trio.open_nursery() as nursery:
@@ -65,7 +65,7 @@ class Connections:
 
     def __init__(
         self,
-        host: MendedHost,
+        host: NodeHost,
         listener: ConnectionListener,
         rejections: Rejections,
         nursery: trio.Nursery,

@@ -23,16 +23,16 @@ from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.connections.notifee import ConnectionNotifee
+from p2pd.net.dht.dht import KAD_PROTOCOL, BoundedDht
+from p2pd.net.dht.lookup import NEAREST
 from p2pd.net.discovery.bootstrap import hold_bootstrap_peers
+from p2pd.net.discovery.dial_queue import DialQueue
 from p2pd.net.discovery.dialler import Dialler
-from p2pd.net.discovery.introductions import Introductions
 from p2pd.net.discovery.mdns import take_part
 from p2pd.net.discovery.mdns_records import LOOPBACK
 from p2pd.net.discovery.rendezvous import RoomSearch
-from p2pd.net.discovery.visits import Visits
-from p2pd.net.mended.basic_host import MendedHost
-from p2pd.net.mended.kad import KAD_PROTOCOL, MendedKadDHT
-from p2pd.net.mended.kad_walk import NEAREST
+from p2pd.net.discovery.transient_peers import TransientPeers
+from p2pd.net.patches.basic_host import NodeHost
 
 SECONDS = 1.0
 MAINTAIN_EVERY_S = 600 * SECONDS
@@ -56,7 +56,7 @@ class DiscoveryOptions:
 
 @asynccontextmanager
 async def open_discovery(
-    host: MendedHost, connections: Dialler, options: DiscoveryOptions, rejections: Rejections
+    host: NodeHost, connections: Dialler, options: DiscoveryOptions, rejections: Rejections
 ) -> AsyncIterator[Discovery]:
     """Look for peers inside the block, by every way that ``options`` names.
 
@@ -64,7 +64,7 @@ async def open_discovery(
         InvalidInputError: A bootstrap address cannot be dialled.
     """
     bootstrap = [peer_info_from_text(address, "bootstrap") for address in options.bootstrap]
-    dht = MendedKadDHT(host, rejections, Visits(host, connections).dial)
+    dht = BoundedDht(host, rejections, TransientPeers(host, connections).dial)
     async with trio.open_nursery() as nursery:
         discovery = Discovery(host, connections, dht, nursery, rejections)
         host.on_identified.append(discovery.peer_identified)
@@ -85,9 +85,9 @@ class Discovery:
 
     def __init__(
         self,
-        host: MendedHost,
+        host: NodeHost,
         connections: Dialler,
-        dht: MendedKadDHT,
+        dht: BoundedDht,
         nursery: trio.Nursery,
         rejections: Rejections,
     ) -> None:
@@ -99,9 +99,7 @@ class Discovery:
         self._searches: dict[RoomName, RoomSearch] = {}
         self._servers: set[ID] = set()
         self._server_came = trio.Event()
-        self._introductions = Introductions(
-            host.get_id(), connections, dht.locate, rejections, nursery
-        )
+        self._introductions = DialQueue(host.get_id(), connections, dht.locate, rejections, nursery)
 
     def start(self, bootstrap: Sequence[PeerInfo], mdns: bool) -> None:
         """Start what runs whether rooms are looked for or not."""

@@ -18,11 +18,11 @@ from multiaddr import Multiaddr
 
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
+from p2pd.net.dht.dht import BoundedDht
+from p2pd.net.dht.lookup import Walk
 from p2pd.net.discovery.dialler import Dialler
 from p2pd.net.discovery.pace import Pace
 from p2pd.net.discovery.rooms import key_from_room
-from p2pd.net.mended.kad import MendedKadDHT
-from p2pd.net.mended.kad_walk import Walk
 
 SECONDS = 1.0
 HOURS = 3600 * SECONDS
@@ -48,7 +48,7 @@ class RoomSearch:
     """
 
     room: RoomName
-    dht: MendedKadDHT
+    dht: BoundedDht
     dialler: Dialler
     introduce: Callable[[PeerInfo], None]
     own_addresses: Callable[[], Sequence[Multiaddr]]

@@ -20,18 +20,17 @@ from wsp.chat.v1 import chat_pb2_grpc
 
 from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
-from p2pd.app.chat import Chat, ChatLimits
-from p2pd.app.history import History
-from p2pd.app.peerbook import PeerBook
-from p2pd.app.presence import Presence
-from p2pd.app.roombook import RoomBook
-from p2pd.app.waiting import Waiting
+from p2pd.chat.chat import Chat, ChatLimits
+from p2pd.chat.history import History
+from p2pd.chat.outbox import Waiting
+from p2pd.chat.peerbook import PeerBook
+from p2pd.chat.presence import Presence
+from p2pd.chat.roombook import RoomBook
 from p2pd.domain.names import DEFAULT_ROOM
 from p2pd.domain.peers import Node, Reachability
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.log.log import Log
-from p2pd.log.memory import MemoryStore
 from p2pd.net.identity import load_or_create_identity
 from p2pd.net.network import (
     NetworkOptions,
@@ -39,6 +38,7 @@ from p2pd.net.network import (
     open_network,
     peer_id_from_key,
 )
+from p2pd.store.memory_store import MemoryStore
 
 T = TypeVar("T")
 

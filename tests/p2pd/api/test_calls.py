@@ -12,7 +12,7 @@ import trio
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.handlers import SERVICE
-from p2pd.app.chat import Chat
+from p2pd.chat.chat import Chat
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, field_of, reason_of
 from tests.p2pd.api.running import RunningApi, running_api, stub_of

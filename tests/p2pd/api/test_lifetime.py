@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.errors import ApiBindError, ApiCrashedError, ApiSettingsError
-from p2pd.app.chat import Chat
+from p2pd.chat.chat import Chat
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, Follower, reason_of
 from tests.p2pd.api.running import RunningApi, running_api, stub_of

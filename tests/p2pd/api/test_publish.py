@@ -12,7 +12,7 @@ import trio
 from google.rpc.error_details_pb2 import RetryInfo
 from wsp.chat.v1 import chat_pb2
 
-from p2pd.app.chat import Chat, ChatLimits
+from p2pd.chat.chat import Chat, ChatLimits
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import (
     CALL_S,

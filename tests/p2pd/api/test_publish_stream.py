@@ -13,7 +13,7 @@ import trio
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.publish_stream import MAX_BATCH, MAX_IN_HAND
-from p2pd.app.chat import Chat, ChatLimits
+from p2pd.chat.chat import Chat, ChatLimits
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, Follower, field_of, reason_of
 from tests.p2pd.api.running import running_api, stub_of

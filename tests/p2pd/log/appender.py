@@ -15,8 +15,8 @@ from pathlib import Path
 
 import trio
 
-from p2pd.log.sqlite_store import SqliteStore, open_store
-from tests.p2pd.log.stores import message_of
+from p2pd.store.sqlite_store import SqliteStore, open_store
+from tests.p2pd.store.stores import message_of
 
 
 async def main(directory: Path, callers: int, limit: int) -> None:

@@ -23,9 +23,9 @@ from p2pd.domain.messages import Message
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.log.log import Log
 from p2pd.log.reader import Reader
-from p2pd.log.sqlite_store import FILE_NAME
+from p2pd.store.sqlite_store import FILE_NAME
 from tests.p2pd.facts import make_peer
-from tests.p2pd.log.stores import LOBBY, BoundedLog, Kind, message_of, open_kind
+from tests.p2pd.store.stores import LOBBY, BoundedLog, Kind, message_of, open_kind
 
 STEPS = int(os.environ.get("LOG_MACHINE_STEPS", "10000"))
 EXAMPLES_A_RUN = 10

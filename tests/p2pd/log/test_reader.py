@@ -22,7 +22,7 @@ from p2pd.errors import InvalidInputError
 from p2pd.log.log import Log
 from p2pd.log.reader import Entry, Reader
 from tests.p2pd.facts import make_message, make_peer
-from tests.p2pd.log.stores import KINDS, LOBBY, BoundedLog, open_kind
+from tests.p2pd.store.stores import KINDS, LOBBY, BoundedLog, open_kind
 
 MANY = 1 << 20
 

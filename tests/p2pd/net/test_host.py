@@ -11,7 +11,7 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from p2pd.domain.rejections import Rejections
 from p2pd.net.errors import ListenError
 from p2pd.net.host import HostOptions, open_host
-from p2pd.net.mended import swarm
+from p2pd.net.patches import swarm
 from tests.upstream.stacks import OURS, STOCK, connect, peer_info
 from tests.upstream.waiting import wait_seen
 

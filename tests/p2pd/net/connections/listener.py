@@ -12,7 +12,7 @@ from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Peer
 from p2pd.domain.rejections import Rejections
 from p2pd.net.connections import Connections, open_connections
-from p2pd.net.mended.basic_host import MendedHost
+from p2pd.net.patches.basic_host import NodeHost
 from tests.upstream.stacks import LISTEN, OURS
 
 
@@ -37,7 +37,7 @@ class Told:
 class ConnectedNode:
     """A host with its connections and what they told."""
 
-    host: MendedHost
+    host: NodeHost
     connections: Connections
     told: Told
     rejections: Rejections

@@ -16,7 +16,7 @@ from p2pd.domain.rejections import Rejections
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
-from p2pd.net.mended.basic_host import MendedHost
+from p2pd.net.patches.basic_host import NodeHost
 from tests.driver.waiting import wait_until_async
 
 LISTEN = ("/ip4/127.0.0.1/tcp/0",)
@@ -43,7 +43,7 @@ class Heard:
 class DiscoveringNode:
     """A node and the addresses others bootstrap from."""
 
-    host: MendedHost
+    host: NodeHost
     connections: Connections
     discovery: Discovery
     rejections: Rejections

@@ -1,0 +1,79 @@
+"""What the DHT keeps for others, with bounds.
+
+The library keeps the first twenty providers of a key for two days and refuses
+every later one, takes any number of keys, and up to 50,000 values of 1 MiB
+(correction 60). Here the newest win, and everything has a limit.
+"""
+
+from __future__ import annotations
+
+import time
+
+from libp2p.kad_dht.pb.kademlia_pb2 import Record
+from libp2p.kad_dht.provider_store import ProviderRecord, ProviderStore
+from libp2p.kad_dht.value_store import ValueStore
+from libp2p.peer.peerinfo import PeerInfo
+
+from p2pd.net.dht.queries import MAX_ADDRESSES
+
+MAX_KEYS = 10_000
+MAX_PROVIDERS_KEPT = 256
+MAX_PROVIDERS_TOLD = 100
+MAX_VALUES = 1_000
+MAX_VALUE_BYTES = 10 * 1024
+"""The limit of an IPNS record, the largest kind that is kept."""
+
+
+class NewestProviders(ProviderStore):
+    """Provider records: of each key the newest, of all keys the newest."""
+
+    def add_provider(self, key: bytes, provider: PeerInfo) -> None:
+        """Keep a provider, at the cost of the oldest one where it is full."""
+        records = self.providers.pop(key, None) or {}
+        peer_id = str(provider.peer_id)
+        records.pop(peer_id, None)
+        if len(records) >= MAX_PROVIDERS_KEPT:
+            del records[next(iter(records))]
+        kept = PeerInfo(provider.peer_id, list(provider.addrs[:MAX_ADDRESSES]))
+        records[peer_id] = ProviderRecord(kept, time.time())
+        self._make_room()
+        self.providers[key] = records
+
+    def get_providers(self, key: bytes) -> list[PeerInfo]:
+        """The newest providers of a key, at most 100, newest first."""
+        newest_last = super().get_providers(key)
+        return newest_last[: -MAX_PROVIDERS_TOLD - 1 : -1]
+
+    def remove_provider(self, key: bytes, peer_id: str) -> None:
+        """Forget one provider of a key."""
+        records = self.providers.get(key)
+        if records is not None:
+            records.pop(peer_id, None)
+            if not records:
+                del self.providers[key]
+
+    def _make_room(self) -> None:
+        """Drop the key longest without news, but none that this node provides."""
+        if len(self.providers) < MAX_KEYS:
+            return
+        oldest = next((key for key in self.providers if key not in self.providing_keys), None)
+        if oldest is not None:
+            del self.providers[oldest]
+
+
+class BoundedValues(ValueStore):
+    """Value records, at most 1,000 of at most 10 KiB."""
+
+    def put_record(self, key: bytes, record: Record) -> None:
+        """Keep a record that another peer put.
+
+        Raises:
+            ValueError: It is too large; the library then resets the stream.
+        """
+        if len(record.value) > MAX_VALUE_BYTES:
+            raise ValueError("value is too large to be kept")
+        super().put_record(key, record)
+
+    def _evict_if_full(self) -> None:
+        while len(self.store) >= MAX_VALUES:
+            del self.store[next(iter(self.store))]

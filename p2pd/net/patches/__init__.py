@@ -1,0 +1,1 @@
+"""Patches of py-libp2p: one module a defect; README.md lists them all."""

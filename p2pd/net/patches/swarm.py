@@ -1,0 +1,202 @@
+"""A swarm that frees what it took, gives up in time, and limits each address.
+
+Made by ``p2pd.net.host``. Everything above it dials through ``dial_peer`` or
+``dial_address``, so both keep the deadline.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import cast
+
+import structlog
+import trio
+from libp2p.abc import INetConn, IPeerStore, ITransport
+from libp2p.io.abc import ReadWriteCloser
+from libp2p.network.auto_connector import AutoConnector
+from libp2p.network.config import ConnectionConfig, RetryConfig
+from libp2p.network.connection.raw_connection import RawConnection
+from libp2p.network.exceptions import SwarmException
+from libp2p.network.swarm import Swarm
+from libp2p.peer.id import ID
+from libp2p.peer.peerstore import PeerStoreError
+from libp2p.transport.upgrader import TransportUpgrader
+from libp2p.utils.address_validation import is_relay_address
+from multiaddr import Multiaddr
+
+from p2pd.domain.rejections import Rejections
+from p2pd.net.multiaddrs import sound_addresses
+from p2pd.net.patches.dialling import dial_first_answering, preferred_order
+from p2pd.net.patches.names import resolve_all, without_peer_id
+from p2pd.net.patches.transports import address_from_endpoint, endpoint_from_stream
+from p2pd.net.yamux.connection import YamuxConnection
+
+log = structlog.get_logger(__name__)
+
+SECONDS = 1.0
+DIAL_TIMEOUT_S = 15 * SECONDS
+CLOSE_TIMEOUT_S = 1 * SECONDS
+MAX_CONNECTIONS_PER_HOST = 256
+"""Inbound connections at once from one IP address. High, because a whole
+company may share one; still far from what the process can hold."""
+
+
+class SwarmDialTimeoutError(SwarmException):
+    """A dial took too long."""
+
+
+class _NoAutoConnector(AutoConnector):
+    """Dials nobody unasked (22): ``p2pd.net.connections`` decides whom."""
+
+    async def start(self) -> None:
+        """Start nothing."""
+
+    async def run_background_task(self, nursery: trio.Nursery) -> None:
+        """Run nothing."""
+
+    async def maybe_connect(self) -> None:
+        """Connect to nobody."""
+
+
+class NodeSwarm(Swarm):
+    """The stock swarm with corrections 2, 16 and 22 of the list."""
+
+    def __init__(
+        self,
+        *,
+        peer_id: ID,
+        peerstore: IPeerStore,
+        upgrader: TransportUpgrader,
+        transports: list[ITransport],
+        rejections: Rejections,
+        max_connections: int,
+    ) -> None:
+        super().__init__(
+            peer_id,
+            peerstore,
+            upgrader,
+            transports,
+            # Whoever dials decides when to try again; a retry here would only
+            # use up his time.
+            retry_config=RetryConfig(max_retries=0),
+            connection_config=_connection_config(max_connections),
+        )
+        self._rejections = rejections
+        self._inbound_by_host: Counter[str] = Counter()
+        self._dialling: dict[ID, trio.Lock] = {}
+        self.auto_connector = _NoAutoConnector(self)
+
+    async def dial_peer(self, peer_id: ID) -> list[INetConn]:
+        """Dial a peer at the addresses the peerstore knows, unless it is connected.
+
+        Raises:
+            SwarmException: Nobody answered there, or not in time.
+        """
+        connected = [each for each in self.get_connections(peer_id) if not each.is_closed]
+        return connected or [await self.dial_addresses(peer_id, self.known_addresses(peer_id))]
+
+    async def dial_addresses(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
+        """Open a connection to a peer at one of some addresses, within a deadline (16).
+
+        The first of them has a head start.
+        A dial of the same peer that is under way already is waited for.
+
+        Raises:
+            SwarmException: Nobody answered there, or not in time.
+        """
+        if peer_id == self.self_id:
+            raise SwarmException("that is this node itself")
+        lock = self._dialling.setdefault(peer_id, trio.Lock())
+        try:
+            with trio.fail_after(DIAL_TIMEOUT_S):
+                async with lock:
+                    return await self._dial_unless_connected(peer_id, addresses)
+        except trio.TooSlowError:
+            raise SwarmDialTimeoutError(f"no answer within {DIAL_TIMEOUT_S:.0f} s") from None
+        finally:
+            if not lock.statistics().tasks_waiting and not lock.locked():
+                self._dialling.pop(peer_id, None)
+
+    async def _dial_unless_connected(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
+        for connection in self.get_connections(peer_id):
+            if not connection.is_closed:
+                return connection
+        resolved = await resolve_all(sound_addresses(addresses), peer_id)
+        usable = [each for each in resolved if self._can_dial(each)]
+        return await dial_first_answering(usable, lambda each: self.dial_addr(each, peer_id))
+
+    def _can_dial(self, address: Multiaddr) -> bool:
+        return not is_relay_address(address) and self.transport_manager.has_transport_for(address)
+
+    def known_addresses(self, peer_id: ID) -> Sequence[Multiaddr]:
+        """List the addresses the peerstore has of a peer, the likeliest first."""
+        try:
+            sound = sound_addresses(self.peerstore.addrs(peer_id))
+            return sorted({without_peer_id(each) for each in sound}, key=preferred_order)
+        except PeerStoreError:
+            return ()
+
+    async def _do_handle_inbound_connection(
+        self, read_write_closer: ReadWriteCloser, maddr: Multiaddr, failure_event: object
+    ) -> None:
+        """Hold the inbound slot while the connection lives, not for ever (2)."""
+        endpoint = endpoint_from_stream(read_write_closer)
+        if endpoint is None:
+            await read_write_closer.close()
+            return
+        host, _ = endpoint
+        if self._inbound_by_host[host] >= MAX_CONNECTIONS_PER_HOST:
+            self._rejections.count("connections_per_address")
+            await read_write_closer.close()
+            return
+        self._inbound_by_host[host] += 1
+        try:
+            address = address_from_endpoint(endpoint, maddr)
+            await self._serve_inbound(RawConnection(read_write_closer, False, addresses=[address]))
+        finally:
+            self._inbound_by_host[host] -= 1
+            if not self._inbound_by_host[host]:
+                del self._inbound_by_host[host]
+
+    async def _serve_inbound(self, raw: RawConnection) -> None:
+        try:
+            muxed = await self.upgrade_inbound_raw_conn(raw, raw.get_transport_addresses()[0])
+            # The one muxer offered, see ``p2pd.net.host``.
+            await cast(YamuxConnection, muxed).event_closed.wait()
+        # Whatever a stranger does in a handshake ends his connection only.
+        except Exception as error:
+            self._rejections.count("inbound_handshake")
+            log.debug("inbound connection failed", error=repr(error))
+        finally:
+            with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
+                scope.shield = True
+                await raw.close()
+
+    async def close(self) -> None:
+        """Close every connection at once, and wait for none longer than a second."""
+        with trio.move_on_after(CLOSE_TIMEOUT_S):
+            async with trio.open_nursery() as nursery:
+                for connection in self.get_connections():
+                    nursery.start_soon(_close_quietly, connection)
+        self.connections.clear()
+        await super().close()
+
+
+async def _close_quietly(connection: INetConn) -> None:
+    try:
+        await connection.close()
+    # A connection that breaks while it is closed is closed.
+    except Exception as error:
+        log.debug("connection broke while closing", error=repr(error))
+
+
+def _connection_config(max_connections: int) -> ConnectionConfig:
+    """Set bounds of our own and leave the stock connection policy nothing to do."""
+    return ConnectionConfig(
+        max_connections=max_connections,
+        min_connections=0,
+        low_watermark=0,
+        high_watermark=max_connections,
+        max_connections_per_peer=8,
+    )

@@ -1,0 +1,254 @@
+"""Rooms over GossipSub: join and leave, sign and send, and be told what others say.
+
+Opened by ``p2pd.net.network`` inside the host's lifetime. Messages that arrive
+are verified, here for the first time, and told in batches; our own are not
+told, since their publisher knows them. Every limit is in ``GossipOptions``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Protocol
+
+from libp2p.abc import IHost
+from libp2p.peer.id import ID
+from libp2p.tools.anyio_service import background_trio_service
+
+from p2pd.domain.messages import Delivery, Message
+from p2pd.domain.names import MessageId, PeerId, RoomName
+from p2pd.domain.rejections import Rejections
+from p2pd.errors import MessageTooLargeError, RoomNotJoinedError
+from p2pd.net.pubsub.author_rates import AuthorRates
+from p2pd.net.pubsub.messages import (
+    MAX_DATA_BYTES,
+    MessageSigner,
+    WireMessage,
+    message_from_bytes,
+)
+from p2pd.net.pubsub.router import GossipRouter
+from p2pd.net.pubsub.service import PubsubService
+
+
+@dataclass(frozen=True, slots=True)
+class GossipOptions:
+    """Intervals and limits.
+
+    Attributes:
+        heartbeat_s: How often the mesh is mended and gossip told.
+        replay_s: How far back a peer that comes into a room is given messages.
+        author_rate_per_s: What is taken of one author in the long run.
+        author_burst: What is taken of one author at once.
+        queue_max_bytes: What may wait to be written to one peer; at least 512 KiB,
+            since a read is relayed whole.
+        send_wait_s: How long ``send`` waits for a peer whose queue is full.
+        finish_s: How long what was sent may take to be written when gossip ends.
+    """
+
+    heartbeat_s: float = 1.0
+    replay_s: float = 30.0
+    author_rate_per_s: float = 4_000.0
+    author_burst: float = 40_000.0
+    queue_max_bytes: int = 8 * 1024 * 1024
+    send_wait_s: float = 2.0
+    finish_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SignedMessage:
+    """One of our own messages, ready to be sent; ``signed_bytes`` is the protobuf."""
+
+    message_id: MessageId
+    room: RoomName
+    author_id: PeerId
+    data: bytes
+    seqno: int
+    signed_bytes: bytes
+    wire: WireMessage = field(repr=False, compare=False)
+
+
+class GossipListener(Protocol):
+    """Whom the gossip tells; called in the trio thread, must not block or raise."""
+
+    def messages_received(self, messages: Sequence[Message]) -> None:
+        """Take 1 to 128 verified messages of others, each told once."""
+
+    def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
+        """Note that a peer is in a room that is joined here, and can be sent to."""
+
+    def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
+        """Note that a peer left a room that is joined here, or cannot be sent to."""
+
+
+@asynccontextmanager
+async def open_gossip(
+    host: IHost,
+    listener: GossipListener,
+    rejections: Rejections,
+    *,
+    first_seqno: int = 0,
+    options: GossipOptions = GossipOptions(),
+) -> AsyncIterator[Gossip]:
+    """Speak GossipSub with every peer of ``host``, those connected already included.
+
+    Args:
+        first_seqno: The last sequence number used before; ours are above it.
+    """
+    router = GossipRouter(rejections, options.heartbeat_s, options.replay_s)
+    teller = _Teller(listener)
+    rates = AuthorRates(options.author_rate_per_s, options.author_burst)
+    pubsub = PubsubService(host, router, teller, rejections, rates, options.queue_max_bytes)
+    async with background_trio_service(pubsub), background_trio_service(router):
+        await pubsub.wait_until_ready()
+        for peer_id in list(host.get_network().connections):
+            pubsub.adopt(peer_id)
+        signer = MessageSigner(host.get_private_key(), first_seqno)
+        try:
+            yield Gossip(pubsub, teller, signer, options.send_wait_s)
+        finally:
+            await pubsub.finish(options.finish_s)
+
+
+class Gossip:
+    """The rooms of this node; made by ``open_gossip``."""
+
+    def __init__(
+        self, pubsub: PubsubService, teller: _Teller, signer: MessageSigner, send_wait_s: float
+    ) -> None:
+        self.pubsub = pubsub
+        self._teller = teller
+        self._signer = signer
+        self._send_wait_s = send_wait_s
+
+    @property
+    def rooms(self) -> frozenset[RoomName]:
+        """The joined rooms."""
+        return self._teller.rooms
+
+    async def join(self, room: RoomName) -> None:
+        """Join a room; peers known to be in it are told as joined at once."""
+        if room in self.pubsub.topic_ids:
+            return
+        await self.pubsub.subscribe(room)
+        self._teller.enter(room, self.peers_in(room))
+
+    async def leave(self, room: RoomName) -> None:
+        """Leave a room; nothing more is told of it, not that its peers are gone either."""
+        self._teller.leave(room)
+        await self.pubsub.unsubscribe(room)
+
+    def sign(self, room: RoomName, data: bytes) -> SignedMessage:
+        """Make the next message of this node.
+
+        Raises:
+            RoomNotJoinedError: The room is not joined.
+            MessageTooLargeError: Larger than any peer would take.
+        """
+        if room not in self.pubsub.topic_ids:
+            raise RoomNotJoinedError(room)
+        if len(data) > MAX_DATA_BYTES:
+            raise MessageTooLargeError(len(data), MAX_DATA_BYTES)
+        wire = self._signer.sign(room, data)
+        return SignedMessage(
+            message_id=MessageId(wire.wire_id.hex()),
+            room=room,
+            author_id=peer_id_from_bytes(wire.author),
+            data=data,
+            seqno=wire.seqno,
+            signed_bytes=wire.signed_bytes,
+            wire=wire,
+        )
+
+    async def send(self, message: SignedMessage) -> int:
+        """Hand a message to every peer in its room.
+
+        Waits while a peer's queue is above its mark, for ``send_wait_s`` at most;
+        a peer that took nothing meanwhile is not waited for again until it does.
+
+        Returns:
+            To how many peers it was handed. Others get it when they come, within
+            ``replay_s``.
+        """
+        return await self.pubsub.send(message.wire, self._send_wait_s)
+
+    async def send_again(self, signed_bytes: bytes) -> int:
+        """Hand one of our own messages of before to every peer in its room; see ``send``."""
+        return await self.pubsub.send(message_from_bytes(signed_bytes), self._send_wait_s)
+
+    def peers_in(self, room: RoomName) -> frozenset[PeerId]:
+        """Return the peers that are in a room and can be written to."""
+        return frozenset(
+            peer_id_from_bytes(peer_id.to_bytes()) for peer_id in self.pubsub.router.receivers(room)
+        )
+
+    def send_pressure(self) -> float:
+        """Tell how full the fullest peer queue is, 0.0 to 1.0; lagging peers do not count."""
+        queues = self.pubsub.peer_queues.values()
+        return max((queue.fill for queue in queues if not queue.is_lagging), default=0.0)
+
+
+class _Teller:
+    """Turns what the pubsub service sees into what the listener is told."""
+
+    def __init__(self, listener: GossipListener) -> None:
+        self._listener = listener
+        self._rooms: set[RoomName] = set()
+
+    @property
+    def rooms(self) -> frozenset[RoomName]:
+        """The rooms told of."""
+        return frozenset(self._rooms)
+
+    def enter(self, room: RoomName, peers: frozenset[PeerId]) -> None:
+        """Begin to tell of a room."""
+        self._rooms.add(room)
+        for peer_id in peers:
+            self._listener.peer_joined(peer_id, room)
+
+    def leave(self, room: RoomName) -> None:
+        """Tell of a room no longer."""
+        self._rooms.discard(room)
+
+    def wire_messages_received(self, messages: Sequence[WireMessage], forwarder: ID) -> None:
+        now_ns = time.time_ns()
+        forwarder_id = peer_id_from_bytes(forwarder.to_bytes())
+        self._listener.messages_received(
+            [message_from_wire(message, forwarder_id, now_ns) for message in messages]
+        )
+
+    def topic_entered(self, peer_id: ID, topic: str) -> None:
+        if topic in self._rooms:
+            self._listener.peer_joined(peer_id_from_bytes(peer_id.to_bytes()), RoomName(topic))
+
+    def topic_left(self, peer_id: ID, topic: str) -> None:
+        if topic in self._rooms:
+            self._listener.peer_left(peer_id_from_bytes(peer_id.to_bytes()), RoomName(topic))
+
+
+def message_from_wire(
+    wire: WireMessage,
+    forwarder_id: PeerId,
+    now_ns: int,
+    delivery: Delivery = Delivery.LIVE,
+) -> Message:
+    """Name a wire message in the words of the domain."""
+    return Message(
+        message_id=MessageId(wire.wire_id.hex()),
+        room=RoomName(wire.topic),
+        author_id=peer_id_from_bytes(wire.author),
+        data=wire.data,
+        seqno=wire.seqno,
+        receive_time_ns=now_ns,
+        forwarder_id=forwarder_id,
+        signed_bytes=wire.signed_bytes,
+        delivery=delivery,
+    )
+
+
+@lru_cache(maxsize=4_096)
+def peer_id_from_bytes(peer_id: bytes) -> PeerId:
+    """Write a peer id as text; slow without the cache, since base58 is a division."""
+    return PeerId(ID(peer_id).to_base58())

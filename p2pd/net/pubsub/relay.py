@@ -1,0 +1,124 @@
+"""The way of a message through the pubsub service: taken once, told, relayed as it came.
+
+The middle of the service, between the streams of ``outbound`` and of ``service``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+import trio
+from libp2p.abc import IHost
+from libp2p.peer.id import ID
+
+from p2pd.domain.rejections import Rejections
+from p2pd.net.pubsub.author_rates import AuthorRates
+from p2pd.net.pubsub.frames import frame_from_message
+from p2pd.net.pubsub.intake import MessageIntake
+from p2pd.net.pubsub.messages import MessageRefusedError, WireMessage
+from p2pd.net.pubsub.outbound import OutboundPubsub, PubsubObserver
+from p2pd.net.pubsub.router import DONT_WANT_MIN_BYTES, GossipRouter
+from p2pd.net.pubsub.seen import SeenIds
+
+log = structlog.get_logger(__name__)
+
+SEEN_TTL_S = 120.0
+MAX_SEEN_IDS = 250_000
+#: Messages of our own after which other tasks get a turn.
+SENDS_A_TURN = 32
+#: How long a stream is not read while a peer in the mesh takes nothing.
+RELAY_WAIT_S = 3.0
+
+
+class RelayPubsub(OutboundPubsub):
+    """Pubsub whose messages skip the library's queue, task and copy for each."""
+
+    seen_messages: SeenIds  # type: ignore[assignment]  # what the library calls of it is there
+
+    def __init__(
+        self,
+        host: IHost,
+        router: GossipRouter,
+        observer: PubsubObserver,
+        rejections: Rejections,
+        author_rates: AuthorRates,
+        queue_max_bytes: int,
+    ) -> None:
+        super().__init__(host, router, observer, rejections, queue_max_bytes)
+        library_cache: Any = self.seen_messages
+        library_cache.stop()
+        self.seen_messages = SeenIds(SEEN_TTL_S, MAX_SEEN_IDS)
+        own_author = self.my_id.to_bytes()
+        self._intake = MessageIntake(own_author, self.topic_ids, self.seen_messages, author_rates)
+        self._sent = 0
+
+    def _take_messages(self, published: list[bytes], forwarder: ID) -> int:
+        """Take, relay and tell a batch of messages; return how many were forged."""
+        forged = 0
+        taken: list[WireMessage] = []
+        for signed_bytes in published:
+            try:
+                message = self._intake.take(signed_bytes)
+            except MessageRefusedError as refusal:
+                self._rejections.count(refusal.reason)
+                forged += refusal.is_forgery
+                continue
+            if message is not None:
+                taken.append(message)
+                self._relay(message, forwarder)
+        if taken:
+            self._tell(taken, forwarder)
+        return forged
+
+    def _tell(self, messages: list[WireMessage], forwarder: ID) -> None:
+        """Tell the application; its failure is not the fault of the stream."""
+        try:
+            self._observer.wire_messages_received(messages, forwarder)
+        # Boundary: the network goes on when the application cannot take a batch.
+        except Exception:
+            log.exception("application took no messages", messages=len(messages))
+
+    def _relay(self, message: WireMessage, forwarder: ID) -> None:
+        """Keep a message for those who ask, and queue it for the mesh."""
+        frame = frame_from_message(message.signed_bytes)
+        self.router.mcache.put(message.wire_id, message.topic, frame)
+        if len(message.data) >= DONT_WANT_MIN_BYTES:
+            self.router.tell_dont_want(message.topic, message.wire_id, forwarder)
+        for peer_id in self.router.relays(
+            message.topic, message.wire_id, forwarder, message.author
+        ):
+            if not self.peer_queues[peer_id].push(frame):
+                self._rejections.count("relay_queue_full")
+
+    async def _wait_for_relays(self) -> None:
+        """Read no faster than the mesh takes it."""
+        for queue in list(self.peer_queues.values()):
+            await queue.wait_for_room(RELAY_WAIT_S)
+
+    async def send(self, message: WireMessage, wait_s: float) -> int:
+        """Queue one of our own messages for every peer in its topic.
+
+        Args:
+            wait_s: How long to wait for room in the queue of a peer that keeps up.
+
+        Returns:
+            To how many peers it was handed.
+        """
+        frame = frame_from_message(message.signed_bytes)
+        self.seen_messages.add(message.wire_id)
+        self.router.mcache.put(message.wire_id, message.topic, frame)
+        handed = 0
+        for peer_id in self.router.receivers(message.topic):
+            queue = self.peer_queues.get(peer_id)
+            if queue is None:
+                continue
+            await queue.wait_for_room(wait_s)
+            if queue.push(frame):
+                handed += 1
+            else:
+                self._rejections.count("send_queue_full")
+        self._sent += 1
+        if self._sent % SENDS_A_TURN == 0:
+            await trio.lowlevel.checkpoint()
+        return handed

@@ -1,0 +1,196 @@
+"""The pubsub service: what peers send, and who is in which topic.
+
+Made by ``open_gossip``, which is told of messages and of comings and goings.
+The library's ``Pubsub`` with the outbound streams of ``outbound``, the messages
+of ``relay`` and this, the inbound streams: many RPCs a read.
+
+A peer's subscriptions are what it told on those of its streams that are open:
+what a stream told is forgotten with it, and only then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+import trio
+from google.protobuf.message import DecodeError
+from libp2p.abc import IHost, INetStream
+from libp2p.peer.id import ID
+from libp2p.pubsub.pb import rpc_pb2
+from libp2p.pubsub.rpc_queue import DefaultMaxMessageSize
+from libp2p.pubsub.utils import maybe_consume_signed_record
+
+from p2pd.domain.limits import TokenBucket
+from p2pd.domain.rejections import Rejections
+from p2pd.net.pubsub.author_rates import AuthorRates
+from p2pd.net.pubsub.frames import FrameError, FrameReader, split_rpc
+from p2pd.net.pubsub.outbound import STREAM_ENDED, PubsubObserver
+from p2pd.net.pubsub.relay import RelayPubsub
+from p2pd.net.pubsub.router import GossipRouter
+
+log = structlog.get_logger(__name__)
+
+READ_BYTES = 64 * 1024
+#: Messages handled before the application is told and other tasks get a turn.
+MAX_BATCH = 128
+MAX_TOPIC_BYTES = 256
+#: An honest peer has one, two while it comes back.
+MAX_STREAMS_OF_A_PEER = 8
+#: An honest peer forwards none.
+MAX_FORGED_IN_STREAM = 100
+SUBSCRIPTIONS_PER_S = 50.0
+SUBSCRIPTIONS_BURST = 1_000.0
+CLOSE_TIMEOUT_S = 1.0
+
+
+class StreamFaultError(Exception):
+    """A peer broke a rule so that its stream cannot go on; ``reason`` counts it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(slots=True, eq=False)
+class InboundStream:
+    """What is known of one stream that a peer opened to us."""
+
+    peer_id: ID
+    topics: set[str] = field(default_factory=set)
+    subscription_rate: TokenBucket = field(
+        default_factory=lambda: TokenBucket(SUBSCRIPTIONS_PER_S, SUBSCRIPTIONS_BURST)
+    )
+    forged_left: int = MAX_FORGED_IN_STREAM
+    record: bytes = b""
+
+
+class PubsubService(RelayPubsub):
+    """The whole service."""
+
+    def __init__(
+        self,
+        host: IHost,
+        router: GossipRouter,
+        observer: PubsubObserver,
+        rejections: Rejections,
+        author_rates: AuthorRates,
+        queue_max_bytes: int,
+    ) -> None:
+        super().__init__(host, router, observer, rejections, author_rates, queue_max_bytes)
+        self._inbound: dict[ID, set[InboundStream]] = {}
+
+    # Streams
+
+    async def stream_handler(self, stream: INetStream) -> None:
+        """Read one stream of a peer; whatever it brings ends the stream at most."""
+        inbound = InboundStream(stream.muxed_conn.peer_id)
+        self._inbound.setdefault(inbound.peer_id, set()).add(inbound)
+        try:
+            if len(self._inbound[inbound.peer_id]) > MAX_STREAMS_OF_A_PEER:
+                raise StreamFaultError("pubsub_streams_excess")
+            await self._read(stream, inbound)
+        except (FrameError, StreamFaultError) as fault:
+            self._rejections.count(fault.reason)
+        except DecodeError:
+            self._rejections.count("rpc_malformed")
+        except STREAM_ENDED:
+            pass
+        # Boundary: a peer's input must not end the process.
+        except Exception:
+            self._rejections.count("pubsub_stream_failed")
+            log.exception("pubsub stream failed", peer_id=str(inbound.peer_id))
+        finally:
+            self._end(inbound)
+            with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
+                scope.shield = True
+                await stream.reset()
+
+    def _end(self, inbound: InboundStream) -> None:
+        """Forget what was told on this stream alone."""
+        others = self._inbound[inbound.peer_id]
+        others.discard(inbound)
+        if not others:
+            del self._inbound[inbound.peer_id]
+        for topic in inbound.topics.difference(*(other.topics for other in others)):
+            self._leave_topic(inbound.peer_id, topic)
+        self._tell_membership(inbound.peer_id)
+
+    async def _read(self, stream: INetStream, inbound: InboundStream) -> None:
+        """Read RPCs until the stream ends, many in one read.
+
+        Raises:
+            FrameError: What comes is no RPC.
+            StreamFaultError: A rule of the stream is broken.
+        """
+        reader = FrameReader(DefaultMaxMessageSize)
+        while data := await stream.read(READ_BYTES):
+            published: list[bytes] = []
+            for frame in reader.feed(data):
+                messages, rest = split_rpc(frame)
+                published += messages
+                if rest:
+                    await self._take_rest(rest, inbound)
+            for start in range(0, len(published), MAX_BATCH):
+                if start:
+                    await trio.lowlevel.checkpoint()
+                batch = published[start : start + MAX_BATCH]
+                inbound.forged_left -= self._take_messages(batch, inbound.peer_id)
+            if inbound.forged_left < 0:
+                raise StreamFaultError("stream_of_forgeries")
+            await self._wait_for_relays()
+
+    # Everything else in an RPC
+
+    async def _take_rest(self, encoded: bytes, inbound: InboundStream) -> None:
+        """Take subscriptions, control and the record of an RPC."""
+        rpc = rpc_pb2.RPC()
+        rpc.ParseFromString(encoded)
+        self._take_record(rpc, inbound)
+        if len(rpc.subscriptions) > self.max_subscriptions_per_rpc:
+            raise StreamFaultError("subscriptions_excess")
+        for subscription in rpc.subscriptions:
+            self._take_subscription(subscription, inbound)
+        if rpc.subscriptions:
+            self._tell_membership(inbound.peer_id)
+        if rpc.HasField("control"):
+            await self.router.handle_rpc(rpc, inbound.peer_id)
+
+    def _take_record(self, rpc: rpc_pb2.RPC, inbound: InboundStream) -> None:
+        """Keep where a peer is; stock peers tell the same with every RPC."""
+        if not rpc.senderRecord or rpc.senderRecord == inbound.record:
+            return
+        inbound.record = rpc.senderRecord
+        if not maybe_consume_signed_record(rpc, self.host, inbound.peer_id):
+            self._rejections.count("peer_record_refused")
+
+    def _take_subscription(self, subscription: rpc_pb2.RPC.SubOpts, inbound: InboundStream) -> None:
+        """Note that a peer enters or leaves a topic."""
+        if inbound.subscription_rate.take(trio.current_time()) > 0.0:
+            raise StreamFaultError("subscriptions_flood")
+        topic = subscription.topicid
+        # The protobuf library hands out text that is not UTF-8 as bytes.
+        if isinstance(topic, bytes):
+            raise StreamFaultError("rpc_malformed")
+        if len(topic.encode()) > MAX_TOPIC_BYTES:
+            self._rejections.count("subscription_topic_too_long")
+        elif subscription.subscribe:
+            self.handle_subscription(inbound.peer_id, subscription)
+            if inbound.peer_id in self.peer_topics.get(topic, ()):
+                inbound.topics.add(topic)
+        else:
+            for other in self._inbound[inbound.peer_id]:
+                other.topics.discard(topic)
+            self._leave_topic(inbound.peer_id, topic)
+
+    def _leave_topic(self, peer_id: ID, topic: str) -> None:
+        """Forget that a peer is in a topic, and drop it from the mesh."""
+        self.router.mesh.get(topic, set()).discard(peer_id)
+        self._forget_subscription(peer_id, topic)
+
+    def _forget_all_subscriptions(self, peer_id: ID) -> None:
+        """Forget a peer that is gone."""
+        for inbound in self._inbound.get(peer_id, ()):
+            inbound.topics.clear()
+        super()._forget_all_subscriptions(peer_id)
+        self._tell_membership(peer_id)

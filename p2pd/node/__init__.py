@@ -1,0 +1,1 @@
+"""Composition: the parts of a node, nested by lifetime; settings, metrics and logs."""

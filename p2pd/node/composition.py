@@ -1,0 +1,209 @@
+"""The node put together: parts nested by lifetime, one way to start and to stop.
+
+Called by ``p2pd.__main__``. Opened from the inside out and closed in reverse:
+the API first, so that nothing new is accepted, then the network, then the log.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Never
+
+import structlog
+import trio
+
+from p2pd import __version__
+from p2pd.api.errors import ApiError
+from p2pd.api.server import Api, open_api
+from p2pd.api.settings import ApiSettings
+from p2pd.api.token_file import load_or_create_token
+from p2pd.chat.chat import Chat, ChatLimits
+from p2pd.chat.history import History
+from p2pd.chat.outbox import Waiting
+from p2pd.chat.peerbook import PeerBook
+from p2pd.chat.presence import Presence
+from p2pd.chat.roombook import RoomBook
+from p2pd.config import Settings
+from p2pd.domain.names import PeerId
+from p2pd.domain.peers import Node, Reachability
+from p2pd.domain.rejections import Rejections
+from p2pd.domain.state import State
+from p2pd.domain.storage import Damage
+from p2pd.errors import ChatError, InvalidInputError
+from p2pd.log.log import Log
+from p2pd.net.errors import StartUpError
+from p2pd.net.identity import Identity, load_or_create_identity
+from p2pd.net.network import (
+    Network,
+    NetworkOptions,
+    author_bytes_from_key,
+    open_network,
+    peer_id_from_key,
+)
+from p2pd.node.errors import MetricsBindError
+from p2pd.node.metrics import Gauges, serve_metrics
+from p2pd.node.recovery import Recovery
+from p2pd.store.errors import StoreOpenError
+from p2pd.store.memory_store import MemoryStore
+from p2pd.store.message_store import MessageStore
+from p2pd.store.retention import DAY_S, Retention, keep_trimmed
+from p2pd.store.sqlite_store import open_store
+
+AGENT = f"wsp/{__version__}"
+SECONDS = 1.0
+DAY_NS = DAY_S * 10**9
+MEMORY_STORE_BYTES = 256 << 20
+STOP_DEADLINE_S = 4.5 * SECONDS
+NODE_CHECK_INTERVAL_S = 5 * SECONDS
+
+EXPECTED_ERRORS = (StartUpError, StoreOpenError, ApiError, MetricsBindError, ChatError, OSError)
+"""What an operator can mend; each is one clear sentence."""
+
+log_line = structlog.get_logger(__name__)
+
+
+async def run_node(settings: Settings, announce_ready: Callable[[str], None]) -> None:
+    """Run a node until SIGTERM or SIGINT.
+
+    Args:
+        announce_ready: Called once with the line that names peer id and addresses.
+
+    Raises:
+        StartUpError: The network cannot start.
+        ApiError: The API cannot start, or ended by itself.
+        OSError: The data directory cannot be used.
+    """
+    with (
+        trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
+        trio.CancelScope() as life,
+    ):
+        async with _open_parts(settings) as (chat, api):
+            announce_ready(_ready_line(chat.node(), api.address))
+            api.set_serving(True)
+            await anext(signals)
+            log_line.info("stopping")
+            life.deadline = trio.current_time() + STOP_DEADLINE_S
+            chat.stop()
+
+
+@asynccontextmanager
+async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
+    """Open log, network and API, each inside the one before."""
+    rejections = Rejections()
+    key_pair = load_or_create_identity(settings.data_dir)
+    now_ns = time.time_ns()
+    floor_ns = now_ns - settings.history_days * DAY_NS
+    rooms = RoomBook(settings.data_dir / "rooms.json", settings.rooms, floor_ns, now_ns)
+    peers = PeerBook(settings.data_dir / "peers.json")
+    recovery = Recovery()
+    node = _node_at_start(settings, peer_id_from_key(key_pair))
+    retention = Retention(settings.retention_days * DAY_S, settings.retention_messages)
+    with _open_store(settings, recovery.note) as store:
+        if not rooms.is_saved:
+            rooms.save()
+        log = Log(store, State(node, {}))
+        waiting = Waiting(rooms, store, author_bytes_from_key(key_pair))
+        presence = Presence(log, rejections, waiting.room_filled, peers.meet)
+        max_age_ns = settings.retention_days * DAY_NS
+        newest = settings.history_messages
+        history = History(rooms, log, presence.append, max_age_ns, newest, time.time_ns)
+        first_seqno = max(store.max_seqno(author_bytes_from_key(key_pair)), rooms.max_sent)
+        options = _network_options(settings, key_pair, first_seqno)
+        async with (
+            open_network(options, presence, log.items, history, rejections) as network,
+            trio.open_nursery() as nursery,
+        ):
+            for room in rooms.joined:
+                await network.join(room)
+            _keep_known(network, peers)
+            limits = _limits(settings)
+            chat = Chat(log, network, presence, rooms, peers, waiting, limits, time.time_ns)
+            nursery.start_soon(waiting.run, network.send_again)
+            nursery.start_soon(rooms.run)
+            nursery.start_soon(peers.run)
+            nursery.start_soon(recovery.run, log, chat.tell_node_changed)
+            nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
+            nursery.start_soon(_watch_node, chat)
+            async with open_api(chat, log.on_append, _api_settings(settings)) as api:
+                gauges = Gauges(log, network, api, rejections)
+                with serve_metrics(settings.metrics_listen, gauges):
+                    yield chat, api
+            nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def _open_store(settings: Settings, on_damage: Callable[[Damage], None]) -> Iterator[MessageStore]:
+    if settings.store == "memory":
+        yield MemoryStore(settings.retention_messages, MEMORY_STORE_BYTES)
+        return
+    with open_store(settings.data_dir, on_damage=on_damage) as store:
+        yield store
+
+
+def _keep_known(network: Network, peers: PeerBook) -> None:
+    for address in peers.addresses:
+        # What was written into the file by hand may be no address.
+        with suppress(InvalidInputError):
+            network.keep(address)
+
+
+async def _watch_node(chat: Chat) -> Never:
+    """Tell readers when addresses, reachability or the state of the store have changed."""
+    while True:
+        chat.tell_node_changed()
+        await trio.sleep(NODE_CHECK_INTERVAL_S)
+
+
+def _network_options(settings: Settings, key_pair: Identity, first_seqno: int) -> NetworkOptions:
+    return NetworkOptions(
+        key_pair=key_pair,
+        listen=settings.listen,
+        announce=settings.announce,
+        agent=AGENT,
+        bootstrap=settings.bootstrap,
+        mdns=settings.mdns,
+        first_seqno=first_seqno,
+        sync_interval_s=settings.sync_interval_s,
+    )
+
+
+def _limits(settings: Settings) -> ChatLimits:
+    return ChatLimits(
+        max_message_bytes=settings.max_message_bytes,
+        rate_per_s=settings.publish_rate,
+        burst=settings.publish_burst,
+        history_ns=settings.history_days * DAY_NS,
+    )
+
+
+def _node_at_start(settings: Settings, peer_id: PeerId) -> Node:
+    return Node(
+        peer_id=peer_id,
+        addresses=(),
+        agent=AGENT,
+        rooms=(),
+        reachability=Reachability.UNKNOWN,
+        version=__version__,
+        max_message_bytes=settings.max_message_bytes,
+        start_time_ns=time.time_ns(),
+    )
+
+
+def _api_settings(settings: Settings) -> ApiSettings:
+    token_file = settings.grpc_token_file or settings.data_dir / "grpc.token"
+    return ApiSettings(
+        listen=settings.grpc_listen,
+        token=load_or_create_token(token_file),
+        allow_open=settings.grpc_allow_open,
+        tls_certificate=settings.grpc_tls_cert,
+        tls_key=settings.grpc_tls_key,
+        tls_client_ca=settings.grpc_tls_client_ca,
+    )
+
+
+def _ready_line(node: Node, grpc_address: str) -> str:
+    addresses = ",".join(node.addresses)
+    return f"p2pd ready peer_id={node.peer_id} grpc={grpc_address} addresses={addresses}"

@@ -1,0 +1,201 @@
+"""A message store in memory: bounded, and empty again after a restart."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+import trio
+
+from p2pd.domain.cursors import new_epoch
+from p2pd.domain.messages import Message
+from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.storage import Storage
+from p2pd.domain.window import Window
+from p2pd.store.message_store import Answer, Dropped, Item, Stored, StoredPage
+
+MESSAGE_OVERHEAD_BYTES = 600
+"""What one message costs beside its content and its signed bytes, roughly."""
+
+MAX_DROPPED_UNTOLD = 65_536
+"""Of a room; ``drop_oldest`` is called every second."""
+
+
+class MemoryStore:
+    """The newest messages of all rooms; the oldest go when a bound is reached.
+
+    Args:
+        max_messages: Messages kept at most, over all rooms.
+        max_bytes: Memory they may take, roughly.
+    """
+
+    def __init__(self, max_messages: int, max_bytes: int) -> None:
+        self.epoch = new_epoch()
+        self._window: Window[Stored] = Window(max_messages, max_bytes, first=1)
+        self._offsets: dict[MessageId, int] = {}
+        self._rooms: dict[RoomName, list[int]] = {}
+        self._answers: dict[str, Answer] = {}
+        self._ordered: dict[RoomName, list[Item]] = {}
+        self._dropped: dict[RoomName, deque[Dropped]] = {}
+
+    @property
+    def first_offset(self) -> int:
+        """Offset of the oldest message kept."""
+        return self._window.start
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of the newest message."""
+        return self._window.end - 1
+
+    @property
+    def storage(self) -> Storage:
+        """Memory is well as long as the process lives."""
+        return Storage()
+
+    def dropped_until(self, rooms: frozenset[RoomName]) -> int:
+        """Return the highest offset dropped, of whatever room."""
+        return self.first_offset - 1
+
+    def append(self, messages: Sequence[Message]) -> tuple[Stored, ...]:
+        """Keep those messages that are not in the log yet, at the next offsets."""
+        kept: list[Stored] = []
+        for message in messages:
+            if message.message_id in self._offsets:
+                continue
+            stored = Stored(self._window.end, message)
+            kept.append(stored)
+            self._offsets[message.message_id] = stored.offset
+            self._rooms.setdefault(message.room, []).append(stored.offset)
+            insort(self._ordered.setdefault(message.room, []), _item(message))
+            if message.client_message_id:
+                answer = Answer(message.message_id, stored.offset)
+                self._answers.setdefault(message.client_message_id, answer)
+            self._forget(self._window.append(stored, _size_bytes(message)))
+        return tuple(kept)
+
+    async def wait_durable(self, offset: int) -> None:
+        """Return at once: memory is as safe as it will be."""
+        await trio.lowlevel.checkpoint()
+
+    def offset_of(self, message_id: MessageId) -> int | None:
+        """Return where a kept message is, or None."""
+        return self._offsets.get(message_id)
+
+    def answer_of(self, client_message_id: str) -> Answer | None:
+        """Return what the first kept publish with this id was answered, or None."""
+        return self._answers.get(client_message_id)
+
+    def max_seqno(self, author_bytes: bytes) -> int:
+        """Return the highest sequence number kept of an author; 0 where there is none."""
+        author = author_bytes.hex()
+        return max(
+            (
+                stored.message.seqno
+                for _, stored in self._window.iterate(0)
+                if stored.message.message_id.startswith(author)
+            ),
+            default=0,
+        )
+
+    def read(self, after: int, until: int, max_bytes: int) -> tuple[Stored, ...]:
+        """Return messages with ``after < offset <= until``."""
+        batch: list[Stored] = []
+        size_bytes = 0
+        for offset, stored in self._window.iterate(after + 1):
+            size_bytes += len(stored.message.data)
+            if offset > until or (batch and size_bytes > max_bytes):
+                break
+            batch.append(stored)
+        return tuple(batch)
+
+    def page_before(self, room: RoomName, before: int, limit: int) -> StoredPage:
+        """Return the newest ``limit`` messages of a room below an offset."""
+        offsets = self._rooms.get(room, [])
+        end = bisect_left(offsets, before)
+        start = max(0, end - limit)
+        return StoredPage(self._at(offsets[start:end]), start > 0)
+
+    def page_after(self, room: RoomName, after: int, limit: int) -> StoredPage:
+        """Return the oldest ``limit`` messages of a room above an offset."""
+        offsets = self._rooms.get(room, [])
+        start = bisect_right(offsets, after)
+        end = min(len(offsets), start + limit)
+        return StoredPage(self._at(offsets[start:end]), end < len(offsets))
+
+    def count(self, room: RoomName) -> int:
+        """Return how many messages of a room are kept."""
+        return len(self._rooms.get(room, ()))
+
+    def rooms(self) -> tuple[RoomName, ...]:
+        """Return the rooms that have messages, or had some that are not told as dropped."""
+        return tuple({**self._rooms, **{room: () for room, gone in self._dropped.items() if gone}})
+
+    def items(
+        self, room: RoomName, lower: Item | None = None, upper: Item | None = None
+    ) -> Iterator[Item]:
+        """Yield a room's items in send order, ``lower <= item < upper``; None is no bound."""
+        ordered = self._ordered.get(room, [])
+        begin = 0 if lower is None else bisect_left(ordered, lower)
+        end = len(ordered) if upper is None else bisect_left(ordered, upper)
+        # In another thread the list may have moved since: each is looked at once more.
+        for item in ordered[begin:end]:
+            if (lower is None or lower <= item) and (upper is None or item < upper):
+                yield item
+
+    def signed_bytes(
+        self, room: RoomName, message_ids: Sequence[MessageId]
+    ) -> dict[MessageId, bytes]:
+        """Return the original signed bytes of those messages that are kept in the room."""
+        offsets = [offset for one in message_ids if (offset := self._offsets.get(one))]
+        return {
+            stored.message.message_id: stored.message.signed_bytes
+            for stored in self._at(offsets)
+            if stored.message.room == room
+        }
+
+    def drop_oldest(
+        self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
+    ) -> Sequence[Dropped]:
+        """Drop nothing, but tell what has gone: memory has bounds of its own, over all rooms."""
+        dropped = self._dropped.get(room, ())
+        return [dropped.popleft() for _ in range(min(at_most, len(dropped)))] if dropped else []
+
+    def _at(self, offsets: Iterable[int]) -> tuple[Stored, ...]:
+        return tuple(
+            stored for offset in offsets for stored in self._window.slice(offset, offset + 1)[1]
+        )
+
+    def _offset_answered(self, client_message_id: str) -> int | None:
+        answer = self._answers.get(client_message_id)
+        return None if answer is None else answer.offset
+
+    def _forget(self, dropped: Sequence[Stored]) -> None:
+        if not dropped:
+            return
+        for stored in dropped:
+            message = stored.message
+            gone = self._dropped.setdefault(message.room, deque(maxlen=MAX_DROPPED_UNTOLD))
+            gone.append(Dropped(message.seqno, message.receive_time_ns, message.message_id))
+            del self._offsets[message.message_id]
+            ordered = self._ordered[message.room]
+            del ordered[bisect_left(ordered, _item(message))]
+            client_message_id = message.client_message_id
+            if self._offset_answered(client_message_id) == stored.offset:
+                del self._answers[client_message_id]
+        for room in {stored.message.room for stored in dropped}:
+            offsets = self._rooms[room]
+            kept = offsets[bisect_left(offsets, self.first_offset) :]
+            if kept:
+                self._rooms[room] = kept
+            else:
+                del self._rooms[room]
+
+
+def _item(message: Message) -> Item:
+    return Item(message.seqno, message.message_id)
+
+
+def _size_bytes(message: Message) -> int:
+    return len(message.data) + len(message.signed_bytes) + MESSAGE_OVERHEAD_BYTES

@@ -1,0 +1,79 @@
+"""What a store file says about itself: its epoch, where it began, who has it open.
+
+A machine that went down without warning may have lost the newest messages of the
+file, told to subscribers already though acknowledged to nobody. Their offsets
+would be given again. So a file that was left open under another boot of the
+machine gets a new epoch: cursors of the old one are then told to be unknown
+instead of pointing past messages that their readers have never seen.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from p2pd.domain.cursors import cursor_from_text, new_epoch
+from p2pd.store.errors import DamagedError
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_LOAD = "SELECT name, value FROM meta"
+_SET = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
+_UNKNOWN_BOOT = "unknown"
+
+
+class Meta:
+    """The few facts a file holds about itself.
+
+    Attributes:
+        epoch: Name of the log in this file.
+        base_offset: The offset that the first message followed.
+        left_open: Whether whoever had the file before did not close it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Read the facts.
+
+        Raises:
+            DamagedError: They make no sense.
+        """
+        self._connection = connection
+        values = dict(connection.execute(_LOAD).fetchall())
+        self.epoch = str(values.get("epoch"))
+        self.base_offset = values.get("base_offset", 0)
+        if cursor_from_text(f"{self.epoch}-0") is None or not isinstance(self.base_offset, int):
+            raise DamagedError("it does not know its epoch")
+        self._boot = str(values.get("boot", ""))
+        self.left_open = bool(self._boot)
+
+    def begin(self, base_offset: int, *, tail_lost: bool) -> None:
+        """Mark the file as open, on disk before anything is read from it.
+
+        Args:
+            base_offset: Where a new file begins; an old one keeps its own.
+            tail_lost: The newest messages are known to be gone.
+        """
+        connection = self._connection
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        boot = _boot_id()
+        same_boot = boot == self._boot != _UNKNOWN_BOOT
+        if tail_lost or (self.left_open and not same_boot):
+            self.epoch = new_epoch()
+            connection.execute(_SET, ("epoch", self.epoch))
+        if base_offset:
+            self.base_offset = base_offset
+            connection.execute(_SET, ("base_offset", base_offset))
+        connection.execute(_SET, ("boot", boot))
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    def end(self) -> None:
+        """Mark the file as closed in order."""
+        self._connection.execute("DELETE FROM meta WHERE name = 'boot'")
+
+
+def _boot_id() -> str:
+    with suppress(OSError):
+        return _BOOT_ID.read_text(encoding="ascii").strip() or _UNKNOWN_BOOT
+    return _UNKNOWN_BOOT

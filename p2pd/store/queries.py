@@ -1,0 +1,126 @@
+"""What is read from the store: each a bounded query on a connection lent for it.
+
+Called by ``p2pd.store.sqlite_store``, in any thread. Results are taken whole, so
+that no query stays open and holds up a checkpoint.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from p2pd.domain.names import MessageId, RoomName
+from p2pd.store.message_store import Answer, Item, Stored, StoredPage
+from p2pd.store.rows import COLUMNS, SEQNO_SHIFT, message_id_from, seqno_from, stored_from_row
+
+MAX_ROWS = 1024
+"""Messages that one ``read`` returns at most."""
+
+_ROOM = "room = (SELECT room FROM rooms WHERE name = ?)"
+_READ = f"SELECT {COLUMNS} FROM messages WHERE offset > ? AND offset <= ? ORDER BY offset LIMIT ?"
+_IN_ROOM = f"SELECT {COLUMNS} FROM messages INDEXED BY messages_by_room WHERE {_ROOM}"
+_BEFORE = f"{_IN_ROOM} AND offset < ? ORDER BY offset DESC LIMIT ?"
+_AFTER = f"{_IN_ROOM} AND offset > ? ORDER BY offset LIMIT ?"
+_OFFSET_OF = "SELECT offset FROM messages WHERE message_id = ?"
+_ANSWER = """SELECT message_id, offset FROM messages
+    WHERE client_message_id = ? ORDER BY offset LIMIT 1"""
+_NEWEST_OF_AUTHOR = """SELECT send_order FROM messages
+    WHERE message_id BETWEEN ? AND ? ORDER BY message_id DESC LIMIT 1"""
+_ITEMS = f"""SELECT send_order, message_id
+    FROM messages INDEXED BY messages_by_send_order
+    WHERE {_ROOM} AND (send_order, message_id) >= (?, ?) AND (send_order, message_id) < (?, ?)
+    ORDER BY send_order, message_id LIMIT ?"""
+_SIGNED = f"SELECT {COLUMNS} FROM messages WHERE message_id = ? AND {_ROOM}"
+
+_LOWEST = (-SEQNO_SHIFT, b"")
+_HIGHEST = (SEQNO_SHIFT - 1, b"\xff" * 128)
+"""Above every item: no message id is as long."""
+
+
+def read(
+    connection: sqlite3.Connection, after: int, until: int, max_bytes: int
+) -> tuple[Stored, ...]:
+    """Return messages with ``after < offset <= until``, at least one if there is one."""
+    batch: list[Stored] = []
+    size_bytes = 0
+    rows = connection.execute(_READ, (after, until, MAX_ROWS))
+    try:
+        for row in rows:
+            stored = stored_from_row(row)
+            size_bytes += len(stored.message.data)
+            if batch and size_bytes > max_bytes:
+                break
+            batch.append(stored)
+    finally:
+        rows.close()
+    return tuple(batch)
+
+
+def page_before(
+    connection: sqlite3.Connection, room: RoomName, before: int, limit: int
+) -> StoredPage:
+    """Return the newest ``limit`` messages of a room below an offset."""
+    rows = connection.execute(_BEFORE, (room, before, limit + 1)).fetchall()
+    return StoredPage(tuple(map(stored_from_row, reversed(rows[:limit]))), len(rows) > limit)
+
+
+def page_after(
+    connection: sqlite3.Connection, room: RoomName, after: int, limit: int
+) -> StoredPage:
+    """Return the oldest ``limit`` messages of a room above an offset."""
+    rows = connection.execute(_AFTER, (room, after, limit + 1)).fetchall()
+    return StoredPage(tuple(map(stored_from_row, rows[:limit])), len(rows) > limit)
+
+
+def offset_of(connection: sqlite3.Connection, message_id: MessageId) -> int | None:
+    """Return where a kept message is, or None."""
+    row = connection.execute(_OFFSET_OF, (bytes.fromhex(message_id),)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def answer_of(connection: sqlite3.Connection, client_message_id: str) -> Answer | None:
+    """Return what the first kept publish with this id was answered, or None."""
+    row = connection.execute(_ANSWER, (client_message_id,)).fetchone()
+    return None if row is None else Answer(message_id_from(row[0]), row[1])
+
+
+def max_seqno(connection: sqlite3.Connection, author_bytes: bytes) -> int:
+    """Return the highest sequence number kept of an author; 0 where there is none."""
+    bounds = (author_bytes, author_bytes + b"\xff" * 8)
+    row = connection.execute(_NEWEST_OF_AUTHOR, bounds).fetchone()
+    return 0 if row is None else seqno_from(row[0])
+
+
+def items(
+    connection: sqlite3.Connection,
+    room: RoomName,
+    lower: Item | None,
+    upper: Item | None,
+    limit: int,
+) -> list[Item]:
+    """Return the first ``limit`` items of a room with ``lower <= item < upper``."""
+    low = _LOWEST if lower is None else _key(lower)
+    high = _HIGHEST if upper is None else _key(upper)
+    rows = connection.execute(_ITEMS, (room, *low, *high, limit))
+    return [Item(seqno_from(order), message_id_from(key)) for order, key in rows.fetchall()]
+
+
+def item_after(item: Item) -> Item:
+    """Return the lowest place behind an item."""
+    return Item(item.seqno, MessageId(f"{item.message_id}00"))
+
+
+def signed_bytes(
+    connection: sqlite3.Connection, room: RoomName, message_ids: Sequence[MessageId]
+) -> dict[MessageId, bytes]:
+    """Return the original signed bytes of those messages that are kept in the room."""
+    found: dict[MessageId, bytes] = {}
+    for message_id in message_ids:
+        row = connection.execute(_SIGNED, (bytes.fromhex(message_id), room)).fetchone()
+        if row is not None:
+            found[message_id] = stored_from_row(row).message.signed_bytes
+    return found
+
+
+def _key(item: Item) -> tuple[int, bytes]:
+    return item.seqno - SEQNO_SHIFT, bytes.fromhex(item.message_id)

@@ -1,0 +1,135 @@
+"""Messages as rows of the store and back, with a checksum over all of a row.
+
+SQLite finds a page that makes no sense, but not a changed byte inside a value;
+the checksum finds that. Only ``p2pd.log`` uses this.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from p2pd.domain.messages import Delivery, Message
+from p2pd.domain.names import MessageId, PeerId, RoomName
+from p2pd.store.errors import DamagedError
+from p2pd.store.message_store import Stored
+
+SEQNO_SHIFT = 1 << 63
+_DELIVERIES = (Delivery.LIVE, Delivery.BACKFILLED)
+
+COLUMNS = """offset, message_id, (SELECT name FROM rooms WHERE rooms.room = messages.room),
+    author, forwarder, send_order, receive_time_ns, delivery, client_message_id,
+    signed, data_start, data_bytes, data, checksum"""
+INSERT = """INSERT INTO messages (offset, message_id, room,
+    author, forwarder, send_order, receive_time_ns, delivery, client_message_id,
+    signed, data_start, data_bytes, data, checksum)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+Row = tuple[Any, ...]
+
+
+def row_from_message(offset: int, room: int, message: Message) -> Row:
+    """Lay a message out as the parameters of ``INSERT``.
+
+    The content is kept inside the signed bytes where it is found there, a second
+    time only where it is not; a forwarder only where it is not the author.
+    """
+    start = message.signed_bytes.find(message.data)
+    forwarder = None if message.forwarder_id == message.author_id else message.forwarder_id
+    facts = (
+        message.author_id,
+        forwarder,
+        message.seqno - SEQNO_SHIFT,
+        message.receive_time_ns,
+        _DELIVERIES.index(message.delivery),
+        message.client_message_id or None,
+    )
+    content = (
+        message.signed_bytes,
+        None if start < 0 else start,
+        len(message.data),
+        message.data if start < 0 else None,
+    )
+    message_id = bytes.fromhex(message.message_id)
+    checksum = _checksum((offset, message_id, message.room, *facts, *content))
+    return (offset, message_id, room, *facts, *content, checksum)
+
+
+def stored_from_row(row: Row) -> Stored:
+    """Read a row of ``COLUMNS``.
+
+    Raises:
+        DamagedError: It is not what was written.
+    """
+    *values, checksum = row
+    try:
+        if checksum is not None and checksum != _checksum(values):
+            raise DamagedError(f"row {row[0]!r} does not fit its checksum")
+        return _stored(*values)
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
+        raise DamagedError(f"row {row[0]!r} makes no sense") from error
+
+
+def message_id_from(value: object) -> MessageId:
+    """Read a message id from an index, which has no checksum.
+
+    Raises:
+        DamagedError: It is none.
+    """
+    if not isinstance(value, bytes):
+        raise DamagedError("an index holds what is no message id")
+    return MessageId(value.hex())
+
+
+def seqno_from(value: object) -> int:
+    """Read a sequence number from an index, which has no checksum.
+
+    Raises:
+        DamagedError: It is none.
+    """
+    if not isinstance(value, int):
+        raise DamagedError("an index holds what is no sequence number")
+    return value + SEQNO_SHIFT
+
+
+def _stored(
+    offset: int,
+    message_id: bytes,
+    room: str,
+    author: str,
+    forwarder: str | None,
+    send_order: int,
+    receive_time_ns: int,
+    delivery: int,
+    client_message_id: str | None,
+    signed: bytes,
+    data_start: int | None,
+    data_bytes: int,
+    data: bytes | None,
+) -> Stored:
+    if data_start is not None:
+        data = signed[data_start : data_start + data_bytes]
+    message = Message(
+        message_id=MessageId(message_id.hex()),
+        room=RoomName(room),
+        author_id=PeerId(author),
+        data=data or b"",
+        seqno=send_order + SEQNO_SHIFT,
+        receive_time_ns=receive_time_ns,
+        forwarder_id=PeerId(author if forwarder is None else forwarder),
+        signed_bytes=signed,
+        delivery=_DELIVERIES[delivery],
+        client_message_id=client_message_id or "",
+    )
+    return Stored(offset, message)
+
+
+def _checksum(values: Row | list[Any]) -> int:
+    """Sum up the values of a row, in the order of ``COLUMNS``.
+
+    Each value goes in with its type, the large ones as they are.
+    """
+    *facts, signed, data_start, data_bytes, data = values
+    facts.extend((len(signed), data_start, data_bytes))
+    total = zlib.crc32(repr(facts).encode("utf-8", "surrogatepass"))
+    return zlib.crc32(data or b"", zlib.crc32(signed, total))

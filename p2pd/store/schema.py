@@ -1,0 +1,125 @@
+"""The tables of the message store, version by version, and how a file gets there.
+
+Called by ``p2pd.store.store_file`` at open. A new file is a file of version 0: it
+goes the same way as an old one, step by step, each step in one transaction.
+
+``send_order`` is the author's sequence number, unsigned 64 bit, shifted into
+SQLite's signed integers: the order (room, send_order, message_id) is the same at
+every node, which reconciliation between nodes relies on.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from p2pd.domain.cursors import new_epoch
+from p2pd.store.connections import open_reader, roll_back
+from p2pd.store.errors import DamagedError, NewerStoreError
+
+APPLICATION_ID = 0x77737031
+"""Marks the file as a message store, "wsp1" in its header."""
+
+MAX_VERSION = 1000
+"""No program will ever write a higher one: then the number itself is damaged."""
+
+CREATE = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE rooms (
+        room INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        messages INTEGER NOT NULL DEFAULT 0,
+        dropped_until INTEGER NOT NULL DEFAULT 0
+    )""",
+    """CREATE TABLE messages (
+        offset INTEGER PRIMARY KEY,
+        message_id BLOB NOT NULL,
+        room INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        forwarder TEXT,
+        send_order INTEGER NOT NULL,
+        receive_time_ns INTEGER NOT NULL,
+        delivery INTEGER NOT NULL,
+        client_message_id TEXT,
+        signed BLOB NOT NULL,
+        data_start INTEGER,
+        data_bytes INTEGER NOT NULL,
+        data BLOB
+    )""",
+    "CREATE UNIQUE INDEX messages_by_id ON messages (message_id)",
+    "CREATE INDEX messages_by_room ON messages (room)",
+    "CREATE INDEX messages_by_send_order ON messages (room, send_order, message_id)",
+    """CREATE INDEX messages_by_client_message_id ON messages (client_message_id)
+        WHERE client_message_id IS NOT NULL""",
+    """CREATE TRIGGER count_appended AFTER INSERT ON messages BEGIN
+        UPDATE rooms SET messages = messages + 1 WHERE room = NEW.room;
+    END""",
+    """CREATE TRIGGER count_dropped AFTER DELETE ON messages BEGIN
+        UPDATE rooms
+        SET messages = messages - 1, dropped_until = max(dropped_until, OLD.offset)
+        WHERE room = OLD.room;
+    END""",
+)
+ADD_CHECKSUM = "ALTER TABLE messages ADD COLUMN checksum INTEGER"
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make version 1 and name the new log."""
+    for statement in CREATE:
+        connection.execute(statement)
+    connection.execute("INSERT INTO meta VALUES ('epoch', ?)", (new_epoch(),))
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def add_checksum(connection: sqlite3.Connection) -> None:
+    """Make version 2: every row from now on tells whether it is what was written."""
+    connection.execute(ADD_CHECKSUM)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (create, add_checksum)
+"""The step at index N leads from version N to N + 1."""
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the schema version of a file; 0 for a new one."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def check(path: Path) -> None:
+    """Look at a file before anything could change it.
+
+    Raises:
+        NewerStoreError: A newer program has written it.
+        DamagedError: It is no message store.
+    """
+    roll_back(path)
+    if not path.exists() or not path.stat().st_size:
+        return
+    connection = open_reader(path)
+    try:
+        version = version_of(connection)
+        if len(MIGRATIONS) < version <= MAX_VERSION:
+            raise NewerStoreError(path, version, len(MIGRATIONS))
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        foreign = application_id != APPLICATION_ID or version > MAX_VERSION
+        if foreign if version else tables:
+            raise DamagedError("it is not a message store")
+    finally:
+        connection.close()
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file to the newest version; all of a step happens, or nothing of it."""
+    for version in range(version_of(connection), len(MIGRATIONS)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            MIGRATIONS[version](connection)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

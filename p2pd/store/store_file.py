@@ -1,0 +1,252 @@
+"""One store file from open to close: the writer, the readers, the write-ahead log.
+
+``p2pd.store.sqlite_store`` holds the present one and replaces it when it is damaged.
+Errors leave here as SQLite's own; the caller gives them their meaning.
+
+The write-ahead log is committed to without an fsync. ``sync`` makes it last, and
+``checkpoint`` brings it into the file; each runs in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from p2pd.domain.messages import Message
+from p2pd.domain.names import MessageId, RoomName
+from p2pd.store import queries
+from p2pd.store.connections import Readers, open_writer
+from p2pd.store.damage import is_full, sync_directory
+from p2pd.store.errors import DamagedError, StoreClosedError
+from p2pd.store.message_store import Dropped, Stored
+from p2pd.store.meta import Meta
+from p2pd.store.room_counts import RoomsKept
+from p2pd.store.rows import INSERT, SEQNO_SHIFT, Row, row_from_message
+from p2pd.store.schema import check, migrate
+from p2pd.store.wal import committed_frames
+
+WAL_MAX_FRAMES = 16_384
+"""Above it (64 MiB of 4 KiB pages) appends wait until the log was emptied."""
+
+_OLDEST = "SELECT min(offset) FROM messages"
+_NEWEST = "SELECT max(offset) FROM messages"
+"""Each by itself: SQLite finds one end of a table at once, for both it reads all of it."""
+_OLDEST_IN_ROOM = """SELECT offset, receive_time_ns, send_order, message_id
+    FROM messages INDEXED BY messages_by_room WHERE room = ? ORDER BY offset LIMIT ?"""
+_DROP = "DELETE FROM messages INDEXED BY messages_by_room WHERE room = ? AND offset <= ?"
+
+_PASSIVE = "PRAGMA wal_checkpoint(PASSIVE)"
+_TRUNCATE = "PRAGMA wal_checkpoint(TRUNCATE)"
+
+
+class Checkpoint(NamedTuple):
+    """Frames in the write-ahead log, and how many of them are in the file as well."""
+
+    frames: int
+    done: int
+
+
+class StoreFile:
+    """An open store file.
+
+    ``append`` and ``drop_oldest`` belong to one thread, ``sync`` and
+    ``checkpoint`` to one each, ``readers`` to all.
+
+    Args:
+        base_offset: Where a new file begins; an old one keeps its own.
+        fdatasync: Makes the file behind a descriptor last.
+
+    Attributes:
+        tail_lost: Whether the newest messages were found to be unreadable.
+    """
+
+    def __init__(self, path: Path, base_offset: int, fdatasync: Callable[[int], None]) -> None:
+        self.path = path
+        self._fdatasync = fdatasync
+        self._checkpointing = threading.Lock()
+        self._writing = threading.Lock()
+        self._syncing = threading.Lock()
+        self._closed = False
+        self._wal_path = path.with_name(f"{path.name}-wal")
+        frames = committed_frames(self._wal_path)
+        check(path)
+        self._writer = open_writer(path)
+        try:
+            self.tail_lost = self._empty_wal(frames) < frames
+            migrate(self._writer)
+            self._meta = Meta(self._writer)
+            self._meta.begin(base_offset, tail_lost=self.tail_lost)
+            self.epoch = self._meta.epoch
+            self._rooms = RoomsKept(self._writer, self._meta.base_offset)
+            self._first, self.last_offset = self._bounds()
+            self._checkpointer = open_writer(path)
+        except BaseException:
+            self._writer.close()
+            raise
+        self._wal = os.open(self._wal_path, os.O_RDWR)
+        sync_directory(path.parent)
+        self.readers = Readers(path)
+
+    @property
+    def rooms(self) -> RoomsKept:
+        """How much is kept of each room."""
+        return self._rooms
+
+    @property
+    def first_offset(self) -> int:
+        """Offset of the oldest message kept; ``last_offset + 1`` when empty."""
+        first = self._first
+        return self.last_offset + 1 if first is None else first
+
+    def append(self, messages: Sequence[Message]) -> tuple[Stored, ...]:
+        """Keep those messages that are not there yet, at the next offsets."""
+        with self._writing:
+            self._check_open()
+            fresh = list({message.message_id: message for message in messages}.values())
+            try:
+                return self._insert(fresh)
+            except sqlite3.IntegrityError:
+                return self._insert([one for one in fresh if self._is_new(one)])
+
+    def drop_oldest(
+        self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
+    ) -> Sequence[Dropped]:
+        """Drop a room's oldest messages; see ``MessageStore``."""
+        with self._writing:
+            self._check_open()
+            if not self._rooms.count(room):
+                return ()
+            key = self._rooms.key(room)
+            beyond = max(0, self._rooms.count(room) - keep)
+            oldest = self._writer.execute(_OLDEST_IN_ROOM, (key, at_most)).fetchall()
+            dropped = 0
+            while dropped < len(oldest) and (
+                dropped < beyond or oldest[dropped][1] < received_before_ns
+            ):
+                dropped += 1
+            if dropped:
+                until = oldest[dropped - 1][0]
+                self._rooms.dropping(room, until)
+                self._writer.execute(_DROP, (key, until))
+                self._rooms.dropped(room, dropped)
+                (self._first,) = self._writer.execute(_OLDEST).fetchone()
+            return [
+                Dropped(order + SEQNO_SHIFT, time_ns, MessageId(message_id.hex()))
+                for _, time_ns, order, message_id in oldest[:dropped]
+            ]
+
+    def sync(self) -> int:
+        """Make what is committed survive a power cut; return its last offset."""
+        with self._syncing:
+            self._check_open()
+            offset = self.last_offset
+            self._fdatasync(self._wal)
+            return offset
+
+    def checkpoint(self) -> Checkpoint:
+        """Bring the write-ahead log into the file.
+
+        Appends go on meanwhile, so it may not reach the end; where the log has
+        grown too far they wait for the last part of it, a few milliseconds.
+        """
+        with self._checkpointing:
+            self._check_open()
+            result = self._pass_on()
+            if result.done < result.frames > WAL_MAX_FRAMES:
+                self._pass_on()
+                with self._writing:
+                    result = self._pass_on()
+            return result
+
+    def close(self, *, in_order: bool) -> None:
+        """Close every connection, once the queries under way are done.
+
+        Args:
+            in_order: Whether the file is whole, so that the next one may trust it.
+        """
+        self.readers.close()
+        with self._checkpointing, self._writing, self._syncing:
+            if self._closed:
+                return
+            self._closed = True
+            with suppress(sqlite3.Error):
+                self._checkpointer.close()
+                if in_order:
+                    self._meta.end()
+            with suppress(sqlite3.Error):
+                self._writer.close()
+            os.close(self._wal)
+
+    def _insert(self, messages: Sequence[Message]) -> tuple[Stored, ...]:
+        if not messages:
+            return ()
+        stored = tuple(map(Stored, range(self.last_offset + 1, 1 << 62), messages))
+        rows = [
+            row_from_message(one.offset, self._rooms.key(one.message.room), one.message)
+            for one in stored
+        ]
+        self._commit(rows)
+        self._rooms.appended(message.room for message in messages)
+        if self._first is None:
+            self._first = stored[0].offset
+        self.last_offset = stored[-1].offset
+        return stored
+
+    def _commit(self, rows: Sequence[Row]) -> None:
+        """Insert all rows or none; a single one is a transaction by itself."""
+        writer = self._writer
+        if len(rows) == 1:
+            writer.execute(INSERT, rows[0])
+            return
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            writer.executemany(INSERT, rows)
+            writer.execute("COMMIT")
+        finally:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+
+    def _is_new(self, message: Message) -> bool:
+        return queries.offset_of(self._writer, message.message_id) is None
+
+    def _bounds(self) -> tuple[int | None, int]:
+        """Return the first offset, if any, and the last ever given; look at both rows."""
+        (first,) = self._writer.execute(_OLDEST).fetchone()
+        (last,) = self._writer.execute(_NEWEST).fetchone()
+        for offset in {first, last} - {None}:
+            if not queries.read(self._writer, offset - 1, offset, 1):
+                raise DamagedError(f"row {offset} is not where it should be")
+        if self._rooms.total > (last - first + 1 if last else 0):
+            raise DamagedError("it counts more messages than it has offsets")
+        return first, max(last or 0, self._rooms.dropped_until(frozenset()))
+
+    def _empty_wal(self, expected: int) -> int:
+        """Bring what a killed process left into the file; return how many frames it was.
+
+        Whatever the kernel lost of it shows now, before anything is promised. On a
+        full disk it stays where it is.
+        """
+        try:
+            return self._pass_all_on()
+        except sqlite3.Error as error:
+            if is_full(error):
+                return expected
+            raise
+
+    def _pass_all_on(self) -> int:
+        _, frames, _ = self._writer.execute(_PASSIVE).fetchone()
+        self._writer.execute(_TRUNCATE)
+        return int(frames)
+
+    def _pass_on(self) -> Checkpoint:
+        _, frames, done = self._checkpointer.execute(_PASSIVE).fetchone()
+        return Checkpoint(frames, done)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosedError

@@ -1,0 +1,18 @@
+"""Synchronisation: nodes that meet give each other what one of them missed.
+
+``open_sync`` is for ``p2pd.net.network``. The protocol is ``proto/sync.proto``;
+what differs is found by ``p2pd.sync.reconciliation``.
+"""
+
+from p2pd.sync.service import Sync, SyncListener, SyncOptions, open_sync
+from p2pd.sync.session import Scope, SessionResult, SyncSource
+
+__all__ = [
+    "Scope",
+    "SessionResult",
+    "Sync",
+    "SyncListener",
+    "SyncOptions",
+    "SyncSource",
+    "open_sync",
+]

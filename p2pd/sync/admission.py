@@ -1,0 +1,132 @@
+"""What a peer may have of this node's time, bytes and patience.
+
+Asked by ``p2pd.sync.service`` before a session and told after it. A peer
+that lies or asks for too much uses up its own budget and nobody else's: sessions
+that this node leads have seats of their own, and where all are taken, whoever has
+sat longest makes room.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import trio
+
+from p2pd.domain.limits import TokenBucket
+from p2pd.domain.names import PeerId
+
+MIB = 1 << 20
+SESSIONS_PER_S = 2.0
+SESSIONS_BURST = 60
+MIB_PER_S = 8.0
+MIB_BURST = 512.0
+WORK_S_PER_S = 0.1
+WORK_S_BURST = 60.0
+MAX_SEATS = 8
+"""Of each role."""
+HOLD_S = 20.0
+"""Nobody has to make room sooner."""
+PENALTY_S = 600.0
+REST_S = 30.0
+MAX_PEERS_KEPT = 4_096
+
+
+@dataclass(eq=False, slots=True)
+class Seat:
+    """A session under way; whoever must make room is cancelled."""
+
+    peer_id: PeerId
+    is_led: bool
+    since_s: float
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+
+@dataclass(slots=True)
+class _Account:
+    """One peer's budget."""
+
+    counted_at_s: float
+    sessions: TokenBucket = field(
+        default_factory=lambda: TokenBucket(SESSIONS_PER_S, SESSIONS_BURST)
+    )
+    mib_left: float = MIB_BURST
+    work_s_left: float = WORK_S_BURST
+    barred_until_s: float = 0.0
+    rests_until_s: float = 0.0
+
+
+class Admission:
+    """Who may have a session now; times are seconds of a monotonic clock.
+
+    Args:
+        own_id: Of two nodes that lead to each other at once, the one with the
+            lower id goes on.
+    """
+
+    def __init__(self, own_id: PeerId) -> None:
+        self._own_id = own_id
+        self._accounts: OrderedDict[PeerId, _Account] = OrderedDict()
+        self._seats: dict[tuple[PeerId, bool], Seat] = {}
+
+    def begin(self, peer_id: PeerId, is_led: bool, now_s: float) -> Seat | str:
+        """Admit a session, or return the reason why not: ``busy`` or ``limit``."""
+        account = self._account(peer_id, now_s)
+        if now_s < account.barred_until_s or min(account.mib_left, account.work_s_left) <= 0:
+            return "limit"
+        if not is_led and account.sessions.take(now_s):
+            return "limit"
+        if self._is_engaged(peer_id, is_led) or not self._make_room(is_led, now_s):
+            return "busy"
+        seat = self._seats[peer_id, is_led] = Seat(peer_id, is_led, now_s)
+        return seat
+
+    def end(self, seat: Seat, size_bytes: int, work_s: float) -> None:
+        """Charge a session that ``begin`` admitted."""
+        if self._seats.get((seat.peer_id, seat.is_led)) is seat:
+            del self._seats[seat.peer_id, seat.is_led]
+        account = self._account(seat.peer_id, seat.since_s)
+        account.mib_left -= size_bytes / MIB
+        account.work_s_left -= work_s
+
+    def bar(self, peer_id: PeerId, now_s: float) -> None:
+        """Refuse a peer that broke the rules for a while."""
+        self._account(peer_id, now_s).barred_until_s = now_s + PENALTY_S
+
+    def let_rest(self, peer_id: PeerId, now_s: float) -> None:
+        """Lead no session with a peer for a while: it wasted the last one."""
+        self._account(peer_id, now_s).rests_until_s = now_s + REST_S
+
+    def is_free(self, peer_id: PeerId, now_s: float) -> bool:
+        """Tell whether a session led by this node makes sense now."""
+        account = self._account(peer_id, now_s)
+        is_willing = now_s >= max(account.barred_until_s, account.rests_until_s)
+        return is_willing and not self._is_engaged(peer_id, is_led=True)
+
+    def _is_engaged(self, peer_id: PeerId, is_led: bool) -> bool:
+        if (peer_id, is_led) in self._seats:
+            return True
+        yields = not is_led and peer_id < self._own_id
+        return not yields and (peer_id, not is_led) in self._seats
+
+    def _make_room(self, is_led: bool, now_s: float) -> bool:
+        seated = [seat for seat in self._seats.values() if seat.is_led == is_led]
+        if len(seated) < MAX_SEATS:
+            return True
+        longest = min(seated, key=lambda seat: seat.since_s)
+        if now_s - longest.since_s < HOLD_S:
+            return False
+        del self._seats[longest.peer_id, is_led]
+        longest.scope.cancel()
+        return True
+
+    def _account(self, peer_id: PeerId, now_s: float) -> _Account:
+        account = self._accounts.setdefault(peer_id, _Account(now_s))
+        self._accounts.move_to_end(peer_id)
+        elapsed_s = max(0.0, now_s - account.counted_at_s)
+        account.mib_left = min(MIB_BURST, account.mib_left + elapsed_s * MIB_PER_S)
+        account.work_s_left = min(WORK_S_BURST, account.work_s_left + elapsed_s * WORK_S_PER_S)
+        account.counted_at_s = max(account.counted_at_s, now_s)
+        if len(self._accounts) > MAX_PEERS_KEPT:
+            self._accounts.popitem(last=False)
+        return account

@@ -1,0 +1,92 @@
+"""Messages that synchronisation brings: checked as if they came over GossipSub.
+
+Called by the sessions. A message that no honest peer would send ends the
+session; one that is merely too old is passed over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import trio
+
+from p2pd.domain.messages import Delivery, Message
+from p2pd.domain.names import PeerId
+from p2pd.domain.rejections import Rejections
+from p2pd.net.pubsub.gossip import message_from_wire
+from p2pd.net.pubsub.messages import (
+    MessageRefusedError,
+    MessageVerifier,
+    WireMessage,
+    message_from_bytes,
+)
+from p2pd.sync.errors import SyncAbuseError
+from p2pd.sync.reconciliation import Item, item_digest
+from p2pd.sync.session import Scope
+
+MAX_AT_ONCE = 64
+"""Messages verified and appended before others have their turn: some 5 ms."""
+
+
+class Arrivals:
+    """Verify messages and hand them on.
+
+    Args:
+        take: Appends messages; returns how many were new.
+    """
+
+    def __init__(self, take: Callable[[Sequence[Message]], int], rejections: Rejections) -> None:
+        self._take = take
+        self._rejections = rejections
+        self._verifier = MessageVerifier()
+
+    async def accept(
+        self,
+        scope: Scope,
+        forwarder_id: PeerId,
+        signed: Sequence[bytes],
+        wanted: set[Item] | None,
+    ) -> int:
+        """Take the messages of one frame.
+
+        Args:
+            wanted: What was asked for and has not come; what comes is taken out.
+                None where the peer gives unasked.
+
+        Returns:
+            How many were new.
+
+        Raises:
+            SyncAbuseError: One is forged, malformed, of another room or not wanted.
+        """
+        fresh = 0
+        for at in range(0, len(signed), MAX_AT_ONCE):
+            wires = [self._check(scope, one, wanted) for one in signed[at : at + MAX_AT_ONCE]]
+            now_ns = time.time_ns()
+            messages = [
+                message_from_wire(wire, forwarder_id, now_ns, Delivery.BACKFILLED)
+                for wire in wires
+                if wire is not None
+            ]
+            fresh += self._take(messages)
+            await trio.lowlevel.checkpoint()
+        return fresh
+
+    def _check(self, scope: Scope, signed: bytes, wanted: set[Item] | None) -> WireMessage | None:
+        try:
+            wire = message_from_bytes(signed)
+            if wire.topic != scope.room:
+                raise SyncAbuseError("sync_message_of_another_room")
+            item = Item(wire.seqno, item_digest(wire.wire_id))
+            if wanted is None and scope.begin <= item < scope.unasked_floor:
+                self._rejections.count("sync_message_too_old")
+                return None
+            if wanted is not None and item not in wanted:
+                raise SyncAbuseError("sync_message_unwanted")
+            self._verifier.verify(wire)
+            if wanted is not None:
+                wanted.discard(item)
+        except MessageRefusedError as error:
+            raise SyncAbuseError(f"sync_{error.reason}") from error
+        return wire

@@ -1,0 +1,238 @@
+"""When nodes synchronise, and with whom.
+
+Opened by ``p2pd.net.network``. Two nodes that meet in a room compare what they
+have a moment later, again from time to time, and at once with others when
+something came that they may lack as well.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Never, Protocol
+
+import structlog
+import trio
+from libp2p.abc import INetStream
+from libp2p.custom_types import TProtocol
+from libp2p.peer.id import ID
+
+from p2pd.domain.messages import Message
+from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.rejections import Rejections
+from p2pd.net.patches.basic_host import NodeHost
+from p2pd.net.patches.identify import PeerIdentity
+from p2pd.net.pubsub.gossip import Gossip
+from p2pd.sync.admission import Admission
+from p2pd.sync.arrivals import Arrivals
+from p2pd.sync.errors import SyncRefusedError
+from p2pd.sync.frames import FrameStream
+from p2pd.sync.peer_schedule import PeerSchedule
+from p2pd.sync.reconciliation import Item
+from p2pd.sync.session import Accept, Scope, SessionResult, SyncSource, initiate, respond
+from p2pd.sync.session_runner import SessionRunner
+from p2pd.sync.worker_budget import WorkerBudget
+
+PROTOCOL = TProtocol("/wsp/sync/1.0.0")
+OPEN_TIMEOUT_S = 20.0
+PEERS_AT_A_TIME = 2
+"""Peers to compare a room with, each time."""
+SPREAD_PEERS = 3
+"""Peers to go to at once when a session has brought something."""
+TRIES = 5
+"""Of a session that does not come about; then the peer waits for its turn."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """How often nodes compare what they have.
+
+    Attributes:
+        interval_s: Seconds between two comparisons of a room.
+        meeting_s: Seconds to wait, at most, after a peer came into a room.
+        retry_s: Seconds after which a session that did not come about is tried again.
+    """
+
+    interval_s: float = 10.0
+    meeting_s: float = 1.0
+    retry_s: float = 2.0
+
+
+class SyncListener(Protocol):
+    """Who takes what synchronisation brings, and says what to fetch."""
+
+    def messages_backfilled(self, messages: Sequence[Message]) -> int:
+        """Take verified messages; return how many were new."""
+
+    def scope(self, room: RoomName) -> Scope:
+        """Say what of a room to reconcile now."""
+
+    def synchronised(self, room: RoomName, result: SessionResult) -> None:
+        """Take note that a session led by this node came to its end."""
+
+
+@asynccontextmanager
+async def open_sync(
+    host: NodeHost,
+    gossip: Gossip,
+    source: SyncSource,
+    listener: SyncListener,
+    rejections: Rejections,
+    options: SyncOptions = SyncOptions(),
+) -> AsyncIterator[Sync]:
+    """Answer and lead sessions inside the block."""
+    async with trio.open_nursery() as nursery:
+        sync = Sync(host, gossip, source, listener, rejections, options, nursery)
+        host.set_stream_handler(PROTOCOL, sync.answer)
+        nursery.start_soon(sync.run)
+        try:
+            yield sync
+        finally:
+            host.remove_stream_handler(PROTOCOL)
+            nursery.cancel_scope.cancel()
+
+
+class Sync:
+    """The sessions of this node; made by ``open_sync``."""
+
+    def __init__(
+        self,
+        host: NodeHost,
+        gossip: Gossip,
+        source: SyncSource,
+        listener: SyncListener,
+        rejections: Rejections,
+        options: SyncOptions,
+        nursery: trio.Nursery,
+    ) -> None:
+        self._host = host
+        self._gossip = gossip
+        self._source = source
+        self._listener = listener
+        self._rejections = rejections
+        self._options = options
+        self._nursery = nursery
+        self._own_id = PeerId(str(host.get_id()))
+        self._admission = Admission(self._own_id)
+        self._sittings = SessionRunner(self._admission, rejections)
+        self._arrivals = Arrivals(listener.messages_backfilled, rejections)
+        self._turns = PeerSchedule()
+        self._planned: set[tuple[PeerId, RoomName]] = set()
+
+    @property
+    def bytes_moved(self) -> int:
+        """Sent and received in all sessions so far."""
+        return self._sittings.bytes_moved
+
+    def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
+        """Compare with a peer that came into a room, in a moment, where it is for us to lead.
+
+        Who lacks the past leads, since it says how much of it; else the lower id.
+        """
+        if self._own_id < peer_id or self._listener.scope(room).newest is not None:
+            self._plan(peer_id, room, random.uniform(0.2, 1.0) * self._options.meeting_s)
+
+    async def run(self) -> Never:
+        """Compare from time to time; ends by cancellation."""
+        while True:
+            await trio.sleep(random.uniform(0.8, 1.2) * self._options.interval_s)
+            for room in self._gossip.rooms:
+                self._turns.keep(room, self._gossip.peers_in(room))
+                self._plan_some(room, PEERS_AT_A_TIME)
+
+    async def answer(self, stream: INetStream) -> None:
+        """Follow the session of a peer that opened ``stream``."""
+        peer_id = PeerId(str(stream.muxed_conn.peer_id))
+        rooms: list[RoomName] = []
+
+        def enter(room: RoomName) -> tuple[Scope, Accept] | None:
+            if room not in self._gossip.rooms:
+                return None
+            rooms.append(room)
+            return self._entrance(peer_id, room)
+
+        async def session(frames: FrameStream, questions: WorkerBudget) -> SessionResult:
+            return await respond(frames, self._source, questions, enter)
+
+        result = await self._sittings.hold(peer_id, False, stream, session)
+        if result is not None and result.received:
+            self._plan_some(rooms[0], SPREAD_PEERS, besides=peer_id)
+
+    def _entrance(self, peer_id: PeerId, room: RoomName) -> tuple[Scope, Accept]:
+        scope = self._listener.scope(room)
+
+        async def accept(signed: Sequence[bytes], wanted: set[Item] | None) -> int:
+            if room not in self._gossip.rooms:
+                raise SyncRefusedError("the room has been left")
+            return await self._arrivals.accept(scope, peer_id, signed, wanted)
+
+        return scope, accept
+
+    def _plan_some(self, room: RoomName, count: int, besides: PeerId | None = None) -> None:
+        peers = self._gossip.peers_in(room) - {besides}
+        free = [peer_id for peer_id in peers if self._can_sync(peer_id)]
+        for peer_id in self._turns.next_peers(room, free, count):
+            self._plan(peer_id, room, random.uniform(0.0, 0.5))
+
+    def _plan(self, peer_id: PeerId, room: RoomName, delay_s: float, tries: int = TRIES) -> None:
+        if (peer_id, room) not in self._planned:
+            self._planned.add((peer_id, room))
+            self._nursery.start_soon(self._lead_later, peer_id, room, delay_s, tries)
+
+    async def _lead_later(
+        self, peer_id: PeerId, room: RoomName, delay_s: float, tries: int
+    ) -> None:
+        await trio.sleep(delay_s)
+        self._planned.discard((peer_id, room))
+        if room not in self._gossip.rooms or peer_id not in self._gossip.peers_in(room):
+            return
+        result = await self._lead(peer_id, room) if self._can_sync(peer_id) else None
+        if result is not None:
+            self._note(peer_id, room, result)
+        elif tries > 1:
+            retry_s = random.uniform(0.5, 1.5) * self._options.retry_s
+            self._plan(peer_id, room, retry_s, tries - 1)
+
+    async def _lead(self, peer_id: PeerId, room: RoomName) -> SessionResult | None:
+        now_s = trio.current_time()
+        self._turns.led(peer_id, room, now_s)
+        scope, accept = self._entrance(peer_id, room)
+        seeks_past = scope.newest is not None and self._turns.seeks(peer_id, room, now_s)
+        try:
+            with trio.fail_after(OPEN_TIMEOUT_S):
+                stream = await self._host.new_stream(ID.from_base58(peer_id), [PROTOCOL])
+        # Boundary: the library has many ways to say that a peer is gone.
+        except Exception as error:
+            log.debug("sync stream not opened", peer_id=peer_id, error=repr(error))
+            return None
+
+        async def session(frames: FrameStream, questions: WorkerBudget) -> SessionResult:
+            return await initiate(frames, scope, seeks_past, self._source, questions, accept)
+
+        result = await self._sittings.hold(peer_id, True, stream, session)
+        if result is not None and seeks_past:
+            self._turns.sought(peer_id, room, result.received, now_s)
+        return result
+
+    def _note(self, peer_id: PeerId, room: RoomName, result: SessionResult) -> None:
+        log.debug("synchronised", peer_id=peer_id, received=result.received, sent=result.sent)
+        self._listener.synchronised(room, result)
+        if result.received:
+            self._plan_some(room, SPREAD_PEERS, besides=peer_id)
+        if not result.is_complete and result.received:
+            self._plan(peer_id, room, 0.0)
+        elif not result.is_complete and not result.sent:
+            self._rejections.count("sync_nothing_given")
+            self._admission.let_rest(peer_id, trio.current_time())
+
+    def _identity(self, peer_id: PeerId) -> PeerIdentity | None:
+        return self._host.identity_of(ID.from_base58(peer_id))
+
+    def _can_sync(self, peer_id: PeerId) -> bool:
+        identity = self._identity(peer_id)
+        speaks = identity is not None and PROTOCOL in identity.protocols
+        return speaks and self._admission.is_free(peer_id, trio.current_time())

@@ -1,0 +1,56 @@
+"""Strangers dialled only to be asked do not stay connected for ever."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import pytest
+import trio
+from libp2p.peer.id import ID
+
+from p2pd.net.discovery import visits
+from tests.driver.waiting import wait_until_async
+from tests.p2pd.net.discovery.nodes import DiscoveringNode, open_node
+from tests.upstream.stacks import STOCK, peer_info
+
+SCENARIO_TIMEOUT_S = 90
+
+
+async def wait_identified(node: DiscoveringNode, peer_id: ID) -> None:
+    async def identity() -> object:
+        return node.host.identity_of(peer_id)
+
+    await wait_until_async(identity)
+
+
+async def visit_four(gossip: bool) -> list[bool]:
+    """Visit four peers, two more than stay; tell which are still connected."""
+    async with AsyncExitStack() as stack:
+        visitor = await stack.enter_async_context(open_node())
+        hosts = [await stack.enter_async_context(STOCK.host()) for _ in range(4)]
+        visiting = visits.TransientPeers(visitor.host, visitor.connections)
+        for host in hosts:
+            if gossip:
+                host.set_stream_handler("/meshsub/1.1.0", _leave_open)
+            assert await visiting.dial(peer_info(host))
+            await wait_identified(visitor, host.get_id())
+        return [visitor.connections.is_connected(str(host.get_id())) for host in hosts]
+
+
+async def _leave_open(_stream: object) -> None:
+    await trio.sleep_forever()
+
+
+@pytest.mark.parametrize(
+    ("gossip", "connected"), [(False, [False, False, True, True]), (True, [True] * 4)]
+)
+def test_those_visited_longest_ago_are_let_go_unless_they_gossip(
+    monkeypatch: pytest.MonkeyPatch, gossip: bool, connected: list[bool]
+) -> None:
+    monkeypatch.setattr(visits, "MAX_VISITED", 2)
+
+    async def bounded() -> list[bool]:
+        with trio.fail_after(SCENARIO_TIMEOUT_S):
+            return await visit_four(gossip)
+
+    assert trio.run(bounded) == connected

@@ -1,0 +1,93 @@
+"""A queue to a peer is bounded, keeps order, and makes nobody wait for a peer that is stuck."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from p2pd.net.pubsub.send_queue import SendQueue
+
+FRAME = bytes(100)
+
+
+@pytest.mark.trio
+async def test_frames_come_joined_in_order_control_first() -> None:
+    queue = SendQueue(1_000)
+    queue.push(b"one")
+    queue.push(b"two")
+    queue.push_control(b"control")
+    assert await queue.take(1_000) == b"controlonetwo"
+
+
+@pytest.mark.trio
+async def test_take_stops_at_the_size_asked_for_but_takes_one_frame_whole() -> None:
+    queue = SendQueue(1_000)
+    for _ in range(5):
+        queue.push(FRAME)
+    assert len(await queue.take(150)) == 200
+    assert len(await queue.take(1)) == 100
+
+
+@pytest.mark.trio
+async def test_full_queue_refuses_and_tells_how_full_it_is() -> None:
+    queue = SendQueue(1_000)
+    assert all(queue.push(FRAME) for _ in range(10))
+    assert not queue.push(FRAME)
+    assert queue.fill == 1.0
+    assert queue.push_control(FRAME)
+
+
+@pytest.mark.trio
+async def test_publisher_waits_until_the_queue_is_half_empty(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    queue = SendQueue(1_000)
+    for _ in range(10):
+        queue.push(FRAME)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(queue.wait_for_room, 5.0)
+        await trio.testing.wait_all_tasks_blocked()
+        await queue.take(300)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(nursery.child_tasks) == 1
+        await queue.take(300)
+    assert trio.current_time() < 5.0
+    assert not queue.is_lagging
+
+
+@pytest.mark.trio
+async def test_stuck_peer_is_waited_for_once(autojump_clock: trio.testing.MockClock) -> None:
+    queue = SendQueue(1_000)
+    for _ in range(10):
+        queue.push(FRAME)
+    start = trio.current_time()
+    for _ in range(20):
+        await queue.wait_for_room(5.0)
+    assert trio.current_time() - start == pytest.approx(5.0)
+    assert queue.is_lagging
+    await queue.take(1_000)
+    assert not queue.is_lagging
+
+
+@pytest.mark.trio
+async def test_finished_queue_is_emptied_and_closed_queue_is_not() -> None:
+    finished, closed = SendQueue(1_000), SendQueue(1_000)
+    for queue in (finished, closed):
+        queue.push(b"waiting")
+    finished.finish()
+    closed.close()
+    assert await finished.take(1_000) == b"waiting"
+    assert await finished.take(1_000) == b""
+    assert await closed.take(1_000) == b""
+    assert not finished.push(b"late")
+    assert not closed.push(b"late")
+
+
+@pytest.mark.trio
+async def test_closing_wakes_who_waits() -> None:
+    queue = SendQueue(1_000)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(queue.take, 1)
+        await trio.testing.wait_all_tasks_blocked()
+        queue.close()

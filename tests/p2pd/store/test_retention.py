@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+import trio
+
+from p2pd.domain.events import Gap, GapReason
+from p2pd.domain.messages import Message
+from p2pd.domain.names import DEFAULT_ROOM, RoomName
+from p2pd.log.log import Log
+from p2pd.log.reader import Entry
+from p2pd.store.memory_store import MemoryStore
+from p2pd.store.message_store import MessageStore
+from p2pd.store.retention import SLICE, Retention, trim
+from tests.p2pd.facts import NOW_NS
+from tests.p2pd.store.stores import (
+    EVERYTHING,
+    LOBBY,
+    BoundedLog,
+    append,
+    message_of,
+    offsets,
+    open_kind,
+)
+
+MANY = 1 << 20
+HOUR_NS = 3600 * 10**9
+
+
+@pytest.fixture
+def store() -> Iterator[MessageStore]:
+    with open_kind("disk") as store:
+        yield store
+
+
+def drop(store: MessageStore, room: RoomName, count: int) -> None:
+    keep = store.count(room) - count
+    dropped = store.drop_oldest(room, keep=keep, received_before_ns=0, at_most=MANY)
+    assert len(dropped) == count
+
+
+def told(entries: Sequence[Entry]) -> list[int | Gap]:
+    """Return offsets of messages and the gaps between them."""
+    return [
+        entry.offset if isinstance(entry.event.body, Message) else entry.event.body
+        for entry in entries
+        if isinstance(entry.event.body, Message | Gap)
+    ]
+
+
+def read_from(log: Log, offset: int, *rooms: RoomName) -> list[int | Gap]:
+    return told(log.open_reader(log.cursor(offset), frozenset(rooms)).read(MANY))
+
+
+def test_beyond_the_count_of_a_room_the_oldest_go(store: MessageStore) -> None:
+    append(store, *range(1, 6))
+    append(store, 6, room=LOBBY)
+    trio.run(trim, store, Retention(max_messages=2), NOW_NS)
+    assert offsets(store.read(0, 6, MANY)) == [4, 5, 6]
+    assert (store.count(DEFAULT_ROOM), store.count(LOBBY)) == (2, 1)
+    assert (store.first_offset, store.last_offset) == (4, 6)
+
+
+def test_what_was_received_too_long_ago_goes(store: MessageStore) -> None:
+    for number in range(1, 6):
+        store.append([message_of(number, receive_time_ns=NOW_NS + number * HOUR_NS)])
+    now_ns = NOW_NS + 10 * HOUR_NS
+    assert trio.run(trim, store, Retention(max_age_s=7 * 3600), now_ns) == 2
+    assert offsets(store.read(0, 6, MANY)) == [3, 4, 5]
+
+
+def test_what_is_dropped_is_gone_from_every_view(store: MessageStore) -> None:
+    store.append([message_of(number, client_message_id=f"c{number}") for number in range(1, 6)])
+    drop(store, DEFAULT_ROOM, 3)
+    gone = [message_of(number).message_id for number in (1, 2, 3)]
+    assert [store.offset_of(one) for one in gone] == [None] * 3
+    assert store.answer_of("c3") is None
+    assert store.answer_of("c4") is not None
+    assert [item.message_id for item in store.items(DEFAULT_ROOM)] == [
+        message_of(number).message_id for number in (4, 5)
+    ]
+    assert store.signed_bytes(DEFAULT_ROOM, gone) == {}
+
+
+def test_more_than_a_slice_is_dropped_slice_by_slice(store: MessageStore) -> None:
+    store.append([message_of(number) for number in range(SLICE * 3 + 5)])
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(count_turns)
+            await trim(store, Retention(max_messages=5), NOW_NS)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert store.count(DEFAULT_ROOM) == 5
+    assert turns >= 3
+
+
+def test_an_emptied_store_gives_no_offset_twice(store: MessageStore) -> None:
+    append(store, 1, 2, 3)
+    drop(store, DEFAULT_ROOM, 3)
+    assert (store.first_offset, store.last_offset) == (4, 3)
+    assert store.rooms() == ()
+    append(store, 4)
+    assert (store.first_offset, store.last_offset) == (4, 4)
+
+
+def test_a_hole_among_messages_is_told_once(store: MessageStore) -> None:
+    log = BoundedLog(store)
+    append(store, 1, room=LOBBY)
+    append(store, *range(2, 8))
+    append(store, 8, room=LOBBY)
+    append(store, 9)
+    drop(store, DEFAULT_ROOM, 4)
+    expected = [1, Gap(GapReason.EXPIRED, 4), 6, 7, 8, 9]
+    assert read_from(log, 0) == expected
+    reader = log.open_reader(log.cursor(0))
+    one_by_one = [entry for _ in range(20) for entry in reader.read(1)]
+    assert told(one_by_one) == expected
+    for entry in one_by_one:
+        rest = told(log.open_reader(entry.event.cursor).read(MANY))
+        assert rest == [one for one in expected if place(one) > entry.offset]
+
+
+def place(one: int | Gap) -> int:
+    return one if isinstance(one, int) else 5
+
+
+def test_a_hole_of_other_rooms_is_not_told(store: MessageStore) -> None:
+    log = BoundedLog(store)
+    append(store, 1, room=LOBBY)
+    append(store, 2, 3)
+    append(store, 4, room=LOBBY)
+    drop(store, DEFAULT_ROOM, 2)
+    assert read_from(log, 0, LOBBY) == [1, 4]
+    assert read_from(log, 1) == [Gap(GapReason.EXPIRED, 2), 4]
+    assert read_from(log, 0, DEFAULT_ROOM) == [Gap(GapReason.EXPIRED, 2)]
+    assert read_from(log, 3, DEFAULT_ROOM) == []
+
+
+def test_one_who_begins_at_the_beginning_has_missed_nothing(store: MessageStore) -> None:
+    log = BoundedLog(store)
+    append(store, 1, room=LOBBY)
+    append(store, 2, 3, 4)
+    drop(store, DEFAULT_ROOM, 2)
+    reader = log.open_reader("")
+    drop(store, DEFAULT_ROOM, 1)
+    append(store, 5)
+    assert told(reader.read(MANY)) == [1, Gap(GapReason.EXPIRED, 3)]
+    assert told(log.open_reader("").read(MANY)) == [1, 5]
+
+
+def test_a_page_tells_what_was_dropped_of_its_room(store: MessageStore) -> None:
+    log = BoundedLog(store)
+    append(store, 1, room=LOBBY)
+    append(store, 2, 3, 4)
+    drop(store, DEFAULT_ROOM, 2)
+    page = log.page(DEFAULT_ROOM, before=None, after=log.cursor(1), limit=10)
+    assert (page.gap, len(page.events)) == (Gap(GapReason.EXPIRED, 2), 1)
+    assert log.page(DEFAULT_ROOM, before=None, after=log.cursor(3), limit=10).gap is None
+    assert log.page(DEFAULT_ROOM, before=None, after="", limit=10).gap is None
+    assert log.page(LOBBY, before=None, after=log.cursor(0), limit=10).gap is None
+
+
+def test_a_store_in_memory_tells_what_its_bounds_have_dropped() -> None:
+    store = MemoryStore(3, EVERYTHING)
+    append(store, *range(5), room=LOBBY)
+    first = store.drop_oldest(LOBBY, keep=9, received_before_ns=0, at_most=1)
+    others = store.drop_oldest(LOBBY, keep=9, received_before_ns=0, at_most=9)
+    assert [one.seqno for one in (*first, *others)] == [
+        message_of(number).seqno for number in range(2)
+    ]
+    assert store.drop_oldest(LOBBY, keep=9, received_before_ns=0, at_most=9) == []

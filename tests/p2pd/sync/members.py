@@ -1,0 +1,157 @@
+"""Members of a room in this process: real hosts and streams, real stores, real history."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import trio
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.keys import KeyPair
+
+from p2pd.chat.history import History
+from p2pd.chat.presence import Presence
+from p2pd.chat.roombook import RoomBook
+from p2pd.domain.messages import Message
+from p2pd.domain.names import MessageId, PeerId, RoomName
+from p2pd.domain.rejections import Rejections
+from p2pd.domain.state import State
+from p2pd.log.log import Log
+from p2pd.net.network import Network, NetworkOptions, open_network, peer_id_from_key
+from p2pd.net.pubsub.gossip import message_from_wire
+from p2pd.net.pubsub.messages import message_from_bytes
+from p2pd.store.retention import Retention, keep_trimmed
+from p2pd.store.sqlite_store import open_store
+from tests.p2pd.facts import make_node
+from tests.upstream.strangers import signed_message
+from tests.upstream.waiting import wait_seen
+
+ROOM = RoomName("lobby")
+DAY_NS = 24 * 3600 * 10**9
+TIMEOUT_S = 60.0
+
+
+@dataclass
+class Member:
+    """A node without its API."""
+
+    network: Network
+    log: Log
+    rooms: RoomBook
+    rejections: Rejections
+
+    @property
+    def address(self) -> str:
+        return self.network.addresses()[0]
+
+    @property
+    def peer_id(self) -> PeerId:
+        return PeerId(self.address.rsplit("/", 1)[1])
+
+    def ids(self) -> frozenset[MessageId]:
+        """The messages it keeps."""
+        return frozenset(one.message_id for one in self.log.store.items(ROOM))
+
+    def count(self) -> int:
+        return self.log.store.count(ROOM)
+
+    def complaints(self) -> set[str]:
+        """What it counted against others; both may want to lead at one moment."""
+        return set(self.rejections.totals) - {"sync_busy"}
+
+    async def wait_count(self, count: int) -> None:
+        await wait_seen(self.count, lambda seen: seen >= count, timeout_s=TIMEOUT_S)
+        assert self.count() == count
+
+
+@asynccontextmanager
+async def open_member(
+    directory: Path,
+    *,
+    key_pair: KeyPair | None = None,
+    keeps: int = 1_000_000,
+    newest: int = 1_000_000,
+    interval_s: float = 0.5,
+) -> AsyncIterator[Member]:
+    """Run a member that has just joined, with what its store holds already.
+
+    Args:
+        keeps: Messages that retention leaves.
+        newest: Messages from before it joined that it fetches at most.
+    """
+    key_pair = key_pair or create_new_key_pair()
+    rejections = Rejections()
+    now_ns = time.time_ns()
+    directory.mkdir(exist_ok=True)
+    with open_store(directory) as store:
+        log = Log(store, State(make_node(), {}))
+        rooms = RoomBook(directory / "rooms.json", [ROOM], now_ns - 7 * DAY_NS, now_ns)
+        presence = Presence(log, rejections, lambda room: None, lambda peer: None)
+        history = History(rooms, log, presence.append, 30 * DAY_NS, newest, time.time_ns)
+        options = NetworkOptions(
+            key_pair,
+            ("/ip4/127.0.0.1/tcp/0",),
+            (),
+            "wsp/test",
+            (),
+            mdns=False,
+            first_seqno=0,
+            sync_interval_s=interval_s,
+        )
+        async with (
+            open_network(options, presence, log.items, history, rejections) as network,
+            trio.open_nursery() as nursery,
+        ):
+            await network.join(ROOM)
+            retention = Retention(max_messages=keeps)
+            nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
+            yield Member(network, log, rooms, rejections)
+            nursery.cancel_scope.cancel()
+
+
+async def meet(one: Member, other: Member) -> None:
+    """Connect two members."""
+    await one.network.connect(other.address)
+
+
+def in_order(count: int) -> list[KeyPair]:
+    """Make keys whose peer ids rise."""
+    return sorted((create_new_key_pair() for _ in range(count)), key=peer_id_from_key)
+
+
+def past_messages(count: int, data: bytes = b"x" * 100) -> list[Message]:
+    """Sign messages of one author, a millisecond apart, the last of them a minute old."""
+    key_pair = create_new_key_pair()
+    begin_ns = time.time_ns() - 60 * 10**9 - count * 10**6
+    return [make_signed(data, key_pair, begin_ns + number * 10**6) for number in range(count)]
+
+
+def make_signed(data: bytes, key_pair: KeyPair, seqno: int, room: RoomName = ROOM) -> Message:
+    """Sign a message with a sequence number of our choice, as it lies in a store."""
+    fields = signed_message(key_pair, data, topics=[room], seqno=seqno.to_bytes(8, "big"))
+    wire = message_from_bytes(fields.SerializeToString())
+    return message_from_wire(wire, PeerId("forwarder"), time.time_ns())
+
+
+def unsigned(messages: Iterable[Message], count: int) -> list[Message]:
+    """Put ``count`` messages that nobody signed before others: quick to make, never sent."""
+    first = next(iter(messages))
+    return [
+        replace(
+            first,
+            message_id=MessageId(first.message_id[:-16] + f"{first.seqno - number:016x}"),
+            seqno=first.seqno - number,
+        )
+        for number in range(count, 0, -1)
+    ]
+
+
+def fill(directory: Path, messages: Sequence[Message]) -> None:
+    """Put messages into the store of a member that does not run."""
+    directory.mkdir(exist_ok=True)
+    with open_store(directory) as store:
+        for at in range(0, len(messages), 1_000):
+            store.append(messages[at : at + 1_000])
