@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from p2pd.domain import reconciliation
+from p2pd.sync import reconciliation
 from p2pd.sync.ranges_from_proto import proto_from_ranges
 from p2pd.sync.reconciliation import (
     LOWEST,

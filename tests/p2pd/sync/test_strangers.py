@@ -24,7 +24,7 @@ from wsp.sync.v1 import sync_pb2
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.net.addresses import peer_info_from_text
-from p2pd.sync import admission, frames, sittings
+from p2pd.sync import admission, frames
 from p2pd.sync.frames import FrameStream
 from p2pd.sync.ranges_from_proto import MAX_RANGES
 from p2pd.sync.reconciliation import (
@@ -183,7 +183,7 @@ async def test_who_breaks_the_rules_is_counted_and_barred(
 async def test_who_sends_without_end_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sittings, "SESSION_MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(session_runner, "SESSION_MAX_BYTES", 1 << 20)
     async with open_member(tmp_path / "a") as member, OURS.host() as stranger:
         async with stream_to(member.address, stranger) as stream:
             await pour(stream, OPEN + giving(*[HONEST.signed_bytes] * 1_000) * 9)
@@ -194,7 +194,7 @@ async def test_who_sends_without_end_is_cut_off(
 
 @pytest.mark.trio
 async def test_who_trickles_loses_its_seat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sittings, "GRACE_S", 1.0)
+    monkeypatch.setattr(session_runner, "GRACE_S", 1.0)
     async with open_member(tmp_path / "a") as member, OURS.host() as stranger:
         async with stream_to(member.address, stranger) as stream:
             await stream.write(OPEN)
@@ -212,7 +212,7 @@ async def test_honest_members_meet_while_strangers_hold_every_seat(
 ) -> None:
     monkeypatch.setattr(admission, "HOLD_S", math.inf)
     monkeypatch.setattr(frames, "FRAME_TIMEOUT_S", 600.0)
-    monkeypatch.setattr(sittings, "GRACE_S", 600.0)
+    monkeypatch.setattr(session_runner, "GRACE_S", 600.0)
     fill(tmp_path / "b", past_messages(300))
     async with (
         open_member(tmp_path / "a") as a,

@@ -8,7 +8,7 @@ import pytest
 import trio
 from libp2p.peer.id import ID
 
-from p2pd.net.discovery import visits
+from p2pd.net.discovery import transient_peers
 from tests.driver.waiting import wait_until_async
 from tests.p2pd.net.discovery.nodes import DiscoveringNode, open_node
 from tests.upstream.stacks import STOCK, peer_info
@@ -28,7 +28,7 @@ async def visit_four(gossip: bool) -> list[bool]:
     async with AsyncExitStack() as stack:
         visitor = await stack.enter_async_context(open_node())
         hosts = [await stack.enter_async_context(STOCK.host()) for _ in range(4)]
-        visiting = visits.TransientPeers(visitor.host, visitor.connections)
+        visiting = transient_peers.TransientPeers(visitor.host, visitor.connections)
         for host in hosts:
             if gossip:
                 host.set_stream_handler("/meshsub/1.1.0", _leave_open)
@@ -47,7 +47,7 @@ async def _leave_open(_stream: object) -> None:
 def test_those_visited_longest_ago_are_let_go_unless_they_gossip(
     monkeypatch: pytest.MonkeyPatch, gossip: bool, connected: list[bool]
 ) -> None:
-    monkeypatch.setattr(visits, "MAX_VISITED", 2)
+    monkeypatch.setattr(transient_peers, "MAX_VISITED", 2)
 
     async def bounded() -> list[bool]:
         with trio.fail_after(SCENARIO_TIMEOUT_S):
