@@ -24,7 +24,7 @@ from wsp.sync.v1 import sync_pb2
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.net.addresses import peer_info_from_text
-from p2pd.sync import admission, frames
+from p2pd.sync import admission, frames, session_runner
 from p2pd.sync.frames import FrameStream
 from p2pd.sync.ranges_from_proto import MAX_RANGES
 from p2pd.sync.reconciliation import (
