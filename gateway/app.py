@@ -7,7 +7,6 @@ accepted be answered, close browsers, then the link to the node.
 from __future__ import annotations
 
 import asyncio
-import resource
 import signal
 import socket
 from collections.abc import Coroutine, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from common.open_files import raise_open_file_limit
 from gateway.browser import Services
 from gateway.catchup import CatchUps
 from gateway.channel import Channel
@@ -53,7 +53,7 @@ async def run(settings: Settings) -> None:
     """
     token = _token_from(settings.token_file)
     node_address = _node_address_from(settings)
-    _allow_open_files(settings.max_clients + SPARE_FILES)
+    raise_open_file_limit(settings.max_clients + SPARE_FILES)
     listener = listening_socket(settings.listen, settings.write_buffer_bytes)
     bound = Address(settings.listen.host, listener.getsockname()[1])
     access = access_from_address(
@@ -174,11 +174,3 @@ def _node_address_from(settings: Settings) -> NodeAddress:
         certificate=_bytes_from("--node-cert-file", settings.node_cert_file),
         key=_bytes_from("--node-key-file", settings.node_key_file),
     )
-
-
-def _allow_open_files(wanted: int) -> None:
-    """Raise the soft limit of open files as far as the hard one lets us."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < limit:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

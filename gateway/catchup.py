@@ -11,13 +11,13 @@ is new and all its browsers return at once, a few calls serve all of them.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
 import structlog
 
+from common.backoff import Backoff
 from gateway.channel import Entry
 from gateway.errors import NodeError
 from gateway.fanout import Fanout, Reader
@@ -64,7 +64,7 @@ class CatchUps:
         return self._spawn(self._run(fanout, reader))
 
     async def _run(self, fanout: Fanout, reader: Reader) -> None:
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while not fanout.meet(reader):
             await self._source.wait_ready()
             try:
@@ -72,8 +72,7 @@ class CatchUps:
                     return
             except NodeError as failure:
                 log.warning("catch-up broke", reason=failure.refusal.reason)
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
-            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+            await asyncio.sleep(backoff.next_delay_s())
 
     async def _replay(self, fanout: Fanout, reader: Reader) -> bool:
         """Bring events to a reader; return whether it follows the channel now."""

@@ -2,7 +2,7 @@
 
 events   what a browser asked for, as frozen facts that check themselves
 machine  the state machine: frames in, events out
-limits   the numbers it is held to, and the token bucket they are kept by
+limits   the numbers it is held to
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gateway.connection.events import (
     PublishAsked,
     Refused,
 )
-from gateway.connection.limits import Limits, TokenBucket
+from gateway.connection.limits import Limits
 from gateway.connection.machine import Connection
 
 __all__ = [
@@ -37,5 +37,4 @@ __all__ = [
     "Limits",
     "PublishAsked",
     "Refused",
-    "TokenBucket",
 ]

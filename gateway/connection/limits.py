@@ -1,8 +1,8 @@
-"""The numbers a browser is held to, and the token bucket they are kept by."""
+"""The numbers a browser is held to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +25,3 @@ class Limits:
     error_burst: int = 50
     refusals_per_s: float = 100.0
     refusal_burst: int = 10_000
-
-
-@dataclass(slots=True)
-class TokenBucket:
-    """Allow ``rate_per_s`` in the long run and ``burst`` at once.
-
-    Times are seconds of any monotonic clock, given by the caller.
-    """
-
-    rate_per_s: float
-    burst: float
-    _tokens: float = field(init=False)
-    _at_s: float = field(init=False, default=float("-inf"))
-
-    def __post_init__(self) -> None:
-        self._tokens = self.burst
-
-    def take(self, now_s: float) -> float:
-        """Take one token.
-
-        Returns:
-            0.0 where it was taken, else the seconds until one is there.
-        """
-        elapsed_s = max(0.0, now_s - self._at_s)
-        self._tokens = min(self.burst, self._tokens + elapsed_s * self.rate_per_s)
-        self._at_s = now_s
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
-            return 0.0
-        return (1.0 - self._tokens) / self.rate_per_s

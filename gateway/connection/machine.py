@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from common.rates import TokenBucket
 from gateway.connection.events import (
     Action,
     BrokenFrameError,
@@ -21,7 +22,7 @@ from gateway.connection.events import (
     action_from_frame,
     id_from_frame,
 )
-from gateway.connection.limits import Limits, TokenBucket
+from gateway.connection.limits import Limits
 from gateway.errors import Refusal
 from gateway.frames import FrameId
 
@@ -81,7 +82,7 @@ class Connection:
         return None if self.state is State.CLOSED else self._broken(None, TEXT_ONLY, now_s)
 
     def _admit(self, action: Action, frame_id: FrameId | None, now_s: float) -> Event:
-        wait_s = self._rate.take(now_s)
+        wait_s = self._rate.consume(now_s)
         if wait_s:
             return self._over_rate(frame_id, wait_s, now_s)
         if isinstance(action, Greeted):
@@ -91,7 +92,7 @@ class Connection:
         return action
 
     def _over_rate(self, frame_id: FrameId | None, wait_s: float, now_s: float) -> Event:
-        if self._refusals.take(now_s):
+        if self._refusals.consume(now_s):
             return self._close(POLICY_VIOLATION, "over the rate for too long")
         retry_after_ms = int(wait_s * 1000) + 1
         return Refused(
@@ -105,7 +106,7 @@ class Connection:
         )
 
     def _broken(self, frame_id: FrameId | None, refusal: Refusal, now_s: float) -> Event:
-        if self._errors.take(now_s):
+        if self._errors.consume(now_s):
             return self._close(POLICY_VIOLATION, "too many broken frames")
         return Refused(frame_id, refusal)
 

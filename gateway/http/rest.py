@@ -13,8 +13,8 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from common.rates import TokenBucket
 from gateway.browser import Services
-from gateway.connection import TokenBucket
 from gateway.errors import NodeError, Refusal
 from gateway.frames import Fields
 from gateway.http import models
@@ -113,7 +113,7 @@ class Rates:
         self._buckets[caller] = bucket
         if len(self._buckets) > MAX_CALLERS:
             del self._buckets[next(iter(self._buckets))]
-        wait_s = bucket.take(self._clock_s())
+        wait_s = bucket.consume(self._clock_s())
         if wait_s:
             raise NodeError(
                 Refusal(

@@ -6,7 +6,6 @@ Run by ``gateway.app``; ``NodeSource`` serves ``gateway.catchup``.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
@@ -14,6 +13,7 @@ import grpc.aio
 import structlog
 from wsp.chat.v1 import chat_pb2
 
+from common.backoff import Backoff
 from gateway.errors import NodeError
 from gateway.frames import NodeEvent, cursor_behind
 from gateway.node.link import Link
@@ -70,12 +70,12 @@ async def follow(link: Link, listener: Listener) -> None:
         Never; cancel it.
     """
     after: str | None = None
-    pause_s = FIRST_PAUSE_S
+    backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
     while True:
         try:
             async with aclosing(open_events(link, after)) as batches:
                 async for events in batches:
-                    pause_s = FIRST_PAUSE_S
+                    backoff.reset()
                     for event in events:
                         after = cursor_behind(event, after)
                     listener(events)
@@ -86,5 +86,4 @@ async def follow(link: Link, listener: Listener) -> None:
             log.warning("stream of events broke", code=refusal.code, reason=refusal.reason)
         finally:
             link.lost()
-        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
-        pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+        await asyncio.sleep(backoff.next_delay_s())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import trio
 
+from common.rates import TokenBucket
 from p2pd.chat.outbox import Waiting
 from p2pd.chat.peerbook import PeerBook
 from p2pd.chat.presence import Presence
@@ -23,7 +24,6 @@ from p2pd.chat.publish import (
 )
 from p2pd.chat.roombook import RoomBook
 from p2pd.domain.events import NodeChanged
-from p2pd.domain.limits import TokenBucket
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.domain.peers import Node, Peer
@@ -294,7 +294,7 @@ class Chat:
             raise LimitReachedError(
                 "SEND_QUEUE_FULL", "too much waits to be sent to peers", PRESSURE_RETRY_S
             )
-        wait_s = self._bucket.take(trio.current_time())
+        wait_s = self._bucket.consume(trio.current_time())
         if wait_s:
             raise LimitReachedError("PUBLISH_RATE", "over the publish rate", wait_s)
 

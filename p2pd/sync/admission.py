@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from p2pd.domain.limits import TokenBucket
+from common.rates import TokenBucket
 from p2pd.domain.names import PeerId
 
 MIB = 1 << 20
@@ -74,7 +74,7 @@ class Admission:
         account = self._account(peer_id, now_s)
         if now_s < account.barred_until_s or min(account.mib_left, account.work_s_left) <= 0:
             return "limit"
-        if not is_led and account.sessions.take(now_s):
+        if not is_led and account.sessions.consume(now_s):
             return "limit"
         if self._is_engaged(peer_id, is_led) or not self._make_room(is_led, now_s):
             return "busy"

@@ -5,43 +5,25 @@ Used by ``redial`` for the peers it holds and by ``service`` for all others.
 
 from __future__ import annotations
 
-import random
 from collections import OrderedDict
 from dataclasses import dataclass, field
+
+from common.backoff import Backoff
 
 FIRST_DELAY_S = 0.25
 SECOND_DELAY_S = 1.0
 MAX_DELAY_S = 60.0
-JITTER = 0.25
-"""Peers that lost one another at once must not dial one another in step."""
 MAX_PEERS = 4096
 
 
-@dataclass(slots=True)
-class Backoff:
-    """Count failures in a row and tell how long to wait after each."""
-
-    failures: int = 0
-    random: random.Random = field(default_factory=random.Random)
-
-    def next_delay_s(self) -> float:
-        """Count a failure and tell the wait before the next try: 0.25 s, 1 s, 2 s … 60 s."""
-        delay_s = FIRST_DELAY_S if not self.failures else self._doubled_s()
-        self.failures += 1
-        return delay_s * self.random.uniform(1 - JITTER, 1 + JITTER)
-
-    def _doubled_s(self) -> float:
-        doublings = min(self.failures - 1, 16)
-        return min(MAX_DELAY_S, SECOND_DELAY_S * 2.0**doublings)
-
-    def reset(self) -> None:
-        """Forget the failures."""
-        self.failures = 0
+def dial_backoff() -> Backoff:
+    """Make the delays between dials of one peer: 0.25 s, 1 s, 2 s … 60 s."""
+    return Backoff(FIRST_DELAY_S, MAX_DELAY_S, second_s=SECOND_DELAY_S)
 
 
 @dataclass(slots=True)
 class _Blocked:
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: Backoff = field(default_factory=dial_backoff)
     until_s: float = 0.0
 
 

@@ -13,7 +13,8 @@ import trio
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 
-from p2pd.net.connections.backoff import Backoff
+from common.backoff import Backoff
+from p2pd.net.connections.backoff import dial_backoff
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ Dial = Callable[[PeerInfo], Awaitable[bool]]
 class _Held:
     info: PeerInfo
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: Backoff = field(default_factory=dial_backoff)
     gone: trio.Event = field(default_factory=trio.Event)
     came_s: float = 0.0
 

@@ -30,6 +30,7 @@ from zeroconf import (
 )
 from zeroconf.const import _CLASS_IN, _FLAGS_QR_QUERY, _TYPE_PTR
 
+from common.backoff import Backoff
 from p2pd.domain.rejections import Rejections
 from p2pd.net.discovery.mdns_records import (
     SERVICE,
@@ -37,7 +38,6 @@ from p2pd.net.discovery.mdns_records import (
     peers_from_text,
     text_from_addresses,
 )
-from p2pd.net.discovery.pace import Pace
 
 NAME_BYTES = 20
 LEAST_ASK_S = 1.0
@@ -63,11 +63,11 @@ async def take_part(
 
     Cancellation: runs until cancelled; then says goodbye, within two seconds.
     """
-    pace = Pace(LEAST_RETRY_S, MOST_RETRY_S)
+    backoff = Backoff(LEAST_RETRY_S, MOST_RETRY_S)
     while True:
         try:
             await _take_part_from(tuple(own_addresses()), own_addresses, introduce, rejections)
-            pace.quicken()
+            backoff.reset()
         # No network, no multicast, port 5353 taken by one who does not share.
         except OSError as error:
             _log.info("mdns is not to be had", error=repr(error))
@@ -75,7 +75,7 @@ async def take_part(
         except Exception as error:
             rejections.count("mdns_session_failed")
             _log.warning("mdns session failed", error=repr(error))
-        await trio.sleep(pace.next_delay_s())
+        await trio.sleep(backoff.next_delay_s())
 
 
 async def _take_part_from(
@@ -85,11 +85,11 @@ async def _take_part_from(
     rejections: Rejections,
 ) -> None:
     """Take part until this node's addresses change."""
-    pace = Pace(LEAST_ASK_S, MOST_ASK_S)
+    backoff = Backoff(LEAST_ASK_S, MOST_ASK_S)
     async with _Session(addresses, introduce, rejections) as session:
         while tuple(own_addresses()) == addresses:
             session.ask()
-            await trio.sleep(pace.next_delay_s())
+            await trio.sleep(backoff.next_delay_s())
 
 
 class _Session(RecordUpdateListener):

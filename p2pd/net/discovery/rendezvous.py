@@ -16,12 +16,12 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
+from common.backoff import Backoff
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.net.dht.dht import BoundedDht
 from p2pd.net.dht.lookup import Walk
 from p2pd.net.discovery.dialler import Dialler
-from p2pd.net.discovery.pace import Pace
 from p2pd.net.discovery.rooms import key_from_room
 
 SECONDS = 1.0
@@ -54,7 +54,7 @@ class RoomSearch:
     own_addresses: Callable[[], Sequence[Multiaddr]]
     rejections: Rejections
     _members: dict[ID, PeerInfo] = field(default_factory=dict)
-    _pace: Pace = field(default_factory=lambda: Pace(LONELY_LEAST_S, COMPANY_MOST_S))
+    _backoff: Backoff = field(default_factory=lambda: Backoff(LONELY_LEAST_S, COMPANY_MOST_S))
     _wake: trio.Event = field(default_factory=trio.Event)
     _provided_at_s: float | None = None
     _provided_addresses: tuple[Multiaddr, ...] = ()
@@ -86,7 +86,7 @@ class RoomSearch:
 
     def hurry(self) -> None:
         """Search again soon."""
-        self._pace.quicken()
+        self._backoff.reset()
         self._wake.set()
 
     async def _search(self) -> None:
@@ -133,11 +133,11 @@ class RoomSearch:
         """Wait for the next round: seconds while lonely, minutes in company."""
         await trio.sleep(LEAST_REST_S)
         was_lonely = self._is_lonely()
-        delay_s = self._pace.next_delay_s()
+        delay_s = self._backoff.next_delay_s()
         until_s = trio.current_time() + (min(delay_s, LONELY_MOST_S) if was_lonely else delay_s)
         while not self._wake.is_set() and (left_s := until_s - trio.current_time()) > 0:
             if self._is_lonely() and not was_lonely:
-                self._pace.quicken()
+                self._backoff.reset()
                 return
             with trio.move_on_after(min(left_s, LOOK_AGAIN_S)):
                 await self._wake.wait()

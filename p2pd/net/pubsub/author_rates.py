@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import trio
 
-from p2pd.domain.limits import TokenBucket
+from common.rates import TokenBucket
 
 #: Authors whose buckets are kept; the one heard longest ago goes first.
 MAX_AUTHORS = 4_096
@@ -34,4 +34,4 @@ class AuthorRates:
             if len(self._buckets) >= MAX_AUTHORS:
                 del self._buckets[next(iter(self._buckets))]
             bucket = self._buckets[author] = TokenBucket(self._rate_per_s, self._burst)
-        return bucket.take(trio.current_time()) == 0.0
+        return bucket.consume(trio.current_time()) == 0.0

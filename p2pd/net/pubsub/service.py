@@ -21,7 +21,7 @@ from libp2p.pubsub.pb import rpc_pb2
 from libp2p.pubsub.rpc_queue import DefaultMaxMessageSize
 from libp2p.pubsub.utils import maybe_consume_signed_record
 
-from p2pd.domain.limits import TokenBucket
+from common.rates import TokenBucket
 from p2pd.domain.rejections import Rejections
 from p2pd.net.pubsub.author_rates import AuthorRates
 from p2pd.net.pubsub.frames import FrameError, FrameReader, split_rpc
@@ -166,7 +166,7 @@ class PubsubService(RelayPubsub):
 
     def _take_subscription(self, subscription: rpc_pb2.RPC.SubOpts, inbound: InboundStream) -> None:
         """Note that a peer enters or leaves a topic."""
-        if inbound.subscription_rate.take(trio.current_time()) > 0.0:
+        if inbound.subscription_rate.consume(trio.current_time()) > 0.0:
             raise StreamFaultError("subscriptions_flood")
         topic = subscription.topicid
         # The protobuf library hands out text that is not UTF-8 as bytes.

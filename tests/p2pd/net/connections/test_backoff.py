@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from p2pd.net.connections.backoff import JITTER, MAX_DELAY_S, MAX_PEERS, Backoff, DialBackoffs
+from common.backoff import JITTER, Backoff
+from p2pd.net.connections.backoff import MAX_PEERS, DialBackoffs, dial_backoff
 
 
 def delays_of(backoff: Backoff, count: int) -> list[float]:
@@ -11,22 +12,8 @@ def delays_of(backoff: Backoff, count: int) -> list[float]:
 
 def test_first_try_is_quick_then_the_wait_doubles_to_a_minute() -> None:
     plain = [0.25, 1, 2, 4, 8, 16, 32, 60, 60]
-    for delay_s, expected_s in zip(delays_of(Backoff(), 9), plain, strict=True):
+    for delay_s, expected_s in zip(delays_of(dial_backoff(), 9), plain, strict=True):
         assert expected_s * (1 - JITTER) <= delay_s <= expected_s * (1 + JITTER)
-
-
-def test_wait_stays_bounded_for_ever() -> None:
-    assert max(delays_of(Backoff(failures=10_000), 100)) <= MAX_DELAY_S * (1 + JITTER)
-
-
-def test_waits_differ_between_peers() -> None:
-    assert len({Backoff().next_delay_s() for _ in range(10)}) > 1
-
-
-def test_reset_begins_anew() -> None:
-    backoff = Backoff(failures=5)
-    backoff.reset()
-    assert backoff.next_delay_s() < 0.5
 
 
 def test_peer_is_left_alone_after_a_failure_only() -> None:

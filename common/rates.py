@@ -20,15 +20,15 @@ class TokenBucket:
     def __post_init__(self) -> None:
         self._tokens = self.burst
 
-    def take(self, now_s: float) -> float:
-        """Take one token.
+    def consume(self, now_s: float) -> float:
+        """Consume one token where there is one.
 
         Returns:
-            0.0 where it was taken, else the seconds until one is there.
+            0.0 where a token was consumed, else the seconds until there is one.
         """
         elapsed_s = max(0.0, now_s - self._at_s)
         self._tokens = min(self.burst, self._tokens + elapsed_s * self.rate_per_s)
-        self._at_s = now_s
+        self._at_s = max(self._at_s, now_s)
         if self._tokens >= 1.0:
             self._tokens -= 1.0
             return 0.0

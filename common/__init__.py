@@ -1,0 +1,7 @@
+"""What the node and the gateway share; imports neither of them.
+
+files       small files, each written as a whole
+rates       how often something may happen
+backoff     how long to wait before the next try
+open_files  how many files the process may have open
+"""
