@@ -27,6 +27,7 @@ from multiaddr import Multiaddr
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
+from p2pd.domain.verdicts import Verdict
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.pubsub.gossip import open_gossip
 
@@ -60,10 +61,11 @@ class Arrivals:
         if len(self.times_ns) == self._wanted:
             self._reached.set()
 
-    def messages_received(self, messages: Sequence[Message]) -> None:
+    async def receive_messages(self, messages: Sequence[Message]) -> list[Verdict]:
         """Note a batch that came now."""
         for message in messages:
             self.add(message.data)
+        return [Verdict.STORED] * len(messages)
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         """Nothing is measured of this."""
@@ -79,7 +81,7 @@ async def open_ours(arrivals: Arrivals) -> AsyncIterator[tuple[Any, Any, Publish
     options = HostOptions(key_pair=create_new_key_pair(), listen=(LISTEN,))
     async with (
         open_host(options, rejections) as host,
-        open_gossip(host, arrivals, rejections) as gossip,
+        open_gossip(host, arrivals, arrivals, rejections) as gossip,
     ):
         await gossip.join(ROOM)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from p2pd.chat.roombook import RoomBook
-from p2pd.domain.messages import EARLIEST_SEND_TIME_NS, Message
+from p2pd.domain.messages import EARLIEST_SEND_TIME_NS
 from p2pd.domain.names import RoomName
 from p2pd.log.log import Log
 from p2pd.store.message_store import Dropped
@@ -25,7 +25,6 @@ class History:
     """What to fetch, room by room.
 
     Args:
-        take: Appends messages of others; returns how many were new.
         max_age_ns: What was sent longer ago is not fetched: it is not kept either.
         newest: Messages that one who has just joined fetches at most.
     """
@@ -34,21 +33,15 @@ class History:
         self,
         rooms: RoomBook,
         log: Log,
-        take: Callable[[Sequence[Message]], int],
         max_age_ns: int,
         newest: int,
         clock_ns: Callable[[], int],
     ) -> None:
         self._rooms = rooms
         self._log = log
-        self._take = take
         self._max_age_ns = max_age_ns
         self._newest = newest
         self._clock_ns = clock_ns
-
-    def messages_backfilled(self, messages: Sequence[Message]) -> int:
-        """Take verified messages; return how many were new."""
-        return self._take(messages)
 
     def messages_dropped(self, room: RoomName, dropped: Sequence[Dropped]) -> None:
         """Take note of what retention let go: it is not to be fetched again.

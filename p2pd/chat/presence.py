@@ -14,6 +14,7 @@ from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Peer
 from p2pd.domain.rejections import Rejections
+from p2pd.domain.verdicts import Verdict
 from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.log.log import Log
 
@@ -38,20 +39,16 @@ class Presence:
         self._room_filled = room_filled
         self._peer_met = peer_met
 
-    def messages_received(self, messages: Sequence[Message]) -> None:
-        """Append what peers sent."""
-        self.append(messages)
-
-    def append(self, messages: Sequence[Message]) -> int:
-        """Append messages of others; return how many were new.
-
-        What cannot be kept now is counted; synchronisation brings it again.
-        """
+    async def receive_messages(self, messages: Sequence[Message]) -> list[Verdict]:
+        """Append messages of others; what cannot be stored now is counted."""
         try:
-            return len(self._log.append(messages))
+            fresh = {message.message_id for message in self._log.append(messages)}
         except (StorageFullError, StorageFailedError) as error:
             self._rejections.count(error.reason.lower(), len(messages))
-            return 0
+            return [Verdict.NOT_STORED] * len(messages)
+        return [
+            Verdict.STORED if message.message_id in fresh else Verdict.KNOWN for message in messages
+        ]
 
     def peer_connected(self, peer: Peer) -> None:
         """Tell a new peer, then the rooms it is in."""

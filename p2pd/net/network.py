@@ -5,7 +5,7 @@ Made and used by ``p2pd.node``. Joins the layers; does nothing of its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,10 +14,10 @@ from libp2p.abc import IHost
 from libp2p.crypto.keys import KeyPair
 from libp2p.peer.id import ID
 
-from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Peer, Reachability
 from p2pd.domain.rejections import Rejections
+from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
@@ -47,9 +47,6 @@ class NetworkOptions:
 
 class NetworkListener(Protocol):
     """Who is told what the network brings; called in the trio thread, must not raise."""
-
-    def messages_received(self, messages: Sequence[Message]) -> None:
-        """Take verified messages of others, each once."""
 
     def peer_connected(self, peer: Peer) -> None:
         """Take a new peer, with the joined rooms it is known to be in."""
@@ -81,6 +78,7 @@ def author_bytes_from_key(key_pair: KeyPair) -> bytes:
 @asynccontextmanager
 async def open_network(
     options: NetworkOptions,
+    receiver: MessageReceiver,
     listener: NetworkListener,
     source: SyncSource,
     history: SyncListener,
@@ -89,8 +87,9 @@ async def open_network(
     """Run the network inside the block; leaving it closes every connection.
 
     Args:
+        receiver: Stores what gossip and synchronisation bring.
         source: The messages that others may lack.
-        history: Takes the messages that this node lacked.
+        history: Says what of a room this node lacks.
 
     Raises:
         ListenError: An address cannot be listened on.
@@ -103,8 +102,12 @@ async def open_network(
     arrivals = _Arrivals(listener)
     async with (
         open_host(host_options, rejections) as host,
-        open_gossip(host, arrivals, rejections, first_seqno=options.first_seqno) as gossip,
-        open_sync(host, gossip, source, history, rejections, sync_options) as arrivals.sync,
+        open_gossip(
+            host, receiver, arrivals, rejections, first_seqno=options.first_seqno
+        ) as gossip,
+        open_sync(
+            host, gossip, source, receiver, history, rejections, sync_options
+        ) as arrivals.sync,
         open_connections(host, _WithRooms(listener, gossip), rejections) as connections,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
     ):
@@ -193,9 +196,6 @@ class _Arrivals:
     def __init__(self, listener: NetworkListener) -> None:
         self.sync: Sync | None = None
         self._listener = listener
-
-    def messages_received(self, messages: Sequence[Message]) -> None:
-        self._listener.messages_received(messages)
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         self._listener.peer_joined(peer_id, room)

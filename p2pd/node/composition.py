@@ -109,11 +109,11 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
         presence = Presence(log, rejections, waiting.room_filled, peers.meet)
         max_age_ns = settings.retention_days * DAY_NS
         newest = settings.history_messages
-        history = History(rooms, log, presence.append, max_age_ns, newest, time.time_ns)
+        history = History(rooms, log, max_age_ns, newest, time.time_ns)
         first_seqno = max(store.max_seqno(author_bytes_from_key(key_pair)), rooms.max_sent)
         options = _network_options(settings, key_pair, first_seqno)
         async with (
-            open_network(options, presence, log.items, history, rejections) as network,
+            open_network(options, presence, presence, log.items, history, rejections) as network,
             trio.open_nursery() as nursery,
         ):
             for room in rooms.joined:

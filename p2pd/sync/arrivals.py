@@ -7,13 +7,14 @@ session; one that is merely too old is passed over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import trio
 
-from p2pd.domain.messages import Delivery, Message
+from p2pd.domain.messages import Delivery
 from p2pd.domain.names import PeerId
 from p2pd.domain.rejections import Rejections
+from p2pd.domain.verdicts import MessageReceiver, Verdict
 from p2pd.net.pubsub.gossip import message_from_wire
 from p2pd.net.pubsub.messages import (
     MessageRefusedError,
@@ -33,11 +34,11 @@ class Arrivals:
     """Verify messages and hand them on.
 
     Args:
-        take: Appends messages; returns how many were new.
+        receiver: Validates and stores, as for gossip.
     """
 
-    def __init__(self, take: Callable[[Sequence[Message]], int], rejections: Rejections) -> None:
-        self._take = take
+    def __init__(self, receiver: MessageReceiver, rejections: Rejections) -> None:
+        self._receiver = receiver
         self._rejections = rejections
         self._verifier = MessageVerifier()
 
@@ -69,7 +70,9 @@ class Arrivals:
                 for wire in wires
                 if wire is not None
             ]
-            fresh += self._take(messages)
+            if messages:
+                verdicts = await self._receiver.receive_messages(messages)
+                fresh += verdicts.count(Verdict.STORED)
             await trio.lowlevel.checkpoint()
         return fresh
 

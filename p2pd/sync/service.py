@@ -19,9 +19,9 @@ from libp2p.abc import INetStream
 from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
 
-from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
+from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.identify import PeerIdentity
 from p2pd.net.pubsub.gossip import Gossip
@@ -63,10 +63,7 @@ class SyncOptions:
 
 
 class SyncListener(Protocol):
-    """Who takes what synchronisation brings, and says what to fetch."""
-
-    def messages_backfilled(self, messages: Sequence[Message]) -> int:
-        """Take verified messages; return how many were new."""
+    """Who says what to fetch, and hears what came of it."""
 
     def scope(self, room: RoomName) -> Scope:
         """Say what of a room to reconcile now."""
@@ -80,13 +77,14 @@ async def open_sync(
     host: NodeHost,
     gossip: Gossip,
     source: SyncSource,
+    receiver: MessageReceiver,
     listener: SyncListener,
     rejections: Rejections,
     options: SyncOptions = SyncOptions(),
 ) -> AsyncIterator[Sync]:
     """Answer and lead sessions inside the block."""
     async with trio.open_nursery() as nursery:
-        sync = Sync(host, gossip, source, listener, rejections, options, nursery)
+        sync = Sync(host, gossip, source, receiver, listener, rejections, options, nursery)
         host.set_stream_handler(PROTOCOL, sync.answer)
         nursery.start_soon(sync.run)
         try:
@@ -104,6 +102,7 @@ class Sync:
         host: NodeHost,
         gossip: Gossip,
         source: SyncSource,
+        receiver: MessageReceiver,
         listener: SyncListener,
         rejections: Rejections,
         options: SyncOptions,
@@ -119,7 +118,7 @@ class Sync:
         self._own_id = PeerId(str(host.get_id()))
         self._admission = Admission(self._own_id)
         self._sittings = SessionRunner(self._admission, rejections)
-        self._arrivals = Arrivals(listener.messages_backfilled, rejections)
+        self._arrivals = Arrivals(receiver, rejections)
         self._turns = PeerSchedule()
         self._planned: set[tuple[PeerId, RoomName]] = set()
 

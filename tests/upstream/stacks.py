@@ -28,6 +28,7 @@ from multiaddr import Multiaddr
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
+from p2pd.domain.verdicts import Verdict
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, open_gossip
 
@@ -143,10 +144,11 @@ class OurNode:
     async def publish(self, room: str, data: bytes) -> None:
         await self.gossip.send(self.gossip.sign(RoomName(room), data))
 
-    def messages_received(self, messages: Sequence[Message]) -> None:
+    async def receive_messages(self, messages: Sequence[Message]) -> list[Verdict]:
         self.batches.append(len(messages))
         self.messages.extend(messages)
         self.received.extend(Received(m.room, m.author_id, m.data, m.seqno) for m in messages)
+        return [Verdict.STORED] * len(messages)
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         self.joined.append((peer_id, room))
@@ -238,7 +240,12 @@ class OurStack:
         async with self.host(key_pair=key_pair, rejections=rejections) as host:
             node = OurNode(host, rejections)
             async with open_gossip(
-                host, node, rejections, first_seqno=first_seqno, options=options or GossipOptions()
+                host,
+                node,
+                node,
+                rejections,
+                first_seqno=first_seqno,
+                options=options or GossipOptions(),
             ) as node.gossip:
                 yield node
 

@@ -78,13 +78,13 @@ async def test_application_that_fails_on_a_message_hears_the_next(stack: Stack) 
             raise ApplicationError
 
         if stack.is_ours:
-            failing.messages_received, took = fail, failing.messages_received
+            failing.receive_messages, receive = fail, failing.receive_messages
         else:
             failing.pubsub.set_topic_validator(ROOM, fail, False)
         await honest.publish(ROOM, b"hard to take")
         await failed.wait()
         if stack.is_ours:
-            failing.messages_received = took
+            failing.receive_messages = receive
         else:
             failing.pubsub.remove_topic_validator(ROOM)
         await wait_delivered(honest, failing, b"easy to take")

@@ -96,7 +96,7 @@ class ControlledGossipSub(GossipSub):
             wire_id
             for wire_id in ihave_msg.messageIDs[:MAX_IDS_READ]
             if len(wire_id) <= MAX_ID_BYTES
-            and not self.pubsub.seen_messages.has(wire_id)
+            and not self.pubsub.is_known(wire_id)
             and wire_id not in self._asked_ids
         ]
         room = MAX_IDS_READ - len(self._asked_ids)

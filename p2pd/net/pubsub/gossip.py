@@ -21,6 +21,7 @@ from libp2p.tools.anyio_service import background_trio_service
 from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import MessageId, PeerId, RoomName
 from p2pd.domain.rejections import Rejections
+from p2pd.domain.verdicts import MessageReceiver, Verdict
 from p2pd.errors import MessageTooLargeError, RoomNotJoinedError
 from p2pd.net.pubsub.author_rates import AuthorRates
 from p2pd.net.pubsub.messages import (
@@ -71,10 +72,7 @@ class SignedMessage:
 
 
 class GossipListener(Protocol):
-    """Whom the gossip tells; called in the trio thread, must not block or raise."""
-
-    def messages_received(self, messages: Sequence[Message]) -> None:
-        """Take 1 to 128 verified messages of others, each told once."""
+    """Whom the gossip tells of peers; called in the trio thread, must not block or raise."""
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         """Note that a peer is in a room that is joined here, and can be sent to."""
@@ -86,6 +84,7 @@ class GossipListener(Protocol):
 @asynccontextmanager
 async def open_gossip(
     host: IHost,
+    receiver: MessageReceiver,
     listener: GossipListener,
     rejections: Rejections,
     *,
@@ -95,10 +94,11 @@ async def open_gossip(
     """Speak GossipSub with every peer of ``host``, those connected already included.
 
     Args:
+        receiver: Stores what peers send; only what it stored is relayed.
         first_seqno: The last sequence number used before; ours are above it.
     """
     router = GossipRouter(rejections, options.heartbeat_s, options.replay_s)
-    teller = _Teller(listener)
+    teller = _Teller(receiver, listener)
     rates = AuthorRates(options.author_rate_per_s, options.author_burst)
     pubsub = PubsubService(host, router, teller, rejections, rates, options.queue_max_bytes)
     async with background_trio_service(pubsub), background_trio_service(router):
@@ -193,7 +193,8 @@ class Gossip:
 class _Teller:
     """Turns what the pubsub service sees into what the listener is told."""
 
-    def __init__(self, listener: GossipListener) -> None:
+    def __init__(self, receiver: MessageReceiver, listener: GossipListener) -> None:
+        self._receiver = receiver
         self._listener = listener
         self._rooms: set[RoomName] = set()
 
@@ -212,10 +213,12 @@ class _Teller:
         """Tell of a room no longer."""
         self._rooms.discard(room)
 
-    def wire_messages_received(self, messages: Sequence[WireMessage], forwarder: ID) -> None:
+    async def receive_wire_messages(
+        self, messages: Sequence[WireMessage], forwarder: ID
+    ) -> Sequence[Verdict]:
         now_ns = time.time_ns()
         forwarder_id = peer_id_from_bytes(forwarder.to_bytes())
-        self._listener.messages_received(
+        return await self._receiver.receive_messages(
             [message_from_wire(message, forwarder_id, now_ns) for message in messages]
         )
 

@@ -7,7 +7,6 @@ subscriptions stays, since it told that on its own stream.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import structlog
@@ -24,7 +23,7 @@ from libp2p.pubsub.pubsub import Pubsub
 
 from p2pd.domain.rejections import Rejections
 from p2pd.net.pubsub.frames import frame_from_rpc, varint
-from p2pd.net.pubsub.messages import WireMessage
+from p2pd.net.pubsub.inbound import WireReceiver
 from p2pd.net.pubsub.router import GossipRouter
 from p2pd.net.pubsub.send_queue import SendQueue
 
@@ -51,11 +50,8 @@ STREAM_ENDED = (
 )
 
 
-class PubsubObserver(Protocol):
+class PubsubObserver(WireReceiver, Protocol):
     """Whom the service tells; called in the trio thread, must not block."""
-
-    def wire_messages_received(self, messages: Sequence[WireMessage], forwarder: ID) -> None:
-        """Take verified messages that are here for the first time, none of our own."""
 
     def topic_entered(self, peer_id: ID, topic: str) -> None:
         """Note that a peer is in a topic, joined here or not, and can be written to."""

@@ -1,4 +1,4 @@
-"""The way of a message through the pubsub service: taken once, told, relayed as it came.
+"""The way of a message through the pubsub service: received once, stored, relayed as it came.
 
 The middle of the service, between the streams of ``outbound`` and of ``service``.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 import trio
 from libp2p.abc import IHost
 from libp2p.peer.id import ID
@@ -15,13 +14,12 @@ from libp2p.peer.id import ID
 from p2pd.domain.rejections import Rejections
 from p2pd.net.pubsub.author_rates import AuthorRates
 from p2pd.net.pubsub.frames import frame_from_message
+from p2pd.net.pubsub.inbound import InboundPipeline
 from p2pd.net.pubsub.intake import MessageIntake
-from p2pd.net.pubsub.messages import MessageRefusedError, WireMessage
+from p2pd.net.pubsub.messages import WireMessage
 from p2pd.net.pubsub.outbound import OutboundPubsub, PubsubObserver
 from p2pd.net.pubsub.router import DONT_WANT_MIN_BYTES, GossipRouter
 from p2pd.net.pubsub.seen import SeenIds
-
-log = structlog.get_logger(__name__)
 
 SEEN_TTL_S = 120.0
 MAX_SEEN_IDS = 250_000
@@ -50,37 +48,21 @@ class RelayPubsub(OutboundPubsub):
         library_cache.stop()
         self.seen_messages = SeenIds(SEEN_TTL_S, MAX_SEEN_IDS)
         own_author = self.my_id.to_bytes()
-        self._intake = MessageIntake(own_author, self.topic_ids, self.seen_messages, author_rates)
+        self._awaiting: set[bytes] = set()
+        intake = MessageIntake(
+            own_author, self.topic_ids, self.seen_messages, self._awaiting, author_rates
+        )
+        self._inbound_messages = InboundPipeline(
+            intake, observer, self.seen_messages, self._awaiting, self._relay, rejections
+        )
         self._sent = 0
 
-    def _take_messages(self, published: list[bytes], forwarder: ID) -> int:
-        """Take, relay and tell a batch of messages; return how many were forged."""
-        forged = 0
-        taken: list[WireMessage] = []
-        for signed_bytes in published:
-            try:
-                message = self._intake.take(signed_bytes)
-            except MessageRefusedError as refusal:
-                self._rejections.count(refusal.reason)
-                forged += refusal.is_forgery
-                continue
-            if message is not None:
-                taken.append(message)
-                self._relay(message, forwarder)
-        if taken:
-            self._tell(taken, forwarder)
-        return forged
-
-    def _tell(self, messages: list[WireMessage], forwarder: ID) -> None:
-        """Tell the application; its failure is not the fault of the stream."""
-        try:
-            self._observer.wire_messages_received(messages, forwarder)
-        # Boundary: the network goes on when the application cannot take a batch.
-        except Exception:
-            log.exception("application took no messages", messages=len(messages))
+    def is_known(self, wire_id: bytes) -> bool:
+        """Whether a message was received before, or its verdict is awaited."""
+        return self.seen_messages.has(wire_id) or wire_id in self._awaiting
 
     def _relay(self, message: WireMessage, forwarder: ID) -> None:
-        """Keep a message for those who ask, and queue it for the mesh."""
+        """Cache a message for those who ask, and queue it for the mesh."""
         frame = frame_from_message(message.signed_bytes)
         self.router.mcache.put(message.wire_id, message.topic, frame)
         if len(message.data) >= DONT_WANT_MIN_BYTES:

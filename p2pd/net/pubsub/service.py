@@ -135,7 +135,8 @@ class PubsubService(RelayPubsub):
                 if start:
                     await trio.lowlevel.checkpoint()
                 batch = published[start : start + MAX_BATCH]
-                inbound.forged_left -= self._take_messages(batch, inbound.peer_id)
+                forged = await self._inbound_messages.receive(batch, inbound.peer_id)
+                inbound.forged_left -= forged
             if inbound.forged_left < 0:
                 raise StreamFaultError("stream_of_forgeries")
             await self._wait_for_relays()

@@ -125,7 +125,7 @@ class RunningApi:
         waiting = Waiting(rooms, self.log.store, author_bytes_from_key(key_pair))
         peers = PeerBook(self.data_dir / "peers.json")
         presence = Presence(self.log, rejections, waiting.room_filled, peers.meet)
-        history = History(rooms, self.log, presence.append, 10**18, 100, time.time_ns)
+        history = History(rooms, self.log, 10**18, 100, time.time_ns)
         options = NetworkOptions(
             key_pair,
             ("/ip4/127.0.0.1/tcp/0",),
@@ -137,7 +137,7 @@ class RunningApi:
             sync_interval_s=10.0,
         )
         items = self.log.items
-        async with open_network(options, presence, items, history, rejections) as network:
+        async with open_network(options, presence, presence, items, history, rejections) as network:
             for room in rooms.joined:
                 await network.join(room)
             self.chat = self.make_chat(

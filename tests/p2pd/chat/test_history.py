@@ -29,7 +29,7 @@ def rooms(tmp_path: Path) -> RoomBook:
 @pytest.fixture
 def history(rooms: RoomBook) -> History:
     log = Log(MemoryStore(100, 1 << 20), State(make_node(LOBBY), {}))
-    return History(rooms, log, len, MAX_AGE_NS, newest=100, clock_ns=lambda: NOW_NS)
+    return History(rooms, log, MAX_AGE_NS, newest=100, clock_ns=lambda: NOW_NS)
 
 
 def test_one_who_has_just_joined_wants_some_of_the_past(history: History) -> None:

@@ -90,7 +90,7 @@ async def open_member(
         log = Log(store, State(make_node(), {}))
         rooms = RoomBook(directory / "rooms.json", [ROOM], now_ns - 7 * DAY_NS, now_ns)
         presence = Presence(log, rejections, lambda room: None, lambda peer: None)
-        history = History(rooms, log, presence.append, 30 * DAY_NS, newest, time.time_ns)
+        history = History(rooms, log, 30 * DAY_NS, newest, time.time_ns)
         options = NetworkOptions(
             key_pair,
             ("/ip4/127.0.0.1/tcp/0",),
@@ -102,7 +102,7 @@ async def open_member(
             sync_interval_s=interval_s,
         )
         async with (
-            open_network(options, presence, log.items, history, rejections) as network,
+            open_network(options, presence, presence, log.items, history, rejections) as network,
             trio.open_nursery() as nursery,
         ):
             await network.join(ROOM)

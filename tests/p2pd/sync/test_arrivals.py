@@ -12,6 +12,7 @@ from libp2p.pubsub.pb import rpc_pb2
 from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
+from p2pd.domain.verdicts import Verdict
 from p2pd.net.pubsub.messages import MAX_DATA_BYTES, MessageSigner, WireMessage
 from p2pd.sync.arrivals import Arrivals
 from p2pd.sync.errors import SyncAbuseError
@@ -45,11 +46,11 @@ class Desk:
     def __init__(self) -> None:
         self.taken: list[Message] = []
         self.rejections = Rejections()
-        self._arrivals = Arrivals(self._take, self.rejections)
+        self._arrivals = Arrivals(self, self.rejections)
 
-    def _take(self, messages: Sequence[Message]) -> int:
+    async def receive_messages(self, messages: Sequence[Message]) -> list[Verdict]:
         self.taken.extend(messages)
-        return len(messages)
+        return [Verdict.STORED] * len(messages)
 
     def accept(
         self, *signed: bytes, wanted: set[Item] | None = None, scope: Scope = EVERYTHING
