@@ -14,6 +14,9 @@ from p2pd.config import Settings, settings_from_arguments
 SWITCH_INTERVAL_S = 0.0005
 """How long one thread may keep the interpreter: libp2p's bursts must not hold gRPC up."""
 
+OWNER_ONLY_UMASK = 0o077
+"""Whatever the node writes, SQLite's files too, is for its owner only."""
+
 
 def main() -> None:
     """Run the command and end the process."""
@@ -31,6 +34,7 @@ def _run(settings: Settings) -> int:
 
     configure_logs(settings.log_level, settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    os.umask(OWNER_ONLY_UMASK)
     exit_code = 0
     try:
         trio.run(run_node, settings, _print_ready)

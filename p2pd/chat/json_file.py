@@ -7,9 +7,14 @@ and of peers.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+import structlog
+
+from common.files import remove_drafts, replace_file
+
+log_line = structlog.get_logger(__name__)
 
 
 def load_json(path: Path) -> dict[str, Any]:
@@ -18,9 +23,13 @@ def load_json(path: Path) -> dict[str, Any]:
     Raises:
         OSError: It is there and cannot be read.
     """
+    remove_drafts(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        log_line.warning("file is damaged and not used", path=str(path), error=str(error))
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -31,9 +40,4 @@ def save_json(path: Path, content: dict[str, Any]) -> None:
     Raises:
         OSError: It cannot be written; the old one is still there.
     """
-    beside = path.with_suffix(".new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    replace_file(path, json.dumps(content).encode())

@@ -15,6 +15,7 @@ from libp2p.crypto.ed25519 import Ed25519PrivateKey, create_new_key_pair
 from libp2p.crypto.keys import KeyPair, PrivateKey
 from libp2p.crypto.serialization import deserialize_private_key
 
+from common.files import OWNER_ONLY_DIRECTORY, create_file, remove_drafts
 from p2pd.net.errors import IdentityError
 
 Identity: TypeAlias = KeyPair
@@ -22,8 +23,6 @@ Identity: TypeAlias = KeyPair
 
 KEY_FILE = "identity.key"
 MAX_KEY_BYTES = 4096
-OWNER_ONLY_FILE = 0o600
-OWNER_ONLY_DIRECTORY = 0o700
 OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -40,19 +39,29 @@ def load_or_create_identity(data_dir: Path) -> KeyPair:
     path = data_dir / KEY_FILE
     try:
         data_dir.mkdir(mode=OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
-        return _read_key(path) if path.exists() else _create_key(path)
+        pair = _read_key(path) if path.exists() else _create_key(path)
     except OSError as error:
         raise IdentityError(f"cannot use identity key {path}: {error.strerror}") from error
+    remove_drafts(path)
+    return pair
 
 
 def _read_key(path: Path) -> KeyPair:
     with path.open("rb") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        found = os.fstat(file.fileno())
+        mode = stat.S_IMODE(found.st_mode)
         if mode & OTHERS_MAY:
             raise IdentityError(
-                f"identity key {path} may be used by others (mode {mode:04o}); make it 0600"
+                f"identity key {path} may be used by others (mode {mode:04o}, owner uid "
+                f"{found.st_uid}, this process uid {os.geteuid()}); make it 0600 and give it "
+                "to the user that runs the node"
             )
         encoded = file.read(MAX_KEY_BYTES + 1)
+    if not encoded.strip(b"\0"):
+        raise IdentityError(
+            f"identity key {path} is not a key but empty; put back a backup, or remove the file "
+            "to become a new peer"
+        )
     key = _key_from_bytes(path, encoded)
     return KeyPair(key, key.get_public_key())
 
@@ -62,24 +71,17 @@ def _key_from_bytes(path: Path, encoded: bytes) -> PrivateKey:
         key = deserialize_private_key(encoded)
     # The parsers of four key types raise whatever they like on a broken file.
     except Exception as error:
-        raise IdentityError(f"identity key {path} is not a libp2p private key") from error
+        raise IdentityError(
+            f"identity key {path} is not a libp2p private key; put back a backup, or remove the "
+            "file to become a new peer"
+        ) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise IdentityError(f"identity key {path} is not an Ed25519 key but {key.get_type().name}")
     return key
 
 
 def _create_key(path: Path) -> KeyPair:
-    """Write a new key under another name first: a full disk leaves no half key."""
+    """Make a new key; one that another process made meanwhile is never replaced."""
     pair = create_new_key_pair()
-    draft = path.with_name(f"{KEY_FILE}.{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    try:
-        with os.fdopen(os.open(draft, flags, OWNER_ONLY_FILE), "wb") as file:
-            file.write(pair.private_key.serialize())
-            file.flush()
-            os.fsync(file.fileno())
-        # Unlike a rename, a link never replaces a key made meanwhile.
-        os.link(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    create_file(path, pair.private_key.serialize())
     return pair

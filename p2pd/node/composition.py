@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Never
 
 import structlog
@@ -43,7 +44,8 @@ from p2pd.net.network import (
     open_network,
     peer_id_from_key,
 )
-from p2pd.node.errors import MetricsBindError
+from p2pd.node.data_directory import open_data_directory
+from p2pd.node.errors import DataDirectoryError, MetricsBindError
 from p2pd.node.metrics import Gauges, serve_metrics
 from p2pd.node.recovery import Recovery
 from p2pd.store.errors import StoreOpenError
@@ -59,7 +61,15 @@ MEMORY_STORE_BYTES = 256 << 20
 STOP_DEADLINE_S = 4.5 * SECONDS
 NODE_CHECK_INTERVAL_S = 5 * SECONDS
 
-EXPECTED_ERRORS = (StartUpError, StoreOpenError, ApiError, MetricsBindError, ChatError, OSError)
+EXPECTED_ERRORS = (
+    StartUpError,
+    StoreOpenError,
+    ApiError,
+    MetricsBindError,
+    DataDirectoryError,
+    ChatError,
+    OSError,
+)
 """What an operator can mend; each is one clear sentence."""
 
 log_line = structlog.get_logger(__name__)
@@ -93,15 +103,17 @@ async def run_node(settings: Settings, announce_ready: Callable[[str], None]) ->
 async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
     """Open log, network and API, each inside the one before."""
     rejections = Rejections()
-    key_pair = load_or_create_identity(settings.data_dir)
+    data_dir = open_data_directory(settings.data_dir)
+    key_pair = load_or_create_identity(data_dir)
+    api_settings = _api_settings(settings, data_dir)
     now_ns = time.time_ns()
     floor_ns = now_ns - settings.history_days * DAY_NS
-    rooms = RoomBook(settings.data_dir / "rooms.json", settings.rooms, floor_ns, now_ns)
-    peers = PeerBook(settings.data_dir / "peers.json")
+    rooms = RoomBook(data_dir / "rooms.json", settings.rooms, floor_ns, now_ns)
+    peers = PeerBook(data_dir / "peers.json")
     recovery = Recovery()
     node = _node_at_start(settings, peer_id_from_key(key_pair))
     retention = Retention(settings.retention_days * DAY_S, settings.retention_messages)
-    with _open_store(settings, recovery.note) as store:
+    with _open_store(settings, data_dir, recovery.note) as store:
         if not rooms.is_saved:
             rooms.save()
         log = Log(store, State(node, {}))
@@ -127,7 +139,7 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
             nursery.start_soon(recovery.run, log, chat.tell_node_changed)
             nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
             nursery.start_soon(_watch_node, chat)
-            async with open_api(chat, log.on_append, _api_settings(settings)) as api:
+            async with open_api(chat, log.on_append, api_settings) as api:
                 gauges = Gauges(log, network, api, rejections)
                 with serve_metrics(settings.metrics_listen, gauges):
                     yield chat, api
@@ -135,11 +147,13 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
 
 
 @contextmanager
-def _open_store(settings: Settings, on_damage: Callable[[Damage], None]) -> Iterator[MessageStore]:
+def _open_store(
+    settings: Settings, data_dir: Path, on_damage: Callable[[Damage], None]
+) -> Iterator[MessageStore]:
     if settings.store == "memory":
         yield MemoryStore(settings.retention_messages, MEMORY_STORE_BYTES)
         return
-    with open_store(settings.data_dir, on_damage=on_damage) as store:
+    with open_store(data_dir, on_damage=on_damage) as store:
         yield store
 
 
@@ -192,8 +206,8 @@ def _node_at_start(settings: Settings, peer_id: PeerId) -> Node:
     )
 
 
-def _api_settings(settings: Settings) -> ApiSettings:
-    token_file = settings.grpc_token_file or settings.data_dir / "grpc.token"
+def _api_settings(settings: Settings, data_dir: Path) -> ApiSettings:
+    token_file = settings.grpc_token_file or data_dir / "grpc.token"
     return ApiSettings(
         listen=settings.grpc_listen,
         token=load_or_create_token(token_file),

@@ -8,3 +8,14 @@ class MetricsBindError(Exception):
 
     def __init__(self, address: str, cause: str) -> None:
         super().__init__(f"cannot serve metrics on {address}: {cause}")
+
+
+class DataDirectoryError(Exception):
+    """The data directory, or a file of the node's in it, cannot be used."""
+
+
+class NoHomeError(Exception):
+    """There is no home directory to put the data directory in: a setting is missing."""
+
+    def __init__(self) -> None:
+        super().__init__("P2PD_DATA_DIR: there is no home directory; name a data directory")

@@ -88,6 +88,48 @@ def test_drafts_of_a_killed_process_are_removed_and_nothing_else(tmp_path: Path)
     remove_drafts(tmp_path / "nowhere" / "key")
 
 
+STEPS = ("fchmod", "fsync", "link", "replace", "unlink")
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("is_before", [True, False])
+@pytest.mark.parametrize("write", [create_file, replace_file])
+def test_a_kill_at_any_step_leaves_a_whole_file_or_the_old_one(
+    tmp_path: Path, write: Write, step: str, times: int, is_before: bool
+) -> None:
+    path = tmp_path / "file"
+    old = None if write is create_file else b"old"
+    if old:
+        path.write_bytes(old)
+    child = os.fork()
+    if child == 0:
+        die_at(step, times, is_before)
+        write(path, b"new content")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (path.read_bytes() if path.exists() else None) in {old, b"new content"}
+    remove_drafts(path)
+    assert {one.name for one in tmp_path.iterdir()} <= {"file"}
+
+
+def die_at(step: str, times: int, is_before: bool) -> None:
+    """Have this process end at a system call, in the child of a fork."""
+    real, calls = getattr(os, step), 0
+
+    def call(*arguments: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == times and is_before:
+            os._exit(9)
+        result = real(*arguments, **options)
+        if calls == times:
+            os._exit(9)
+        return result
+
+    setattr(os, step, call)
+
+
 def refuse_link(*_: object) -> None:
     raise PermissionError(1, "Operation not permitted")
 

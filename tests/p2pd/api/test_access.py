@@ -66,13 +66,25 @@ def test_token_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\n", b"short", b"two words of some length", b"\xff" * 40]
+    "content", [b"short", b"two words of some length", b"\xff" * 40, b"a" * 5000]
 )
 def test_file_without_a_token_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "grpc.token"
     path.write_bytes(content)
     with pytest.raises(ApiSettingsError, match="holds no token"):
         load_or_create_token(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b" \r\n", bytes(44)])
+def test_file_that_lost_its_content_gets_a_new_token(
+    tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "grpc.token"
+    path.write_bytes(content)
+    token = load_or_create_token(path)
+    assert str(path) in capsys.readouterr().out
+    assert load_or_create_token(path) == token
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_unreadable_or_unwritable_file_is_one_clear_error(tmp_path: Path) -> None:
