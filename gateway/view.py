@@ -67,6 +67,7 @@ class View:
                 "time": self._time,
                 "node": self._node,
                 "peers": self.peers,
+                "peer_count": len(self._peers),
             }
             self._made = (cursor, wire_from_fields(fields))
         return self._made[1]

@@ -97,9 +97,10 @@ class Node(BaseModel):
 
 
 class Peers(BaseModel):
-    """The connected peers."""
+    """A page of the connected peers; ``next_page_token`` is null at its end."""
 
     peers: list[Peer]
+    next_page_token: str | None
 
 
 class Room(BaseModel):
@@ -111,9 +112,10 @@ class Room(BaseModel):
 
 
 class Rooms(BaseModel):
-    """The joined rooms."""
+    """A page of the joined rooms; ``next_page_token`` is null at its end."""
 
     rooms: list[Room]
+    next_page_token: str | None
 
 
 class Message(BaseModel):

@@ -21,6 +21,8 @@ from gateway.http import models
 
 MAX_CALLERS = 1024
 """Addresses whose rate is remembered; the oldest are forgotten first."""
+PageSize = Annotated[int, Query(ge=0, le=1000)]
+PageToken = Annotated[str, Query(max_length=1024)]
 FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": models.Failure, "description": meaning}
     for status, meaning in (
@@ -50,14 +52,19 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
         return _json(await commands.get_node())
 
     @router.get("/peers", response_model=models.Peers)
-    async def list_peers(room: Annotated[str | None, Query(max_length=256)] = None) -> Response:
-        """List the connected peers, or those in one room."""
-        return _json(await commands.list_peers(room))
+    async def list_peers(
+        room: Annotated[str | None, Query(max_length=256)] = None,
+        page_size: PageSize = 0,
+        page_token: PageToken = "",
+    ) -> Response:
+        """List the connected peers, or those in one room, in pages."""
+        page = commands.list_peers(room, page_size=page_size, page_token=page_token)
+        return _json(await page)
 
     @router.get("/rooms", response_model=models.Rooms)
-    async def list_rooms() -> Response:
-        """List the joined rooms."""
-        return _json(await commands.list_rooms())
+    async def list_rooms(page_size: PageSize = 0, page_token: PageToken = "") -> Response:
+        """List the joined rooms, in pages."""
+        return _json(await commands.list_rooms(page_size=page_size, page_token=page_token))
 
     @router.get("/rooms/{room:path}/messages", response_model=models.Page)
     async def list_messages(

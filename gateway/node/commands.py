@@ -51,15 +51,21 @@ class Commands:
         answer = await self._call(self._link.stub.GetNode, chat_pb2.GetNodeRequest())
         return fields_from_node(answer.node)
 
-    async def list_peers(self, room: str | None) -> Fields:
-        """Return the connected peers, or those in one room."""
-        answer = await self._call(self._link.stub.ListPeers, chat_pb2.ListPeersRequest(room=room))
-        return {"peers": [fields_from_peer(peer) for peer in answer.peers]}
+    async def list_peers(
+        self, room: str | None, *, page_size: int = 0, page_token: str = ""
+    ) -> Fields:
+        """Return a page of the connected peers, or of those in one room."""
+        request = chat_pb2.ListPeersRequest(room=room, page_size=page_size, page_token=page_token)
+        answer = await self._call(self._link.stub.ListPeers, request)
+        peers = [fields_from_peer(peer) for peer in answer.peers]
+        return {"peers": peers, "next_page_token": answer.next_page_token or None}
 
-    async def list_rooms(self) -> Fields:
-        """Return the joined rooms."""
-        answer = await self._call(self._link.stub.ListRooms, chat_pb2.ListRoomsRequest())
-        return {"rooms": [fields_from_room(room) for room in answer.rooms]}
+    async def list_rooms(self, *, page_size: int = 0, page_token: str = "") -> Fields:
+        """Return a page of the joined rooms."""
+        request = chat_pb2.ListRoomsRequest(page_size=page_size, page_token=page_token)
+        answer = await self._call(self._link.stub.ListRooms, request)
+        rooms = [fields_from_room(room) for room in answer.rooms]
+        return {"rooms": rooms, "next_page_token": answer.next_page_token or None}
 
     async def list_messages(
         self, room: str, *, before: str | None = None, after: str | None = None, limit: int = 0

@@ -172,6 +172,7 @@ def _fields_from_snapshot(snapshot: chat_pb2.Snapshot) -> dict[str, Any]:
     return {
         "node": fields_from_node(snapshot.node),
         "peers": [fields_from_peer(peer) for peer in snapshot.peers],
+        "peer_count": snapshot.peer_count,
     }
 
 

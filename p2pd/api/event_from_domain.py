@@ -82,8 +82,9 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
     match event.body:
         case Message() as message:
             _fill_message(target.message, message)
-        case Snapshot(node, peers):
+        case Snapshot(node, peers, peer_count):
             snapshot = target.snapshot
+            snapshot.peer_count = peer_count
             snapshot.node.CopyFrom(node_from_domain(node))
             snapshot.peers.extend(map(peer_from_domain, peers))
         case PeerConnected(peer):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.time_from_ns import duration_from_s, timestamp_from_ns
 from p2pd.domain.peers import Connection, ConnectionKind, Direction, Node, Peer, Reachability
 from p2pd.domain.storage import Damage, Storage, StorageState
+
+MAX_ADDRESS_BYTES = 64 * 1024
+MAX_DAMAGES = 16
 
 _KINDS = {
     ConnectionKind.DIRECT: chat_pb2.CONNECTION_KIND_DIRECT,
@@ -58,7 +64,7 @@ def node_from_domain(node: Node) -> chat_pb2.Node:
     """Translate this node."""
     return chat_pb2.Node(
         peer_id=node.peer_id,
-        addresses=node.addresses,
+        addresses=_fitting(node.addresses),
         agent=node.agent,
         rooms=node.rooms,
         reachability=_REACHABILITIES[node.reachability],
@@ -74,8 +80,14 @@ def storage_from_domain(storage: Storage) -> chat_pb2.Storage:
     return chat_pb2.Storage(
         state=_STORAGE_STATES[storage.state],
         failure=storage.failure,
-        damages=map(_damage_from_domain, storage.damages),
+        damages=map(_damage_from_domain, storage.damages[-MAX_DAMAGES:]),
     )
+
+
+def _fitting(addresses: Sequence[str]) -> list[str]:
+    """Return the first addresses, as many as a node may announce in the API."""
+    sizes = accumulate(len(one) for one in addresses)
+    return [one for one, size in zip(addresses, sizes, strict=True) if size <= MAX_ADDRESS_BYTES]
 
 
 def _damage_from_domain(damage: Damage) -> chat_pb2.StorageDamage:

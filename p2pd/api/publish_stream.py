@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import grpc
@@ -29,6 +30,9 @@ MAX_PUBLISHES_A_REQUEST = 1_000
 MAX_IN_HAND = 1_000
 MAX_IN_HAND_BYTES = 1 << 20
 MAX_BATCH = 256
+MAX_BATCH_ID_BYTES = 256 * 1024
+"""What the ``client_message_id``s of a batch occupy, which its response repeats; one
+publish is always taken, and the errors of a batch add less than 512 KiB."""
 
 Asked = tuple[str, Publish | ChatError]
 """A publish's ``client_message_id``, and the publish or why it is none."""
@@ -114,7 +118,14 @@ class PublishStream:
             reading.result()
 
     def _next_batch(self) -> list[Asked]:
-        return [self._in_hand[index] for index in range(min(MAX_BATCH, len(self._in_hand)))]
+        batch: list[Asked] = []
+        id_bytes = 0
+        for asked in islice(self._in_hand, MAX_BATCH):
+            id_bytes += len(asked[0].encode())
+            if batch and id_bytes > MAX_BATCH_ID_BYTES:
+                break
+            batch.append(asked)
+        return batch
 
     async def _answer(self, batch: Sequence[Asked]) -> None:
         publishes = [asked for _, asked in batch if isinstance(asked, Publish)]
@@ -134,7 +145,8 @@ def _asked_from_request(request: chat_pb2.PublishRequest) -> Asked:
 
 
 def _size_bytes(asked: Asked) -> int:
-    return len(asked[1].data) if isinstance(asked[1], Publish) else 0
+    key, publish = asked
+    return len(key.encode()) + (len(publish.data) if isinstance(publish, Publish) else 0)
 
 
 def _response(

@@ -16,6 +16,7 @@ from p2pd.api.bridge import Bridge
 from p2pd.api.changes import Changes
 from p2pd.api.event_from_domain import batches_from_entries
 from p2pd.api.grpc_types import Context
+from p2pd.api.list_page import ListPage
 from p2pd.api.page_from_request import page_query_from_request, response_from_page
 from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
 from p2pd.api.publish_from_request import publish_from_request, response_from_published
@@ -118,8 +119,11 @@ class ChatService:
     ) -> chat_pb2.ListPeersResponse:
         """List connected peers."""
         room = room_from_text(request.room) if request.HasField("room") else None
+        parameters = ("peers",) if room is None else ("peers", room)
+        page = ListPage(request.page_size, request.page_token, parameters)
         peers = await self._bridge.call(partial(self._chat.peers, room))
-        return chat_pb2.ListPeersResponse(peers=map(peer_from_domain, peers))
+        items, token = page.select(peers, lambda peer: peer.peer_id, peer_from_domain)
+        return chat_pb2.ListPeersResponse(peers=items, next_page_token=token)
 
     async def join_room(
         self, request: chat_pb2.JoinRoomRequest, _context: Context
@@ -138,11 +142,13 @@ class ChatService:
         return chat_pb2.LeaveRoomResponse()
 
     async def list_rooms(
-        self, _request: chat_pb2.ListRoomsRequest, _context: Context
+        self, request: chat_pb2.ListRoomsRequest, _context: Context
     ) -> chat_pb2.ListRoomsResponse:
         """List joined rooms."""
+        page = ListPage(request.page_size, request.page_token, ("rooms",))
         rooms = await self._bridge.call(self._chat.rooms)
-        return chat_pb2.ListRoomsResponse(rooms=map(_room_from_state, rooms))
+        items, token = page.select(rooms, lambda room: room.name, _room_from_state)
+        return chat_pb2.ListRoomsResponse(rooms=items, next_page_token=token)
 
     async def list_messages(
         self, request: chat_pb2.ListMessagesRequest, _context: Context

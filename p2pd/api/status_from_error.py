@@ -32,6 +32,9 @@ from p2pd.errors import (
 
 DOMAIN = "wsp.chat.v1"
 DETAILS_KEY = "grpc-status-details-bin"
+MAX_MESSAGE_BYTES = 600
+"""gRPC sends a status in trailers, escaped and twice; clients refuse trailers over 8 KiB."""
+ELLIPSIS = "…".encode()
 INTERNAL_MESSAGE = "the node failed to carry out this call; its log says why"
 
 _CODES: tuple[tuple[type[ChatError], grpc.StatusCode], ...] = (
@@ -60,7 +63,7 @@ def status_from_error(error: Exception) -> Status:
     """Translate an error, with its reason, the field at fault and when to come back."""
     code: int = code_from_error(error).value[0]
     known = isinstance(error, ChatError)
-    status = Status(code=code, message=str(error) if known else INTERNAL_MESSAGE)
+    status = Status(code=code, message=_message(error) if known else INTERNAL_MESSAGE)
     status.details.extend(_packed(detail) for detail in _details(error))
     return status
 
@@ -89,8 +92,17 @@ def _details(error: Exception) -> list[Proto]:
 
 
 def _bad_request(field: str, error: ChatError) -> BadRequest:
-    violation = BadRequest.FieldViolation(field=field, description=str(error), reason=error.reason)
+    description = _message(error)
+    violation = BadRequest.FieldViolation(field=field, description=description, reason=error.reason)
     return BadRequest(field_violations=[violation])
+
+
+def _message(error: Exception) -> str:
+    """Return the sentence of an error; what it quotes of a request may be long."""
+    text = str(error)
+    if len(text.encode()) <= MAX_MESSAGE_BYTES:
+        return text
+    return text.encode()[: MAX_MESSAGE_BYTES - len(ELLIPSIS)].decode(errors="ignore") + "…"
 
 
 def _packed(detail: Proto) -> AnyProto:

@@ -13,10 +13,17 @@ from p2pd.domain.peers import Node, Peer
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The present state: first in every stream, and again for a reader that fell behind."""
+    """The present state: first in every stream, and again for a reader that fell behind.
+
+    Attributes:
+        peers: The first of the connected peers, as many as fit into one event;
+            the others follow it as ``PeerConnected``.
+        peer_count: How many peers are connected.
+    """
 
     node: Node
     peers: tuple[Peer, ...]
+    peer_count: int
 
 
 @dataclass(frozen=True, slots=True)

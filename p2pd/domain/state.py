@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import assert_never
 
 from p2pd.domain.events import (
@@ -18,6 +19,7 @@ from p2pd.domain.events import (
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Node, Peer
+from p2pd.domain.sizes import MAX_ITEMS_BYTES, size_of_node, size_of_peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,20 @@ class State:
     node: Node
     peers: Mapping[PeerId, Peer]
 
-    def snapshot(self) -> Snapshot:
-        """Tell the state as an event, peers in order of their ids."""
-        return Snapshot(self.node, tuple(self.peers[key] for key in sorted(self.peers)))
+    def snapshot(
+        self, max_bytes: int = MAX_ITEMS_BYTES
+    ) -> tuple[Snapshot, tuple[PeerConnected, ...]]:
+        """Return the state as events of at most ``max_bytes`` each, peers in order of their ids.
+
+        Returns:
+            The snapshot, and an event for each peer that it has no room for.
+        """
+        peers = [self.peers[key] for key in sorted(self.peers)]
+        sizes = accumulate(map(size_of_peer, peers), initial=size_of_node(self.node))
+        fitting = sum(1 for size_bytes in sizes if size_bytes <= max_bytes) - 1
+        fitting = max(0, fitting)
+        snapshot = Snapshot(self.node, tuple(peers[:fitting]), len(peers))
+        return snapshot, tuple(map(PeerConnected, peers[fitting:]))
 
 
 def state_after(state: State, fact: Fact) -> State:

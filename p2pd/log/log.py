@@ -13,6 +13,7 @@ from p2pd.domain.cursors import Cursor, cursor_from_text
 from p2pd.domain.events import Event, EventBody, Fact, Gap, GapReason
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
+from p2pd.domain.sizes import MAX_ITEMS_BYTES
 from p2pd.domain.state import State, state_after
 from p2pd.domain.window import Window
 from p2pd.errors import InvalidInputError
@@ -129,6 +130,8 @@ class Log:
     def page(self, room: RoomName, *, before: str | None, after: str | None, limit: int) -> Page:
         """Read messages of a room before or after a cursor, or the newest.
 
+        A page ends where its messages would not fit into one response.
+
         Raises:
             InvalidInputError: Not a cursor.
         """
@@ -136,7 +139,7 @@ class Log:
             return self._page_after(room, after, limit)
         place = self._place("before", before) if before else None
         end = self.store.last_offset + 1 if place is None else place
-        page = self.store.page_before(room, end, limit)
+        page = self.store.page_before(room, end, limit, MAX_ITEMS_BYTES)
         gap = Gap(GapReason.UNKNOWN_CURSOR, 0) if before and place is None else None
         return self._page(page, 0, gap)
 
@@ -147,7 +150,8 @@ class Log:
             gap = Gap(GapReason.UNKNOWN_CURSOR, 0)
         elif after and place < (dropped := self.store.dropped_until(frozenset({room}))):
             gap = Gap(GapReason.EXPIRED, dropped - place)
-        return self._page(self.store.page_after(room, place or 0, limit), -1, gap)
+        page = self.store.page_after(room, place or 0, limit, MAX_ITEMS_BYTES)
+        return self._page(page, -1, gap)
 
     def _page(self, page: StoredPage, edge: int, gap: Gap | None) -> Page:
         events = tuple(self.entry(one.message, one.offset).event for one in page.messages)

@@ -8,20 +8,33 @@ one whose log was replaced by another, after a gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from p2pd.domain.cursors import Cursor, cursor_from_text
-from p2pd.domain.events import Event, EventBody, Gap, GapReason, PeerJoined, PeerLeft
+from p2pd.domain.events import (
+    Event,
+    EventBody,
+    Gap,
+    GapReason,
+    NodeChanged,
+    PeerConnected,
+    PeerJoined,
+    PeerLeft,
+    Snapshot,
+)
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
+from p2pd.domain.sizes import size_of_message, size_of_node, size_of_peer
+from p2pd.domain.state import State
 
 if TYPE_CHECKING:
     from p2pd.log.log import Log
 
-EVENT_OVERHEAD_BYTES = 400
-"""What an event takes on the wire beside a message's content, at most, roughly."""
+SMALL_EVENT_BYTES = 400
+"""What an event without a message, a peer or a node in it occupies, at most."""
 
 
 @dataclass(slots=True)
@@ -39,9 +52,18 @@ class Entry:
 
     @property
     def size_bytes(self) -> int:
-        """About what the event takes on the wire."""
-        body = self.event.body
-        return EVENT_OVERHEAD_BYTES + (len(body.data) if isinstance(body, Message) else 0)
+        """What the event occupies in the API, at most."""
+        match self.event.body:
+            case Message() as message:
+                return size_of_message(message)
+            case PeerConnected(peer):
+                return size_of_peer(peer)
+            case NodeChanged(node):
+                return size_of_node(node)
+            case Snapshot(node, peers):
+                return size_of_node(node) + sum(map(size_of_peer, peers))
+            case _:
+                return SMALL_EVENT_BYTES
 
     def is_in(self, rooms: frozenset[RoomName]) -> bool:
         """Tell whether one who asked for these rooms wants it; no rooms means all."""
@@ -104,12 +126,20 @@ class Reader:
         self._epoch = self._log.store.epoch
         state, self._position, self._target = self._log.moment()
         self._offset, gap = self._start_of(after)
-        snapshot = self._entry(state.snapshot())
         if after is None or gap is None:
-            return iter([snapshot])
-        # One who leaves between the two comes back with the old cursor: the gap is told then.
-        event = replace(snapshot.event, cursor=after)
-        return iter([replace(snapshot, event=event), self._entry(gap)])
+            return self._snapshot(state)
+        # A reader that leaves before the gap resumes from the old cursor: the gap comes again.
+        return chain(self._snapshot(state, after), [self._entry(gap)])
+
+    def _snapshot(self, state: State, cursor: str | None = None) -> Iterator[Entry]:
+        """Yield the state in as many events as its size needs, all at one cursor."""
+        snapshot, rest = state.snapshot()
+        bodies: Sequence[EventBody] = (snapshot, *rest)
+        for body in bodies:
+            entry = self._entry(body)
+            if cursor is not None:
+                entry = replace(entry, event=replace(entry.event, cursor=cursor))
+            yield entry
 
     def _start_of(self, after: str | None) -> tuple[int, Gap | None]:
         store = self._log.store
@@ -161,7 +191,7 @@ class Reader:
         """Catch up from the store once more, then tell the state anew."""
         state, self._position, self._target = self._log.moment()
         yield from self._stored(max_bytes=1 << 18)
-        yield self._entry(state.snapshot())
+        yield from self._snapshot(state)
 
     def _live(self) -> Iterator[Entry]:
         for position, entry in self._log.tail.iterate(self._position):

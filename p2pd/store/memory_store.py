@@ -5,12 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 import trio
 
 from p2pd.domain.cursors import new_epoch
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.sizes import MAX_ITEMS_BYTES, size_of_message
 from p2pd.domain.storage import Storage
 from p2pd.domain.window import Window
 from p2pd.store.message_store import Answer, Dropped, Item, Stored, StoredPage
@@ -110,19 +112,24 @@ class MemoryStore:
             batch.append(stored)
         return tuple(batch)
 
-    def page_before(self, room: RoomName, before: int, limit: int) -> StoredPage:
-        """Return the newest ``limit`` messages of a room below an offset."""
+    def page_before(
+        self, room: RoomName, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+    ) -> StoredPage:
+        """Return the newest messages of a room below an offset, bounded in number and bytes."""
         offsets = self._rooms.get(room, [])
         end = bisect_left(offsets, before)
         start = max(0, end - limit)
-        return StoredPage(self._at(offsets[start:end]), start > 0)
+        newest = _fitting(self._at(reversed(offsets[start:end])), max_bytes)
+        return StoredPage(newest[::-1], end - len(newest) > 0)
 
-    def page_after(self, room: RoomName, after: int, limit: int) -> StoredPage:
-        """Return the oldest ``limit`` messages of a room above an offset."""
+    def page_after(
+        self, room: RoomName, after: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+    ) -> StoredPage:
+        """Return the oldest messages of a room above an offset, bounded in number and bytes."""
         offsets = self._rooms.get(room, [])
         start = bisect_right(offsets, after)
-        end = min(len(offsets), start + limit)
-        return StoredPage(self._at(offsets[start:end]), end < len(offsets))
+        oldest = _fitting(self._at(offsets[start : start + limit]), max_bytes)
+        return StoredPage(oldest, start + len(oldest) < len(offsets))
 
     def count(self, room: RoomName) -> int:
         """Return how many messages of a room are kept."""
@@ -191,6 +198,12 @@ class MemoryStore:
                 self._rooms[room] = kept
             else:
                 del self._rooms[room]
+
+
+def _fitting(messages: Sequence[Stored], max_bytes: int) -> tuple[Stored, ...]:
+    """Return the first messages, as many as fit, but one at least if there is one."""
+    sizes = accumulate(size_of_message(one.message) for one in messages)
+    return tuple(messages[: max(1, sum(1 for size_bytes in sizes if size_bytes <= max_bytes))])
 
 
 def _item(message: Message) -> Item:

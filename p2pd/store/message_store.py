@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.sizes import MAX_ITEMS_BYTES
 from p2pd.domain.storage import Storage
 
 
@@ -121,11 +122,18 @@ class MessageStore(Protocol):
     def read(self, after: int, until: int, max_bytes: int) -> tuple[Stored, ...]:
         """Return messages with ``after < offset <= until``, at least one if there is one."""
 
-    def page_before(self, room: RoomName, before: int, limit: int) -> StoredPage:
-        """Return the newest ``limit`` messages of a room below an offset."""
+    def page_before(
+        self, room: RoomName, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+    ) -> StoredPage:
+        """Return the newest messages of a room below an offset.
 
-    def page_after(self, room: RoomName, after: int, limit: int) -> StoredPage:
-        """Return the oldest ``limit`` messages of a room above an offset."""
+        At most ``limit``, and ``max_bytes`` as the API counts them, but one at least.
+        """
+
+    def page_after(
+        self, room: RoomName, after: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+    ) -> StoredPage:
+        """Return the oldest messages of a room above an offset, bounded likewise."""
 
     def count(self, room: RoomName) -> int:
         """Return how many messages of a room are kept."""

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.sizes import size_of_message
 from p2pd.store.message_store import Answer, Item, Stored, StoredPage
 from p2pd.store.rows import COLUMNS, SEQNO_SHIFT, message_id_from, seqno_from, stored_from_row
 
@@ -57,19 +58,34 @@ def read(
 
 
 def page_before(
-    connection: sqlite3.Connection, room: RoomName, before: int, limit: int
+    connection: sqlite3.Connection, room: RoomName, before: int, limit: int, max_bytes: int
 ) -> StoredPage:
-    """Return the newest ``limit`` messages of a room below an offset."""
-    rows = connection.execute(_BEFORE, (room, before, limit + 1)).fetchall()
-    return StoredPage(tuple(map(stored_from_row, reversed(rows[:limit]))), len(rows) > limit)
+    """Return the newest messages of a room below an offset, one at least if there is one."""
+    page = _page(connection.execute(_BEFORE, (room, before, limit + 1)), limit, max_bytes)
+    return StoredPage(page.messages[::-1], page.more)
 
 
 def page_after(
-    connection: sqlite3.Connection, room: RoomName, after: int, limit: int
+    connection: sqlite3.Connection, room: RoomName, after: int, limit: int, max_bytes: int
 ) -> StoredPage:
-    """Return the oldest ``limit`` messages of a room above an offset."""
-    rows = connection.execute(_AFTER, (room, after, limit + 1)).fetchall()
-    return StoredPage(tuple(map(stored_from_row, rows[:limit])), len(rows) > limit)
+    """Return the oldest messages of a room above an offset, one at least if there is one."""
+    return _page(connection.execute(_AFTER, (room, after, limit + 1)), limit, max_bytes)
+
+
+def _page(rows: sqlite3.Cursor, limit: int, max_bytes: int) -> StoredPage:
+    """Read rows until the page is full; what does not fit is not read."""
+    messages: list[Stored] = []
+    size_bytes = 0
+    try:
+        for row in rows:
+            stored = stored_from_row(row)
+            size_bytes += size_of_message(stored.message)
+            if messages and (size_bytes > max_bytes or len(messages) == limit):
+                return StoredPage(tuple(messages), more=True)
+            messages.append(stored)
+    finally:
+        rows.close()
+    return StoredPage(tuple(messages), more=False)
 
 
 def offset_of(connection: sqlite3.Connection, message_id: MessageId) -> int | None:

@@ -21,6 +21,7 @@ import structlog
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.sizes import MAX_ITEMS_BYTES
 from p2pd.domain.storage import Damage, Storage, StorageState
 from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.store import queries
@@ -152,13 +153,21 @@ class SqliteStore:
         """Return messages with ``after < offset <= until``, at least one if there is one."""
         return self._look(lambda connection: queries.read(connection, after, until, max_bytes))
 
-    def page_before(self, room: RoomName, before: int, limit: int) -> StoredPage:
-        """Return the newest ``limit`` messages of a room below an offset."""
-        return self._look(lambda connection: queries.page_before(connection, room, before, limit))
+    def page_before(
+        self, room: RoomName, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+    ) -> StoredPage:
+        """Return the newest messages of a room below an offset, bounded in number and bytes."""
+        return self._look(
+            lambda connection: queries.page_before(connection, room, before, limit, max_bytes)
+        )
 
-    def page_after(self, room: RoomName, after: int, limit: int) -> StoredPage:
-        """Return the oldest ``limit`` messages of a room above an offset."""
-        return self._look(lambda connection: queries.page_after(connection, room, after, limit))
+    def page_after(
+        self, room: RoomName, after: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+    ) -> StoredPage:
+        """Return the oldest messages of a room above an offset, bounded in number and bytes."""
+        return self._look(
+            lambda connection: queries.page_after(connection, room, after, limit, max_bytes)
+        )
 
     def count(self, room: RoomName) -> int:
         """Return how many messages of a room are kept."""

@@ -35,9 +35,10 @@ def test_curl_can_chat(gateway: GatewayProcess, node: NodeProcess) -> None:
     (message,) = gateway.get("/api/rooms/chat-room/messages").json()["messages"]
     assert (message["text"], message["message_id"]) == ("hi", published["message_id"])
     assert message["author_id"] == node.peer_id
-    assert gateway.get("/api/rooms").json()["rooms"] == [
-        {"name": "chat-room", "peer_count": 0, "message_count": 1}
-    ]
+    assert gateway.get("/api/rooms").json() == {
+        "rooms": [{"name": "chat-room", "peer_count": 0, "message_count": 1}],
+        "next_page_token": None,
+    }
 
 
 def test_messages_are_paged_both_ways(gateway: GatewayProcess) -> None:
@@ -69,6 +70,8 @@ def test_messages_are_paged_both_ways(gateway: GatewayProcess) -> None:
         ("GET", "rooms/chat-room/messages?before=x", None, (400, "INVALID_CURSOR", "before")),
         ("GET", "rooms/chat-room/messages?before=&after=", None, (400, "INVALID_CURSOR", 0)),
         ("GET", "rooms/a%7Fb/messages", None, (400, "INVALID_ROOM", "room")),
+        ("GET", "rooms?page_token=x", None, (400, "INVALID_PAGE_TOKEN", "page_token")),
+        ("GET", "peers?page_size=-1", None, (400, "INVALID_FIELD", "page_size")),
         ("GET", "nothing", None, (404, "NOT_FOUND", 0)),
         ("DELETE", "node", None, (400, "JSON_REQUIRED", 0)),
         ("PUT", "node", {}, (405, "METHOD_NOT_ALLOWED", 0)),

@@ -36,7 +36,7 @@ from tests.p2pd.facts import NOW_NS, make_message, make_node, make_peer
 
 PEER = PeerId("somebody")
 BODIES: dict[str, EventBody] = {
-    "snapshot": Snapshot(make_node(DEFAULT_ROOM), (make_peer("a"), make_peer("b"))),
+    "snapshot": Snapshot(make_node(DEFAULT_ROOM), (make_peer("a"), make_peer("b")), 2),
     "message": make_message(1),
     "peer_connected": PeerConnected(make_peer("a")),
     "peer_disconnected": PeerDisconnected(PEER),

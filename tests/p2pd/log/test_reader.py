@@ -69,6 +69,7 @@ def test_first_event_is_the_present_state(make_log: MakeLog) -> None:
     log.tell(PeerJoined(PeerId("a"), LOBBY))
     (snapshot,) = bodies(log.open_reader(None).read(MANY))
     assert isinstance(snapshot, Snapshot)
+    assert snapshot.peer_count == 2
     assert [(peer.peer_id, peer.rooms) for peer in snapshot.peers] == [("a", (LOBBY,)), ("b", ())]
 
 
