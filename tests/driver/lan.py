@@ -52,6 +52,7 @@ class Machine:
 
     name: str
     address: str
+    prefix_bits: int = 24
 
     @property
     def prefix(self) -> tuple[str, ...]:
@@ -90,8 +91,11 @@ class Machine:
         _ip(self.name, "link", "set", "eth0", "down")
 
     def plug_in(self) -> None:
-        """Bring the interface up with its address."""
-        _ip(self.name, "address", "add", f"{self.address}/24", "dev", "eth0")
+        """Bring the interface up with its address; IPv6 gives itself a link-local one."""
+        if self.address:
+            extra = ["nodad"] if ":" in self.address else []
+            address = f"{self.address}/{self.prefix_bits}"
+            _ip(self.name, "address", "add", address, "dev", "eth0", *extra)
         _ip(self.name, "link", "set", "eth0", "up")
 
     def hear(self, *, nothing_from: Iterable[Machine] = (), loss_percent: int = 0) -> None:
@@ -112,8 +116,14 @@ class Machine:
 
 
 @contextmanager
-def open_lan(machines: int) -> Iterator[list[Machine]]:
-    """Make a network of so many machines, 10.77.0.1 and on; undone at the end."""
+def open_lan(machines: int, addresses: str = "10.77.0.{}/24") -> Iterator[list[Machine]]:
+    """Make a network of so many machines, undone at the end.
+
+    Args:
+        addresses: Where the number of the machine goes into its address; empty for
+            IPv6 without a router, where each has a link-local address only.
+    """
+    address, _, bits = addresses.partition("/")
     prefix = f"wsp{os.getpid()}"
     switch = f"{prefix}-switch"
     with ExitStack() as undo:
@@ -122,7 +132,7 @@ def open_lan(machines: int) -> Iterator[list[Machine]]:
         _ip(switch, "link", "set", "bridge", "up")
         made = []
         for number in range(1, machines + 1):
-            machine = Machine(f"{prefix}-{number}", f"10.77.0.{number}")
+            machine = Machine(f"{prefix}-{number}", address.format(number), int(bits or 64))
             _add_namespace(undo, machine.name)
             _plug(machine, switch, f"port{number}")
             made.append(machine)

@@ -19,7 +19,6 @@ from p2pd.net.connections.registry import OpenConnection
 from p2pd.net.multiaddrs import names_in
 from p2pd.net.patches.basic_host import NodeHost
 
-MAX_ADDRESSES = 16
 TRANSPORTS = ("quic-v1", "ws", "tcp")
 """The innermost name of an address that tells its transport."""
 
@@ -66,7 +65,7 @@ def _addresses_of(
     host: NodeHost, peer_id: ID, connections: Sequence[OpenConnection]
 ) -> tuple[str, ...]:
     """List where a peer can be dialled: where it says, or until then where it was."""
-    known = host.swarm.known_addresses(peer_id)[:MAX_ADDRESSES] or [
+    known = host.swarm.known_addresses(peer_id) or [
         address
         for each in connections
         if _direction_of(each.connection) is Direction.OUTBOUND

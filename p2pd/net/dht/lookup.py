@@ -12,6 +12,7 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 import trio
 from libp2p.kad_dht.pb.kademlia_pb2 import Message
@@ -19,7 +20,8 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
-from p2pd.net.dht.queries import KadAsker, addresses_from_bytes, peer_from_bytes
+from p2pd.net.advertised import MAX_ADDRESS_CHARS, bounded_addresses
+from p2pd.net.dht.queries import KadAsker, peer_from_bytes
 
 NEAREST = 20
 """The DHT's k: how many of the nearest peers hold a record."""
@@ -27,6 +29,7 @@ MAX_IN_FLIGHT = 6
 MAX_ASKED = 100
 MAX_KNOWN = 1000
 MAX_PROVIDERS = 256
+MAX_UNREAD_ADDRESSES = 32
 WALK_TIMEOUT_S = 60.0
 
 OnPeer = Callable[[PeerInfo], None]
@@ -78,7 +81,7 @@ class Walk:
 
     def addresses_of(self, peer_id: ID) -> list[Multiaddr]:
         """The addresses heard for a peer."""
-        return addresses_from_bytes(self._addresses.get(peer_id, ()))
+        return bounded_addresses(self._addresses.get(peer_id, ()))
 
     async def _next(self) -> ID | None:
         while True:
@@ -118,7 +121,7 @@ class Walk:
         for peer in reply.closerPeers[:NEAREST]:
             peer_id = peer_from_bytes(peer.id)
             if peer_id is not None:
-                self._hear_of(peer_id, tuple(peer.addrs))
+                self._hear_of(peer_id, _small(peer.addrs))
 
     def _take_provider(self, peer: Message.Peer) -> None:
         peer_id = peer_from_bytes(peer.id)
@@ -127,7 +130,7 @@ class Walk:
         known = self.providers.get(peer_id)
         if known is not None and known.addrs:
             return
-        info = PeerInfo(peer_id, addresses_from_bytes(peer.addrs))
+        info = PeerInfo(peer_id, bounded_addresses(peer.addrs))
         self.providers[peer_id] = info
         self.on_provider(info)
 
@@ -138,6 +141,12 @@ class Walk:
             self._addresses[peer_id] = addresses
         if peer_id not in self._distance:
             self._distance[peer_id] = _distance_between(self.request.key, peer_id)
+
+
+def _small(addresses: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Return the first of some addresses, unread, each of bounded size."""
+    small = (address for address in addresses if len(address) <= MAX_ADDRESS_CHARS)
+    return tuple(islice(small, MAX_UNREAD_ADDRESSES))
 
 
 def _distance_between(key: bytes, peer_id: ID) -> int:

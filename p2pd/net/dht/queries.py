@@ -7,7 +7,7 @@ exception.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 import structlog
@@ -20,14 +20,12 @@ from libp2p.kad_dht.pb.kademlia_pb2 import Message
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from libp2p.utils.varint import encode_varint_prefixed, read_varint_prefixed_bytes_limited
-from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
 
 ASK_TIMEOUT_S = 10.0
 RESET_TIMEOUT_S = 1.0
 MAX_REPLY_BYTES = 1024 * 1024
-MAX_ADDRESSES = 16
 HEARD_ADDRESS_TTL_S = 600
 
 Dial: TypeAlias = Callable[[PeerInfo], Awaitable[bool]]
@@ -138,20 +136,3 @@ def peer_from_bytes(raw: bytes) -> ID | None:
     hashed = len(raw) == 34 and raw[:2] == b"\x12\x20"
     inlined = 2 < len(raw) <= 44 and raw[0] == 0 and raw[1] == len(raw) - 2
     return ID(bytes(raw)) if hashed or inlined else None
-
-
-def addresses_from_bytes(raw: Iterable[bytes]) -> list[Multiaddr]:
-    """Read at most 16 addresses; those that are none are left out."""
-    addresses: list[Multiaddr] = []
-    for item in raw:
-        if len(addresses) == MAX_ADDRESSES:
-            break
-        try:
-            address = Multiaddr(bytes(item))
-            text = str(address)
-        # The parser lets through whatever its codecs raise.
-        except Exception:
-            continue
-        if text:
-            addresses.append(address)
-    return addresses

@@ -14,7 +14,7 @@ from libp2p.kad_dht.provider_store import ProviderRecord, ProviderStore
 from libp2p.kad_dht.value_store import ValueStore
 from libp2p.peer.peerinfo import PeerInfo
 
-from p2pd.net.dht.queries import MAX_ADDRESSES
+from p2pd.net.advertised import bounded_addresses
 
 MAX_KEYS = 10_000
 MAX_PROVIDERS_KEPT = 256
@@ -34,7 +34,7 @@ class NewestProviders(ProviderStore):
         records.pop(peer_id, None)
         if len(records) >= MAX_PROVIDERS_KEPT:
             del records[next(iter(records))]
-        kept = PeerInfo(provider.peer_id, list(provider.addrs[:MAX_ADDRESSES]))
+        kept = PeerInfo(provider.peer_id, bounded_addresses(provider.addrs))
         records[peer_id] = ProviderRecord(kept, time.time())
         self._make_room()
         self.providers[key] = records

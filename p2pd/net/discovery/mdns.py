@@ -18,7 +18,6 @@ import structlog
 import trio
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
-from multiaddr.utils import get_network_addrs
 from zeroconf import (
     DNSOutgoing,
     DNSQuestion,
@@ -36,8 +35,10 @@ from p2pd.net.discovery.mdns_records import (
     SERVICE,
     hosts_from_addresses,
     peers_from_text,
+    port_from_addresses,
     text_from_addresses,
 )
+from p2pd.net.interfaces import network_hosts
 
 NAME_BYTES = 20
 LEAST_ASK_S = 1.0
@@ -107,8 +108,9 @@ class _Session(RecordUpdateListener):
         self._trio = trio.lowlevel.current_trio_token()
         self._waiting = 0
         self._is_open = True
-        self._hosts = hosts_from_addresses(addresses)
-        self._service = _service_from_addresses(addresses, self._hosts)
+        self._hosts = _hosts_to_speak_from(addresses)
+        self._text = text_from_addresses(addresses)
+        self._service = _service_from_addresses(addresses, self._hosts, self._text)
 
     async def __aenter__(self) -> _Session:
         self._zeroconf = await trio.to_thread.run_sync(self._open)
@@ -124,10 +126,10 @@ class _Session(RecordUpdateListener):
             )
 
     def _open(self) -> Zeroconf:
-        zeroconf = Zeroconf(self._hosts or network_hosts())
+        zeroconf = Zeroconf(self._hosts)
         try:
             zeroconf.add_listener(self, None)
-            if self._hosts:
+            if self._text:
                 # A name of 160 random bits needs no second of asking whether it is free.
                 zeroconf.register_service(self._service, cooperating_responders=True)
         except BaseException:
@@ -178,30 +180,33 @@ class _Session(RecordUpdateListener):
             self._introduce(peer)
 
 
-def _service_from_addresses(addresses: Sequence[Multiaddr], hosts: Sequence[str]) -> ServiceInfo:
-    """Describe this node under a name that is new each time, as the specification has it."""
-    name = secrets.token_hex(NAME_BYTES)
-    ports = [int(str(address.value_for_protocol("tcp"))) for address in addresses]
-    return ServiceInfo(
-        SERVICE,
-        f"{name}.{SERVICE}",
-        port=ports[0] if ports else FALLBACK_PORT,
-        properties=text_from_addresses(addresses),
-        server=f"{name}.local.",
-        addresses=[_packed(host) for host in hosts],
-    )
-
-
-def network_hosts() -> list[str]:
-    """List this machine's addresses, for a node that none of them can dial.
+def _hosts_to_speak_from(addresses: Sequence[Multiaddr]) -> list[str]:
+    """List the addresses of this machine that are announced, or else all it has.
 
     Raises:
         OSError: There is no network.
     """
-    hosts = [host for host in get_network_addrs(4) if not host.startswith("127.")]
+    here = [host for version in (4, 6) for host in network_hosts(version)]
+    announced = frozenset(hosts_from_addresses(addresses))
+    hosts = [host for host in here if host in announced] or here
     if not hosts:
         raise OSError("no network but loopback")
     return hosts
+
+
+def _service_from_addresses(
+    addresses: Sequence[Multiaddr], hosts: Sequence[str], text: bytes
+) -> ServiceInfo:
+    """Describe this node under a name that is new each time, as the specification has it."""
+    name = secrets.token_hex(NAME_BYTES)
+    return ServiceInfo(
+        SERVICE,
+        f"{name}.{SERVICE}",
+        port=port_from_addresses(addresses) or FALLBACK_PORT,
+        properties=text,
+        server=f"{name}.local.",
+        addresses=[_packed(host) for host in hosts],
+    )
 
 
 def _packed(host: str) -> bytes:

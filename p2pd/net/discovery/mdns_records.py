@@ -17,7 +17,8 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
-from p2pd.net.discovery.usable import MAX_ADDRESSES, is_usable
+from p2pd.net.advertised import MAX_ADDRESSES
+from p2pd.net.discovery.usable import NOWHERE, is_usable, usable_addresses
 from p2pd.net.multiaddrs import multiaddr_from_text, names_in
 
 SERVICE = "_p2p._udp.local."
@@ -25,9 +26,9 @@ DNSADDR = b"dnsaddr="
 MAX_STRING_BYTES = 255
 MAX_TEXT_BYTES = 1000
 """Fits, with the other records, into one packet that no network splits."""
+NOT_ANNOUNCED = frozenset({"ws", "wss", "p2p-circuit"})
+PORTED = frozenset({"tcp", "udp"})
 LOOPBACK = ("/ip4/127.", "/ip6/::1/")
-LINK_LOCAL = "/ip6/fe80:"
-"""Means nothing without the name of an interface, which a multiaddr here lacks."""
 
 
 def text_from_addresses(addresses: Iterable[Multiaddr]) -> bytes:
@@ -46,14 +47,22 @@ def text_from_addresses(addresses: Iterable[Multiaddr]) -> bytes:
 
 
 def is_announced(address: Multiaddr) -> bool:
-    """Tell whether others on the local network can dial an address: IP and TCP, not loopback.
+    """Return whether others on the local network may dial an address: IP, not loopback.
 
-    WebSocket is for browsers, which do not speak mDNS; go leaves it out as well.
+    One of a transport that this node lacks is announced where it is configured: others
+    have it. WebSocket is for browsers, which do not speak mDNS; go leaves it out as well.
     """
     names = names_in(address)
-    is_ip_tcp = names[:2] in (("ip4", "tcp"), ("ip6", "tcp")) and "ws" not in names
-    is_far = not str(address).startswith((*LOOPBACK, LINK_LOCAL))
-    return is_ip_tcp and is_usable(address) and is_far
+    is_direct = names[:1] in (("ip4",), ("ip6",)) and NOT_ANNOUNCED.isdisjoint(names)
+    return is_direct and not str(address).startswith((*LOOPBACK, *NOWHERE))
+
+
+def port_from_addresses(addresses: Iterable[Multiaddr]) -> int | None:
+    """Return a port of an announced address, which DNS-SD wants and libp2p does not read."""
+    for address in filter(is_announced, addresses):
+        for name in PORTED.intersection(names_in(address)):
+            return int(str(address.value_for_protocol(name)))
+    return None
 
 
 def hosts_from_addresses(addresses: Iterable[Multiaddr]) -> list[str]:
@@ -72,7 +81,10 @@ def peers_from_text(text: bytes) -> list[PeerInfo]:
             peer_id = address.get_peer_id() if address is not None else None
             if address is not None and peer_id is not None and is_usable(address):
                 by_peer[peer_id].append(address.decapsulate(f"/p2p/{peer_id}"))
-    return [PeerInfo(ID.from_string(peer_id), found) for peer_id, found in by_peer.items()]
+    return [
+        PeerInfo(ID.from_string(peer_id), usable_addresses(found))
+        for peer_id, found in by_peer.items()
+    ]
 
 
 def _strings(text: bytes) -> Iterator[bytes]:

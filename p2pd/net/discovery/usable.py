@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from multiaddr import Multiaddr
 
-from p2pd.net.multiaddrs import names_in
+from p2pd.net.advertised import bounded_addresses
+from p2pd.net.multiaddrs import names_in, sound_addresses
 
 DIALLED = frozenset({"ip4", "ip6", "dns", "dns4", "dns6", "tcp", "ws", "p2p"})
 NOWHERE = ("/ip4/0.0.0.0/", "/ip6/::/")
-MAX_ADDRESSES = 16
 
 
 def usable_addresses(addresses: Iterable[Multiaddr]) -> list[Multiaddr]:
@@ -18,8 +18,7 @@ def usable_addresses(addresses: Iterable[Multiaddr]) -> list[Multiaddr]:
 
     0.0.0.0 is what a careless peer listens on; dialling it leads to oneself.
     """
-    usable = [address for address in addresses if is_usable(address)]
-    return usable[:MAX_ADDRESSES]
+    return bounded_addresses(each for each in sound_addresses(addresses) if is_usable(each))
 
 
 def is_usable(address: Multiaddr) -> bool:

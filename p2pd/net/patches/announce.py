@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from multiaddr import Multiaddr
-from multiaddr.utils import get_network_addrs
+
+from p2pd.net.interfaces import network_hosts
 
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 WILDCARD = {4: "/ip4/0.0.0.0/", 6: "/ip6/::/"}
@@ -23,7 +24,7 @@ def announced_addresses(listening: Iterable[Multiaddr]) -> list[Multiaddr]:
         if version is None:
             routed.append(address)
             continue
-        routed += [_with_host(address, version, host) for host in get_network_addrs(version)]
+        routed += [_with_host(address, version, host) for host in network_hosts(version)]
         loopback.append(_with_host(address, version, LOOPBACK[version]))
     return routed + loopback
 

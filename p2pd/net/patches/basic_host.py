@@ -22,6 +22,7 @@ from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
+from p2pd.net.advertised import bounded_addresses
 from p2pd.net.patches import identify
 from p2pd.net.patches.announce import announced_addresses
 from p2pd.net.patches.identify import IDENTIFY, IDENTIFY_PUSH, PeerIdentity
@@ -123,8 +124,12 @@ class NodeHost(BasicHost):
     async def _learn(self, peer_id: ID, message: Identify) -> None:
         if not self._network.get_connections(peer_id):
             return
-        await update_peerstore_from_identify(self.peerstore, peer_id, message)
-        self._identities[peer_id] = identify.identity_from_message(message)
+        message.DiscardUnknownFields()
+        bounded = identify.bounded_message(message)
+        if bounded != message:
+            self._rejections.count("identify_cut")
+        await update_peerstore_from_identify(self.peerstore, peer_id, bounded)
+        self._identities[peer_id] = identify.identity_from_message(bounded)
         for tell in self.on_identified:
             tell(peer_id)
 
@@ -162,10 +167,10 @@ class NodeHost(BasicHost):
 
     def _note_observed_address(self, stream: INetStream, message: Identify) -> None:
         connections = self._network.get_connections(stream.muxed_conn.peer_id)
-        if self._observed_addr_manager and message.observed_addr and connections:
-            observed = Multiaddr(message.observed_addr)
+        observed = bounded_addresses([message.observed_addr])
+        if self._observed_addr_manager and observed and connections:
             self._observed_addr_manager.record_observation(
-                connections[0], observed, self.get_transport_addrs()
+                connections[0], observed[0], self.get_transport_addrs()
             )
 
     def _on_notifee_disconnected(self, conn: INetConn) -> None:

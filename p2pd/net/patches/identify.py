@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import trio
 from libp2p.abc import IHost, INetStream
-from libp2p.custom_types import TProtocol
 from libp2p.identity.identify.identify import ID as IDENTIFY
 from libp2p.identity.identify.identify import _mk_identify_protobuf
 from libp2p.identity.identify.pb.identify_pb2 import Identify
@@ -19,16 +18,29 @@ from libp2p.identity.identify_push.identify_push import ID_PUSH as IDENTIFY_PUSH
 from libp2p.peer.id import ID
 from libp2p.utils.varint import encode_uvarint, read_varint_prefixed_bytes_limited
 
+from p2pd.net.advertised import (
+    MAX_ADDRESS_CHARS,
+    MAX_RECORD_BYTES,
+    bounded_addresses,
+    bounded_agent,
+    bounded_protocols,
+)
+
 EXCHANGE_TIMEOUT_S = 10.0
 MAX_IDENTIFY_BYTES = 64 * 1024
-"""Far above what any implementation sends; go takes 8 KiB."""
-MAX_AGENT_CHARS = 128
-MAX_PROTOCOLS = 256
+"""Far above what any implementation sends; go reads 8 KiB."""
+BLOB_BOUNDS = {
+    "public_key": 4 * 1024,
+    "observed_addr": MAX_ADDRESS_CHARS,
+    "signedPeerRecord": MAX_RECORD_BYTES,
+}
+"""Of the fields that make no sense cut: one that is larger is left out."""
 
 __all__ = [
     "IDENTIFY",
     "IDENTIFY_PUSH",
     "PeerIdentity",
+    "bounded_message",
     "identity_from_message",
     "push",
     "read",
@@ -41,13 +53,26 @@ class PeerIdentity:
     """What a peer says of itself; nothing of it is proven."""
 
     agent: str
-    protocols: tuple[TProtocol, ...]
+    protocols: tuple[str, ...]
 
 
 def identity_from_message(message: Identify) -> PeerIdentity:
-    """Take from an identify message what is shown to people, cut to size."""
-    agent = "".join(char for char in message.agent_version[:MAX_AGENT_CHARS] if char.isprintable())
-    return PeerIdentity(agent, tuple(TProtocol(name) for name in message.protocols[:MAX_PROTOCOLS]))
+    """Read what is shown to people out of a bounded identify message."""
+    return PeerIdentity(message.agent_version, tuple(message.protocols))
+
+
+def bounded_message(message: Identify) -> Identify:
+    """Cut what a peer says of itself to size; the same message where nothing is too large."""
+    bounded = Identify(
+        listen_addrs=[each.to_bytes() for each in bounded_addresses(message.listen_addrs)],
+        protocols=bounded_protocols(message.protocols),
+    )
+    for field, value in message.ListFields():
+        if field.name in ("protocol_version", "agent_version"):
+            setattr(bounded, field.name, bounded_agent(value))
+        elif len(value) <= BLOB_BOUNDS.get(field.name, 0):
+            setattr(bounded, field.name, value)
+    return bounded
 
 
 async def read(stream: INetStream) -> Identify:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 
+import structlog
 import trio
-from dns.exception import DNSException
 from libp2p.network.exceptions import SwarmException
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
-from multiaddr.exceptions import MultiaddrError
 from multiaddr.resolvers import DNSResolver
 
-from p2pd.net.multiaddrs import names_in
+from p2pd.net.multiaddrs import names_in, sound_addresses
+
+log = structlog.get_logger(__name__)
 
 FAMILIES = {"dns": socket.AF_UNSPEC, "dns4": socket.AF_INET, "dns6": socket.AF_INET6}
 IP_NAMES = {socket.AF_INET: "ip4", socket.AF_INET6: "ip6"}
@@ -35,10 +36,13 @@ async def resolve_all(addresses: Iterable[Multiaddr], peer_id: ID) -> list[Multi
     for address in addresses:
         try:
             found = await _resolve(address, peer_id)
-        except (OSError, MultiaddrError, DNSException, trio.TooSlowError):
+        # Resolvers and the codecs of names fail in forms without end, and a peer
+        # chooses the name.
+        except Exception as error:
+            log.debug("name cannot be resolved", address=str(address), error=repr(error))
             unknown.append(str(address))
             continue
-        resolved.update((without_peer_id(each), None) for each in found)
+        resolved.update((without_peer_id(each), None) for each in sound_addresses(found))
     if unknown and not resolved:
         raise SwarmException(f"cannot resolve the name in {', '.join(unknown)}")
     return list(resolved)

@@ -1,14 +1,23 @@
-"""A peerstore that never forgets the node's own keys.
+"""A peerstore that never forgets the node's own keys, and stores little of a peer.
 
 Called by ``p2pd.net.host``, which gives it to the swarm and the host.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from libp2p.peer.envelope import Envelope
 from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStore
+from multiaddr import Multiaddr
+
+from p2pd.net.advertised import (
+    MAX_ADDRESSES,
+    MAX_RECORD_BYTES,
+    bounded_addresses,
+    bounded_protocols,
+)
 
 MAX_PEERS = 4096
 EVICTED_AT_ONCE = 256
@@ -25,6 +34,29 @@ class LastingPeerStore(PeerStore):
     def __init__(self, must_keep: Callable[[ID], bool]) -> None:
         super().__init__(max_peers=MAX_PEERS)
         self._must_keep = must_keep
+
+    def add_addrs(self, peer_id: ID, addrs: Sequence[Multiaddr], ttl: int = 0) -> None:
+        """Add addresses of a peer; of those known the newest 16 stay."""
+        super().add_addrs(peer_id, bounded_addresses(addrs), ttl)
+        known = self.peer_data_map.get(peer_id)
+        if known is not None:
+            known.addrs = known.addrs[-MAX_ADDRESSES:]
+
+    def add_protocols(self, peer_id: ID, protocols: Sequence[str]) -> None:
+        """Add protocols that a peer speaks, within the bound of all its names."""
+        super().add_protocols(peer_id, protocols)
+        known = self.peer_data_map[peer_id]
+        known.set_protocols(bounded_protocols(known.get_protocols()))
+
+    def set_protocols(self, peer_id: ID, protocols: Sequence[str]) -> None:
+        """Replace the protocols that a peer speaks."""
+        super().set_protocols(peer_id, bounded_protocols(protocols))
+
+    def consume_peer_record(self, envelope: Envelope, ttl: int) -> bool:
+        """Store a signed record of a peer; one that is too large is refused."""
+        if len(envelope.raw_payload) > MAX_RECORD_BYTES:
+            return False
+        return super().consume_peer_record(envelope, ttl)
 
     def _enforce_peer_limit(self) -> None:
         surplus = len(self.peer_data_map) - self.max_peers

@@ -26,6 +26,7 @@ from libp2p.utils.address_validation import is_relay_address
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
+from p2pd.net.advertised import bounded_addresses
 from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.patches.dialling import dial_first_answering, preferred_order
 from p2pd.net.patches.names import resolve_all, without_peer_id
@@ -132,8 +133,8 @@ class NodeSwarm(Swarm):
     def known_addresses(self, peer_id: ID) -> Sequence[Multiaddr]:
         """List the addresses the peerstore has of a peer, the likeliest first."""
         try:
-            sound = sound_addresses(self.peerstore.addrs(peer_id))
-            return sorted({without_peer_id(each) for each in sound}, key=preferred_order)
+            known = bounded_addresses(self.peerstore.addrs(peer_id))
+            return sorted({without_peer_id(each) for each in known}, key=preferred_order)
         except PeerStoreError:
             return ()
 

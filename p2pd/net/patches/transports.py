@@ -6,9 +6,11 @@ The stock ones know none for IPv6 and call a WebSocket plain TCP (40).
 
 from __future__ import annotations
 
+import errno
 from ipaddress import IPv6Address, ip_address
 from typing import TypeVar
 
+import trio
 from libp2p.abc import IRawConnection
 from libp2p.io.abc import ReadWriteCloser
 from libp2p.io.trio import TrioTCPStream
@@ -19,6 +21,10 @@ from libp2p.transport.websocket.transport import WebsocketTransport
 from multiaddr import Multiaddr
 from trio_websocket import Endpoint
 
+from p2pd.net.interfaces import link_local_zones
+
+LINK_LOCAL = "/ip6/fe80:"
+
 Raw = TypeVar("Raw", bound=IRawConnection)
 
 
@@ -26,16 +32,52 @@ class AddressedTcp(TCP):
     """TCP whose outbound connections remember what was dialled."""
 
     async def dial(self, maddr: Multiaddr) -> IRawConnection:
-        """Dial, and note the address with the connection."""
+        """Dial, and store the address with the connection."""
         return _with_address(await super().dial(maddr), maddr)
+
+    async def _dial_resolved(
+        self, maddr: Multiaddr, source: tuple[str, int] | None = None
+    ) -> IRawConnection:
+        if not str(maddr).startswith(LINK_LOCAL):
+            return await super()._dial_resolved(maddr, source)
+        host, port = maddr.value_for_protocol("ip6"), maddr.value_for_protocol("tcp")
+        return RawConnection(
+            TrioTCPStream(await open_on_some_link(str(host), int(str(port)))), True
+        )
 
 
 class AddressedWebsocket(WebsocketTransport):
     """WebSocket whose outbound connections remember what was dialled."""
 
     async def dial(self, maddr: Multiaddr) -> RawConnection:
-        """Dial, and note the address with the connection."""
+        """Dial, and store the address with the connection."""
         return _with_address(await super().dial(maddr), maddr)
+
+
+async def open_on_some_link(host: str, port: int) -> trio.SocketStream:
+    """Connect to a link-local address, which does not say on which interface it is.
+
+    Raises:
+        OSError: Nobody answers on any of them.
+    """
+    opened: list[trio.SocketStream] = []
+    failures: list[OSError] = []
+
+    async def attempt(zone: str, others: trio.CancelScope) -> None:
+        try:
+            opened.append(await trio.open_tcp_stream(f"{host}%{zone}", port))
+            others.cancel()
+        except OSError as error:
+            failures.append(error)
+
+    async with trio.open_nursery() as nursery:
+        for zone in link_local_zones():
+            nursery.start_soon(attempt, zone, nursery.cancel_scope)
+    for surplus in opened[1:]:
+        await trio.aclose_forcefully(surplus)
+    if not opened:
+        raise failures[0] if failures else OSError(errno.ENETUNREACH, "no link-local address")
+    return opened[0]
 
 
 def endpoint_from_stream(stream: ReadWriteCloser) -> tuple[str, int] | None:

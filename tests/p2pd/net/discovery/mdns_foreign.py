@@ -108,7 +108,12 @@ async def tell_connected(host: IHost) -> None:
 async def main(address: str, section: str) -> None:
     """Run until terminated."""
     async with STOCK.host(listen=[f"/ip4/{address}/tcp/0"]) as host, trio.open_nursery() as nursery:
-        own = [f"/ip4/{address}/tcp/1/p2p/{host.get_id()}", *map(str, host.get_addrs())]
+        unknown = ("udp/1/quic-v1", "udp/1/quic-v1/webtransport", "sctp/1", "nothing/1")
+        own = [
+            *(f"/ip4/{address}/{transport}/p2p/{host.get_id()}" for transport in unknown),
+            f"/ip4/{address}/tcp/1/p2p/{host.get_id()}",
+            *map(str, host.get_addrs()),
+        ]
         sock = open_socket(address)
         print(f"id {host.get_id()}")
         nursery.start_soon(listen, sock, own, section)

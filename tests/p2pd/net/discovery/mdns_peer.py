@@ -1,5 +1,7 @@
 """Run on a machine of ``lan``: a node with nothing but mDNS, stock or ours.
 
+Arguments: ``stock`` or ``ours``, then addresses for ours to announce.
+
 Prints ``id ID``, ``address ADDRESS`` for each of its own, then ``connected ID``
 for each peer it is connected to.
 """
@@ -17,6 +19,7 @@ from tests.p2pd.net.discovery.nodes import open_node
 from tests.upstream.stacks import STOCK
 
 LISTEN = ("/ip4/0.0.0.0/tcp/0",)
+BOTH = (*LISTEN, "/ip6/::/tcp/0")
 LOOK_AGAIN_S = 0.05
 
 
@@ -39,7 +42,8 @@ async def open_stock():
 @asynccontextmanager
 async def open_ours():
     """Run a node of ours."""
-    async with open_node(listen=LISTEN, mdns=True) as node:
+    announce = sys.argv[2:]
+    async with open_node(listen=BOTH, announce=announce, mdns=True) as node:
         yield node.host
 
 

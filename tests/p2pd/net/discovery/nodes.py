@@ -81,12 +81,15 @@ async def open_node(
     rooms: Sequence[str] = (),
     key_pair: KeyPair | None = None,
     listen: Sequence[str] = LISTEN,
+    announce: Sequence[str] = (),
     mdns: bool = False,
 ) -> AsyncIterator[DiscoveringNode]:
     """Run a node that looks for ``rooms``."""
     rejections = Rejections()
     heard = Heard()
-    host_options = HostOptions(key_pair or create_new_key_pair(), tuple(listen))
+    host_options = HostOptions(
+        key_pair or create_new_key_pair(), tuple(listen), announce=tuple(announce)
+    )
     options = DiscoveryOptions(tuple(bootstrap), mdns)
     async with (
         open_host(host_options, rejections) as host,

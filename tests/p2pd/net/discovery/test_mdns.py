@@ -11,9 +11,12 @@ PEER = "tests.p2pd.net.discovery.mdns_peer"
 FOREIGN = "tests.p2pd.net.discovery.mdns_foreign"
 
 
-def test_nodes_on_one_network_connect() -> None:
+@pytest.mark.parametrize(
+    "addresses", ["10.77.0.{}/24", "fd77::{}/64", ""], ids=["ipv4", "ipv6", "ipv6-link-local"]
+)
+def test_nodes_on_one_network_connect(addresses: str) -> None:
     with (
-        open_lan(2) as (here, there),
+        open_lan(2, addresses) as (here, there),
         here.run(PEER, "ours") as first,
         there.run(PEER, "ours") as second,
     ):
@@ -30,6 +33,20 @@ def test_a_node_that_comes_later_is_connected_and_its_end_noticed() -> None:
             first.wait_line(f"connected {second_id}")
         first.wait_line(f"lost {second_id}")
         second.wait_line("stopped")
+
+
+def test_a_node_that_announces_what_it_cannot_dial_takes_part() -> None:
+    """Others may have QUIC, or reach the node by a name or by a router's address."""
+    with open_lan(2) as (here, there), there.run(PEER, "ours") as second:
+        announced = [
+            f"/ip4/{here.address}/udp/4001/quic-v1",
+            "/ip4/192.0.2.7/udp/4001/quic-v1",
+            "/dns4/node.example/tcp/4001",
+            "/ip4/192.0.2.7/tcp/4001/ws",
+        ]
+        with here.run(PEER, "ours", *announced) as first:
+            second_id = second.wait_line("id ")
+            first.wait_line(f"connected {second_id}")
 
 
 @pytest.mark.parametrize("section", ["answers", "additional"])

@@ -10,6 +10,7 @@ from p2pd.net.discovery.mdns_records import (
     hosts_from_addresses,
     is_announced,
     peers_from_text,
+    port_from_addresses,
     text_from_addresses,
 )
 
@@ -38,15 +39,32 @@ def test_each_address_is_a_string_with_the_same_key() -> None:
         "/ip6/::/tcp/4001",
         "/ip4/127.0.0.1/tcp/4001",
         "/ip6/::1/tcp/4001",
-        "/ip6/fe80::1/tcp/4001",
         "/ip4/10.0.0.7/tcp/4002/ws",
-        "/ip4/10.0.0.7/udp/4001/quic-v1",
         "/dns4/example.org/tcp/4001",
         f"/ip4/10.0.0.7/tcp/4001/p2p/{OTHER_ID}/p2p-circuit",
     ],
 )
 def test_what_others_on_the_network_cannot_dial_is_not_announced(text: str) -> None:
     assert not is_announced(Multiaddr(f"{text}/p2p/{ID}"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/ip4/10.0.0.7/udp/4001/quic-v1",
+        "/ip4/10.0.0.7/udp/4001/quic-v1/webtransport",
+        "/ip4/10.0.0.7/udp/4001/webrtc-direct",
+        "/ip6/fe80::7/tcp/4001",
+    ],
+)
+def test_what_only_others_can_dial_is_announced(text: str) -> None:
+    [told] = addresses(f"{text}/p2p/{ID}")
+    assert is_announced(told)
+    assert port_from_addresses([told]) == 4001
+
+
+def test_an_announcement_without_a_port_names_none() -> None:
+    assert port_from_addresses(addresses(f"/dns4/node.example/tcp/4001/p2p/{ID}")) is None
 
 
 def test_a_record_stays_within_its_bound() -> None:
