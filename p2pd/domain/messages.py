@@ -31,6 +31,8 @@ class Message:
         signed_bytes: The GossipSub message protobuf as received, signature
             included; never re-encoded. Empty only where nothing needs it.
         client_message_id: Set on this node's own messages only; may be empty.
+        caller: Name of the caller that published it, on this node's own messages
+            only; empty for the local caller without a name.
     """
 
     message_id: MessageId
@@ -43,6 +45,7 @@ class Message:
     signed_bytes: bytes
     delivery: Delivery = Delivery.LIVE
     client_message_id: str = ""
+    caller: str = ""
 
     @property
     def send_time_ns(self) -> int | None:

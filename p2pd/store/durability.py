@@ -65,14 +65,22 @@ class Durability:
         if offset <= self._durable_offset:
             await trio.lowlevel.checkpoint()
         else:
-            for _ in range(SEND_TURNS):
-                await trio.lowlevel.checkpoint()
-            group = self._join()
-            await group.settled.wait()
-            if group.failure is not None:
-                raise StorageFailedError(group.failure)
+            await self.wait_all()
         if offset <= self._lost_until:
             raise StorageFailedError("the message store was damaged; what it held is not safe")
+
+    async def wait_all(self) -> None:
+        """Wait until everything committed before the call is safe.
+
+        Raises:
+            StorageFailedError: It may not survive.
+        """
+        for _ in range(SEND_TURNS):
+            await trio.lowlevel.checkpoint()
+        group = self._join()
+        await group.settled.wait()
+        if group.failure is not None:
+            raise StorageFailedError(group.failure)
 
     def lose(self, until: int) -> None:
         """Note that everything up to an offset was in a file that was set aside."""

@@ -37,7 +37,7 @@ class MemoryStore:
         self._window: Window[Stored] = Window(max_messages, max_bytes, first=1)
         self._offsets: dict[MessageId, int] = {}
         self._rooms: dict[RoomName, list[int]] = {}
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[tuple[str, str], Answer] = {}
         self._ordered: dict[RoomName, list[Item]] = {}
         self._dropped: dict[RoomName, deque[Dropped]] = {}
 
@@ -72,8 +72,9 @@ class MemoryStore:
             self._rooms.setdefault(message.room, []).append(stored.offset)
             insort(self._ordered.setdefault(message.room, []), _item(message))
             if message.client_message_id:
-                answer = Answer(message.message_id, stored.offset)
-                self._answers.setdefault(message.client_message_id, answer)
+                key = (message.caller, message.client_message_id)
+                answer = Answer(message.message_id, stored.offset, message.room, message.data)
+                self._answers.setdefault(key, answer)
             self._forget(self._window.append(stored, _size_bytes(message)))
         return tuple(kept)
 
@@ -85,9 +86,9 @@ class MemoryStore:
         """Return where a kept message is, or None."""
         return self._offsets.get(message_id)
 
-    def answer_of(self, client_message_id: str) -> Answer | None:
-        """Return what the first kept publish with this id was answered, or None."""
-        return self._answers.get(client_message_id)
+    def answer_of(self, client_message_id: str, caller: str = "") -> Answer | None:
+        """Return the answer to the first stored publish of a caller with this id, or None."""
+        return self._answers.get((caller, client_message_id))
 
     def max_seqno(self, author_bytes: bytes) -> int:
         """Return the highest sequence number kept of an author; 0 where there is none."""
@@ -174,10 +175,6 @@ class MemoryStore:
             stored for offset in offsets for stored in self._window.slice(offset, offset + 1)[1]
         )
 
-    def _offset_answered(self, client_message_id: str) -> int | None:
-        answer = self._answers.get(client_message_id)
-        return None if answer is None else answer.offset
-
     def _forget(self, dropped: Sequence[Stored]) -> None:
         if not dropped:
             return
@@ -188,9 +185,10 @@ class MemoryStore:
             del self._offsets[message.message_id]
             ordered = self._ordered[message.room]
             del ordered[bisect_left(ordered, _item(message))]
-            client_message_id = message.client_message_id
-            if self._offset_answered(client_message_id) == stored.offset:
-                del self._answers[client_message_id]
+            key = (message.caller, message.client_message_id)
+            answer = self._answers.get(key)
+            if answer is not None and answer.offset == stored.offset:
+                del self._answers[key]
         for room in {stored.message.room for stored in dropped}:
             offsets = self._rooms[room]
             kept = offsets[bisect_left(offsets, self.first_offset) :]

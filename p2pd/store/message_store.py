@@ -30,10 +30,15 @@ class StoredPage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a publish with a ``client_message_id`` was answered."""
+    """What a publish with a ``client_message_id`` was answered, and what it published.
+
+    A call with the same caller and id repeats it only where room and data are the same.
+    """
 
     message_id: MessageId
     offset: int
+    room: RoomName
+    data: bytes
 
 
 class Item(NamedTuple):
@@ -109,8 +114,8 @@ class MessageStore(Protocol):
     def offset_of(self, message_id: MessageId) -> int | None:
         """Return where a kept message is, or None."""
 
-    def answer_of(self, client_message_id: str) -> Answer | None:
-        """Return what the first kept publish with this id was answered, or None."""
+    def answer_of(self, client_message_id: str, caller: str = "") -> Answer | None:
+        """Return the answer to the first stored publish of a caller with this id, or None."""
 
     def max_seqno(self, author_bytes: bytes) -> int:
         """Return the highest sequence number kept of an author; 0 where there is none.

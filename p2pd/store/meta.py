@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from p2pd.domain.cursors import cursor_from_text, new_epoch
+from p2pd.store.connections import durable_transaction
 from p2pd.store.errors import DamagedError
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -28,7 +29,8 @@ class Meta:
     Attributes:
         epoch: Name of the log in this file.
         base_offset: The offset that the first message followed.
-        left_open: Whether whoever had the file before did not close it.
+        left_open: Whether the process that had the file before did not close it.
+        is_complete: Whether the file has what it inherits from those before it.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -45,6 +47,7 @@ class Meta:
             raise DamagedError("it does not know its epoch")
         self._boot = str(values.get("boot", ""))
         self.left_open = bool(self._boot)
+        self.is_complete = bool(values.get("complete"))
 
     def begin(self, base_offset: int, *, tail_lost: bool) -> None:
         """Mark the file as open, on disk before anything is read from it.
@@ -54,19 +57,20 @@ class Meta:
             tail_lost: The newest messages are known to be gone.
         """
         connection = self._connection
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("BEGIN IMMEDIATE")
         boot = _boot_id()
         same_boot = boot == self._boot != _UNKNOWN_BOOT
-        if tail_lost or (self.left_open and not same_boot):
-            self.epoch = new_epoch()
-            connection.execute(_SET, ("epoch", self.epoch))
-        if base_offset:
-            self.base_offset = base_offset
-            connection.execute(_SET, ("base_offset", base_offset))
-        connection.execute(_SET, ("boot", boot))
-        connection.execute("COMMIT")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        with durable_transaction(connection):
+            if tail_lost or (self.left_open and not same_boot):
+                self.epoch = new_epoch()
+                connection.execute(_SET, ("epoch", self.epoch))
+            if base_offset:
+                self.base_offset = base_offset
+                connection.execute(_SET, ("base_offset", base_offset))
+            connection.execute(_SET, ("boot", boot))
+
+    def complete(self) -> None:
+        """Mark that the file has what it inherits; inside the transaction that writes it."""
+        self._connection.execute(_SET, ("complete", 1))
 
     def end(self) -> None:
         """Mark the file as closed in order."""

@@ -23,8 +23,8 @@ _IN_ROOM = f"SELECT {COLUMNS} FROM messages INDEXED BY messages_by_room WHERE {_
 _BEFORE = f"{_IN_ROOM} AND offset < ? ORDER BY offset DESC LIMIT ?"
 _AFTER = f"{_IN_ROOM} AND offset > ? ORDER BY offset LIMIT ?"
 _OFFSET_OF = "SELECT offset FROM messages WHERE message_id = ?"
-_ANSWER = """SELECT message_id, offset FROM messages
-    WHERE client_message_id = ? ORDER BY offset LIMIT 1"""
+_ANSWER = f"""SELECT {COLUMNS} FROM messages
+    WHERE client_message_id = ? AND caller IS ? ORDER BY offset LIMIT 1"""
 _NEWEST_OF_AUTHOR = """SELECT send_order FROM messages
     WHERE message_id BETWEEN ? AND ? ORDER BY message_id DESC LIMIT 1"""
 _ITEMS = f"""SELECT send_order, message_id
@@ -94,10 +94,14 @@ def offset_of(connection: sqlite3.Connection, message_id: MessageId) -> int | No
     return None if row is None else int(row[0])
 
 
-def answer_of(connection: sqlite3.Connection, client_message_id: str) -> Answer | None:
-    """Return what the first kept publish with this id was answered, or None."""
-    row = connection.execute(_ANSWER, (client_message_id,)).fetchone()
-    return None if row is None else Answer(message_id_from(row[0]), row[1])
+def answer_of(connection: sqlite3.Connection, client_message_id: str, caller: str) -> Answer | None:
+    """Return the answer to the first stored publish of a caller with this id, or None."""
+    row = connection.execute(_ANSWER, (client_message_id, caller or None)).fetchone()
+    if row is None:
+        return None
+    stored = stored_from_row(row)
+    message = stored.message
+    return Answer(message.message_id, stored.offset, message.room, message.data)
 
 
 def max_seqno(connection: sqlite3.Connection, author_bytes: bytes) -> int:

@@ -1,7 +1,7 @@
 """Messages as rows of the store and back, with a checksum over all of a row.
 
-SQLite finds a page that makes no sense, but not a changed byte inside a value;
-the checksum finds that. Only ``p2pd.log`` uses this.
+SQLite finds a malformed page, but not a changed byte inside a value; the checksum
+finds that. Only ``p2pd.store`` uses this.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from p2pd.store.errors import DamagedError
 from p2pd.store.message_store import Stored
 
 SEQNO_SHIFT = 1 << 63
+KIND_MESSAGE = 0
 _DELIVERIES = (Delivery.LIVE, Delivery.BACKFILLED)
 
 COLUMNS = """offset, message_id, (SELECT name FROM rooms WHERE rooms.room = messages.room),
     author, forwarder, send_order, receive_time_ns, delivery, client_message_id,
-    signed, data_start, data_bytes, data, checksum"""
+    signed, data_start, data_bytes, data, caller, kind, checksum"""
 INSERT = """INSERT INTO messages (offset, message_id, room,
     author, forwarder, send_order, receive_time_ns, delivery, client_message_id,
-    signed, data_start, data_bytes, data, checksum)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    signed, data_start, data_bytes, data, caller, kind, checksum)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 Row = tuple[Any, ...]
 
@@ -31,7 +32,7 @@ Row = tuple[Any, ...]
 def row_from_message(offset: int, room: int, message: Message) -> Row:
     """Lay a message out as the parameters of ``INSERT``.
 
-    The content is kept inside the signed bytes where it is found there, a second
+    The content is stored inside the signed bytes where it is found there, a second
     time only where it is not; a forwarder only where it is not the author.
     """
     start = message.signed_bytes.find(message.data)
@@ -49,6 +50,8 @@ def row_from_message(offset: int, room: int, message: Message) -> Row:
         None if start < 0 else start,
         len(message.data),
         message.data if start < 0 else None,
+        message.caller or None,
+        KIND_MESSAGE,
     )
     message_id = bytes.fromhex(message.message_id)
     checksum = _checksum((offset, message_id, message.room, *facts, *content))
@@ -106,6 +109,8 @@ def _stored(
     data_start: int | None,
     data_bytes: int,
     data: bytes | None,
+    caller: str | None,
+    kind: int,
 ) -> Stored:
     if data_start is not None:
         data = signed[data_start : data_start + data_bytes]
@@ -120,6 +125,7 @@ def _stored(
         signed_bytes=signed,
         delivery=_DELIVERIES[delivery],
         client_message_id=client_message_id or "",
+        caller=caller or "",
     )
     return Stored(offset, message)
 
@@ -127,9 +133,12 @@ def _stored(
 def _checksum(values: Row | list[Any]) -> int:
     """Sum up the values of a row, in the order of ``COLUMNS``.
 
-    Each value goes in with its type, the large ones as they are.
+    Each value goes in with its type, the large ones as they are. The last two came
+    with version 3: rows of older versions have neither.
     """
-    *facts, signed, data_start, data_bytes, data = values
+    *facts, signed, data_start, data_bytes, data, caller, kind = values
     facts.extend((len(signed), data_start, data_bytes))
+    if caller is not None or kind != KIND_MESSAGE:
+        facts.extend((caller, kind))
     total = zlib.crc32(repr(facts).encode("utf-8", "surrogatepass"))
     return zlib.crc32(data or b"", zlib.crc32(signed, total))

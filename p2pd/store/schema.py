@@ -1,4 +1,4 @@
-"""The tables of the message store, version by version, and how a file gets there.
+"""The tables of the message store, version by version, and the migrations between them.
 
 Called by ``p2pd.store.store_file`` at open. A new file is a file of version 0: it
 goes the same way as an old one, step by step, each step in one transaction.
@@ -62,6 +62,25 @@ CREATE = (
     END""",
 )
 ADD_CHECKSUM = "ALTER TABLE messages ADD COLUMN checksum INTEGER"
+ADD_MEMBERSHIPS = (
+    "ALTER TABLE rooms ADD COLUMN is_joined INTEGER",
+    "ALTER TABLE rooms ADD COLUMN floor_ns INTEGER",
+    "ALTER TABLE rooms ADD COLUMN joined_ns INTEGER",
+    "ALTER TABLE rooms ADD COLUMN sent_until INTEGER",
+    "ALTER TABLE rooms ADD COLUMN is_caught_up INTEGER",
+    """CREATE TABLE known_peers (
+        origin INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        address TEXT NOT NULL,
+        PRIMARY KEY (origin, position)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE quarantined_files (
+        name TEXT PRIMARY KEY,
+        read_until INTEGER
+    ) WITHOUT ROWID""",
+    "ALTER TABLE messages ADD COLUMN caller TEXT",
+    "ALTER TABLE messages ADD COLUMN kind INTEGER NOT NULL DEFAULT 0",
+)
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -77,7 +96,20 @@ def add_checksum(connection: sqlite3.Connection) -> None:
     connection.execute(ADD_CHECKSUM)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (create, add_checksum)
+def add_memberships(connection: sqlite3.Connection) -> None:
+    """Make version 3: rooms joined and left, known peers, quarantined files, callers.
+
+    A record's kind is 0 for a message; readers pass over what they do not know.
+    """
+    for statement in ADD_MEMBERSHIPS:
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    create,
+    add_checksum,
+    add_memberships,
+)
 """The step at index N leads from version N to N + 1."""
 
 

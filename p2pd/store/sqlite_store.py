@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -26,11 +26,21 @@ from p2pd.domain.storage import Damage, Storage, StorageState
 from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.store import queries
 from p2pd.store.checkpoints import Checkpoints
-from p2pd.store.damage import FILE_ERRORS, chat_error_from, is_damage, set_aside
+from p2pd.store.damage import (
+    FILE_ERRORS,
+    chat_error_from,
+    finish_quarantine,
+    is_damage,
+    quarantine,
+)
 from p2pd.store.durability import Durability
 from p2pd.store.errors import StoreClosedError
+from p2pd.store.inheritance import Inheritance, inheritance_of
+from p2pd.store.legacy_files import inheritance_from_files, remove_files
 from p2pd.store.lock_file import lock_directory
 from p2pd.store.message_store import Answer, Dropped, Item, Stored, StoredPage
+from p2pd.store.peer_store import KnownPeers
+from p2pd.store.room_store import RoomRecord
 from p2pd.store.store_file import StoreFile
 
 FILE_NAME = "messages.db"
@@ -47,13 +57,18 @@ def open_store(
     directory: Path,
     *,
     on_damage: Callable[[Damage], None] = lambda _: None,
+    configured_rooms: Iterable[RoomName] = (),
+    import_files: bool = False,
     clock_ns: Callable[[], int] = time.time_ns,
     fdatasync: Callable[[int], None] = os.fdatasync,
 ) -> Iterator[SqliteStore]:
     """Open the message store of a data directory, and close it in order.
 
     Args:
-        on_damage: Told of a damaged file, in whichever thread found it.
+        on_damage: Called with each damage, in whichever thread found it.
+        configured_rooms: Rooms of the settings; that one was left is never removed.
+        import_files: Whether ``rooms.json`` and ``peers.json`` of earlier releases
+            are read into the store, and removed.
 
     Raises:
         StoreOpenError: An operator must do something first.
@@ -62,7 +77,10 @@ def open_store(
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with lock_directory(directory):
-        store = SqliteStore(directory / FILE_NAME, on_damage, clock_ns, fdatasync)
+        rooms = frozenset(configured_rooms)
+        store = SqliteStore(
+            directory / FILE_NAME, on_damage, rooms, import_files, clock_ns, fdatasync
+        )
         try:
             yield store
         finally:
@@ -76,6 +94,8 @@ class SqliteStore:
         self,
         path: Path,
         on_damage: Callable[[Damage], None],
+        configured_rooms: frozenset[RoomName],
+        import_files: bool,
         clock_ns: Callable[[], int],
         fdatasync: Callable[[int], None],
     ) -> None:
@@ -83,6 +103,8 @@ class SqliteStore:
         self._is_full = False
         self._path = path
         self._on_damage = on_damage
+        self._configured_rooms = configured_rooms
+        self._import_files = import_files
         self._clock_ns = clock_ns
         self._fdatasync = fdatasync
         self._replacing = threading.Lock()
@@ -122,14 +144,7 @@ class SqliteStore:
 
     def append(self, messages: Sequence[Message]) -> tuple[Stored, ...]:
         """Commit those messages that are not in the log yet, at the next offsets."""
-        if self._durability.failure is not None:
-            raise StorageFailedError(self._durability.failure)
-        try:
-            stored = self._carry_out(lambda file: file.append(messages))
-        except StorageFullError:
-            self._is_full = True
-            raise
-        self._is_full = False
+        stored = self._write(lambda file: file.append(messages))
         self._checkpoints.note(sum(len(one.message.signed_bytes) for one in stored))
         return stored
 
@@ -137,13 +152,44 @@ class SqliteStore:
         """Wait until everything up to an offset survives a power cut."""
         await self._durability.wait(offset)
 
+    def room_records(self) -> dict[RoomName, RoomRecord]:
+        """Return a copy of what is stored of memberships, from memory."""
+        return self._file.rooms.records
+
+    def save_rooms(self, records: Mapping[RoomName, RoomRecord]) -> None:
+        """Commit these records in one transaction: all of them or none."""
+        self._write(lambda file: file.save_rooms(records))
+
+    def known_peers(self) -> KnownPeers:
+        """Return the known peers, from memory."""
+        return self._file.known_peers
+
+    def save_known_peers(self, peers: KnownPeers) -> None:
+        """Commit these addresses in the place of those before."""
+        self._write(lambda file: file.save_known_peers(peers))
+
+    async def wait_committed(self) -> None:
+        """Wait until all that was committed before the call survives a power cut."""
+        await self._durability.wait_all()
+
+    def unread_quarantined(self) -> dict[Path, int]:
+        """Return the quarantined files not read whole yet, and the offset each was read to."""
+        files = self._file.quarantined.files.items()
+        return {self._path.with_name(name): until for name, until in files if until is not None}
+
+    def save_quarantined(self, path: Path, read_until: int | None) -> None:
+        """Commit how far a quarantined file was brought over; None is the end."""
+        self._write(lambda file: file.save_quarantined(path.name, read_until))
+
     def offset_of(self, message_id: MessageId) -> int | None:
         """Return where a kept message is, or None."""
         return self._look(lambda connection: queries.offset_of(connection, message_id))
 
-    def answer_of(self, client_message_id: str) -> Answer | None:
-        """Return what the first kept publish with this id was answered, or None."""
-        return self._look(lambda connection: queries.answer_of(connection, client_message_id))
+    def answer_of(self, client_message_id: str, caller: str = "") -> Answer | None:
+        """Return the answer to the first stored publish of a caller with this id, or None."""
+        return self._look(
+            lambda connection: queries.answer_of(connection, client_message_id, caller)
+        )
 
     def max_seqno(self, author_bytes: bytes) -> int:
         """Return the highest sequence number kept of an author; 0 where there is none."""
@@ -226,6 +272,18 @@ class SqliteStore:
 
         return self._carry_out(look)
 
+    def _write(self, operation: Callable[[StoreFile], T]) -> T:
+        """Commit something, and remember whether the disk is full."""
+        if self._durability.failure is not None:
+            raise StorageFailedError(self._durability.failure)
+        try:
+            result = self._carry_out(operation)
+        except StorageFullError:
+            self._is_full = True
+            raise
+        self._is_full = False
+        return result
+
     def _carry_out(self, operation: Callable[[StoreFile], T]) -> T:
         """Do something with the file, and again with its successor where it is damaged."""
         for _ in range(ATTEMPTS):
@@ -250,17 +308,18 @@ class SqliteStore:
 
     def _open_first(self) -> StoreFile:
         try:
+            finish_quarantine(self._path)
             return self._open(0)
-        except FILE_ERRORS as error:
+        except (*FILE_ERRORS, OSError) as error:
             if not is_damage(error):
                 raise chat_error_from(error) from error
-            self._set_aside(str(error))
+            self._quarantine(str(error))
             return self._open_successor(0)
 
     def _replace(self, file: StoreFile, error: Exception) -> None:
-        """Put an empty file in the place of a damaged one, unless somebody just has.
+        """Put an empty file in the place of a damaged one, unless another thread just has.
 
-        A file that is closed already was set aside when there was no room for its
+        A file that is closed already was quarantined when there was no room for its
         successor; then only that is left to do.
         """
         with self._replacing:
@@ -271,30 +330,48 @@ class SqliteStore:
             if is_damage(error):
                 file.close(in_order=False)
                 self._durability.lose(file.last_offset)
-                self._set_aside(str(error))
-            self._file = self._open_successor(file.last_offset)
+                self._quarantine(str(error))
+            self._file = self._open_successor(file.last_offset, file)
 
-    def _set_aside(self, reason: str) -> None:
+    def _quarantine(self, reason: str) -> None:
         try:
-            damage = set_aside(self._path, reason, self._clock_ns())
+            damage = quarantine(self._path, reason, self._clock_ns())
         except OSError as error:
             raise chat_error_from(error) from error
-        self._tell(damage)
+        self._report(damage)
 
-    def _open_successor(self, base_offset: int) -> StoreFile:
+    def _open_successor(self, base_offset: int, before: StoreFile | None = None) -> StoreFile:
         try:
-            return self._open(base_offset)
+            return self._open(base_offset, before)
         except (*FILE_ERRORS, OSError) as error:
             raise chat_error_from(error) from error
 
-    def _open(self, base_offset: int) -> StoreFile:
-        file = StoreFile(self._path, base_offset, self._fdatasync)
+    def _open(self, base_offset: int, before: StoreFile | None = None) -> StoreFile:
+        file = StoreFile(self._path, base_offset, self._fdatasync, self._configured_rooms)
+        try:
+            if not file.is_complete:
+                file.inherit(self._inheritance(before))
+            if self._import_files:
+                remove_files(self._path.parent)
+        except BaseException:
+            file.close(in_order=False)
+            raise
         if file.tail_lost:
             reason = "the newest messages could not be read"
-            self._tell(Damage(str(self._path), reason, self._clock_ns()))
+            self._report(Damage(str(self._path), reason, self._clock_ns()))
         return file
 
-    def _tell(self, damage: Damage) -> None:
+    def _inheritance(self, before: StoreFile | None) -> Inheritance:
+        """Gather what a new file takes over: from memory, else from the files beside it."""
+        gathered = inheritance_of(self._path)
+        if before is not None:
+            known = Inheritance(before.rooms.records, before.known_peers, before.quarantined.files)
+            return known.over(gathered)
+        if not self._import_files:
+            return gathered
+        return gathered.over(inheritance_from_files(self._path.parent, self._clock_ns()))
+
+    def _report(self, damage: Damage) -> None:
         self._damages = (*self._damages, damage)
         log_line.error("store damaged", path=damage.path, reason=damage.reason)
         self._on_damage(damage)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +20,17 @@ from typing import NamedTuple
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
 from p2pd.store import queries
-from p2pd.store.connections import Readers, open_writer
+from p2pd.store.connections import Readers, durable_transaction, open_writer, transaction
 from p2pd.store.damage import is_full, sync_directory
 from p2pd.store.errors import DamagedError, StoreClosedError
+from p2pd.store.inheritance import Inheritance
 from p2pd.store.message_store import Dropped, Stored
 from p2pd.store.meta import Meta
-from p2pd.store.room_counts import RoomsKept
+from p2pd.store.peer_store import KnownPeers
+from p2pd.store.peer_table import load_known_peers, replace_known_peers
+from p2pd.store.quarantine_table import QuarantineTable
+from p2pd.store.room_store import RoomRecord
+from p2pd.store.room_table import RoomTable
 from p2pd.store.rows import INSERT, SEQNO_SHIFT, Row, row_from_message
 from p2pd.store.schema import check, migrate
 from p2pd.store.wal import committed_frames
@@ -54,18 +59,25 @@ class Checkpoint(NamedTuple):
 class StoreFile:
     """An open store file.
 
-    ``append`` and ``drop_oldest`` belong to one thread, ``sync`` and
+    ``append``, ``drop_oldest`` and what saves belong to one thread, ``sync`` and
     ``checkpoint`` to one each, ``readers`` to all.
 
     Args:
         base_offset: Where a new file begins; an old one keeps its own.
         fdatasync: Makes the file behind a descriptor last.
+        configured_rooms: That these were left is never removed.
 
     Attributes:
         tail_lost: Whether the newest messages were found to be unreadable.
     """
 
-    def __init__(self, path: Path, base_offset: int, fdatasync: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        base_offset: int,
+        fdatasync: Callable[[int], None],
+        configured_rooms: frozenset[RoomName] = frozenset(),
+    ) -> None:
         self.path = path
         self._fdatasync = fdatasync
         self._checkpointing = threading.Lock()
@@ -82,7 +94,9 @@ class StoreFile:
             self._meta = Meta(self._writer)
             self._meta.begin(base_offset, tail_lost=self.tail_lost)
             self.epoch = self._meta.epoch
-            self._rooms = RoomsKept(self._writer, self._meta.base_offset)
+            self._rooms = RoomTable(self._writer, self._meta.base_offset, configured_rooms)
+            self.known_peers = load_known_peers(self._writer)
+            self.quarantined = QuarantineTable(self._writer)
             self._first, self.last_offset = self._bounds()
             self._checkpointer = open_writer(path)
         except BaseException:
@@ -93,18 +107,61 @@ class StoreFile:
         self.readers = Readers(path)
 
     @property
-    def rooms(self) -> RoomsKept:
-        """How much is kept of each room."""
+    def is_complete(self) -> bool:
+        """Whether the file has what it inherits; see ``inherit``."""
+        return self._meta.is_complete
+
+    @property
+    def rooms(self) -> RoomTable:
+        """The rooms: messages counted, membership."""
         return self._rooms
 
     @property
     def first_offset(self) -> int:
-        """Offset of the oldest message kept; ``last_offset + 1`` when empty."""
+        """Offset of the oldest message stored; ``last_offset + 1`` when empty."""
         first = self._first
         return self.last_offset + 1 if first is None else first
 
+    def inherit(self, inherited: Inheritance) -> None:
+        """Write what a new or migrated file takes from those before it, durably and once.
+
+        A file that has dropped messages already was in use before it was migrated:
+        its quarantined files were read then, and reading them again would bring
+        back what retention removed.
+        """
+        was_used = self._rooms.dropped_until(frozenset()) > self._meta.base_offset
+        with self._writing, durable_transaction(self._writer):
+            self._rooms.write(inherited.rooms)
+            replace_known_peers(self._writer, inherited.peers)
+            for name, read_until in inherited.quarantined.items():
+                self.quarantined.write(name, None if was_used else read_until)
+            self._meta.complete()
+        self.known_peers = inherited.peers
+        self._rooms.load()
+        self.quarantined.load()
+
+    def save_rooms(self, records: Mapping[RoomName, RoomRecord]) -> None:
+        """Commit room records; see ``RoomStore``."""
+        with self._writing:
+            self._check_open()
+            self._rooms.save(records)
+
+    def save_known_peers(self, peers: KnownPeers) -> None:
+        """Commit known peers; see ``PeerStore``."""
+        with self._writing:
+            self._check_open()
+            with transaction(self._writer):
+                replace_known_peers(self._writer, peers)
+            self.known_peers = peers
+
+    def save_quarantined(self, name: str, read_until: int | None) -> None:
+        """Commit how far a quarantined file was read; None is the end."""
+        with self._writing:
+            self._check_open()
+            self.quarantined.save(name, read_until)
+
     def append(self, messages: Sequence[Message]) -> tuple[Stored, ...]:
-        """Keep those messages that are not there yet, at the next offsets."""
+        """Store those messages that are not there yet, at the next offsets."""
         with self._writing:
             self._check_open()
             fresh = list({message.message_id: message for message in messages}.values())
@@ -199,17 +256,11 @@ class StoreFile:
 
     def _commit(self, rows: Sequence[Row]) -> None:
         """Insert all rows or none; a single one is a transaction by itself."""
-        writer = self._writer
         if len(rows) == 1:
-            writer.execute(INSERT, rows[0])
+            self._writer.execute(INSERT, rows[0])
             return
-        writer.execute("BEGIN IMMEDIATE")
-        try:
-            writer.executemany(INSERT, rows)
-            writer.execute("COMMIT")
-        finally:
-            if writer.in_transaction:
-                writer.execute("ROLLBACK")
+        with transaction(self._writer):
+            self._writer.executemany(INSERT, rows)
 
     def _is_new(self, message: Message) -> bool:
         return queries.offset_of(self._writer, message.message_id) is None

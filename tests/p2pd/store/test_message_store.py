@@ -82,10 +82,20 @@ def test_the_first_answer_of_a_client_message_id_is_found(store: MessageStore) -
     append(store, 1)
     store.append([message_of(2, client_message_id="a")])
     store.append([message_of(3, client_message_id="a"), message_of(4, client_message_id="b")])
-    assert store.answer_of("a") == Answer(message_of(2).message_id, 2)
-    assert store.answer_of("b") == Answer(message_of(4).message_id, 4)
+    assert store.answer_of("a") == Answer(message_of(2).message_id, 2, DEFAULT_ROOM, b"hello")
+    assert store.answer_of("b") == Answer(message_of(4).message_id, 4, DEFAULT_ROOM, b"hello")
     assert store.answer_of("c") is None
     assert store.answer_of("") is None
+
+
+def test_the_same_client_message_id_of_another_caller_is_another(store: MessageStore) -> None:
+    for number, caller in enumerate(("", "bot", "web")):
+        message = message_of(number, LOBBY, data=b"%d" % number, client_message_id="1")
+        store.append([replace(message, caller=caller)])
+    assert store.answer_of("1", "bot") == Answer(message_of(1).message_id, 2, LOBBY, b"1")
+    assert store.answer_of("1") == Answer(message_of(0).message_id, 1, LOBBY, b"0")
+    assert store.answer_of("1", "nobody") is None
+    assert store.read(1, 2, MANY)[0].message.caller == "bot"
 
 
 def test_the_highest_sequence_number_of_an_author_is_found(store: MessageStore) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from p2pd.domain.messages import Delivery
-from p2pd.domain.names import DEFAULT_ROOM
+from p2pd.domain.names import DEFAULT_ROOM, MessageId
 from p2pd.store import schema
 from p2pd.store.errors import NewerStoreError
 from p2pd.store.message_store import Answer, Item
@@ -51,7 +51,9 @@ def test_the_first_version_becomes_the_newest_with_all_it_held(tmp_path: Path) -
         assert (third.forwarder_id, third.delivery) == ("forwarder", Delivery.BACKFILLED)
         assert (store.count(DEFAULT_ROOM), store.count(LOBBY)) == (2, 1)
         assert store.dropped_until(frozenset({DEFAULT_ROOM})) == 1
-        assert store.answer_of("mine") == Answer(third.message_id.replace("3", "2"), 2)  # type: ignore[arg-type]
+        first_id = MessageId(third.message_id.replace("3", "2"))
+        assert store.answer_of("mine") == Answer(first_id, 2, DEFAULT_ROOM, b"hello")
+        assert store.answer_of("mine", "another caller") is None
         assert [item.seqno for item in store.items(DEFAULT_ROOM)] == [
             BASE_SEQNO + 2,
             (1 << 64) - 1,
