@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from p2pd.errors import LimitReachedError, NodeStoppingError
 
@@ -78,7 +78,9 @@ class CallAdmission:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                self._waiting.remove(turn)
+                # A call that ends at the same moment may have passed over it already.
+                with suppress(ValueError):
+                    self._waiting.remove(turn)
             else:
                 self._leave()  # the place was given away just before
             raise

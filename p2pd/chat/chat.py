@@ -187,7 +187,13 @@ class Chat:
         )
 
     def peers(self, room: RoomName | None) -> tuple[Peer, ...]:
-        """List the connected peers, or those in one room, by id."""
+        """List the connected peers, or those in one room, by id.
+
+        Raises:
+            RoomNotJoinedError: The room is not joined.
+        """
+        if room is not None:
+            self._check_joined(room, "room")
         peers = [self._with_rooms(peer) for peer in self._network.peers()]
         return tuple(
             peer
@@ -213,7 +219,9 @@ class Chat:
 
         Raises:
             InvalidInputError: Not a cursor.
+            RoomNotJoinedError: The room is not joined.
         """
+        self._check_joined(room, "room")
         return self._log.page(room, before=before, after=after, limit=limit)
 
     def tell_node_changed(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NewType
 
 from p2pd.errors import InvalidInputError
@@ -17,18 +18,54 @@ DEFAULT_ROOM = RoomName("chat-room")
 MAX_ROOM_BYTES = 256
 
 
+_REFUSED = re.compile(
+    "[\x00-\x1f\x7f-\x9f]"  # control characters, category Cc
+    "|[\u202a-\u202e\u2066-\u2069]"  # direction embeddings, overrides and isolates
+    "|[\ud800-\udfff]"  # lone surrogates
+)
+_WHITE_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+"""The property White_Space, written out: Unicode's tables differ by Python version."""
+
+
 def room_from_text(text: str, field: str = "room") -> RoomName:
     """Check a room's name; empty means the default room.
 
+    Joiners, direction marks, spaces inside a name and characters that Unicode has
+    assigned later are allowed.
+
     Raises:
-        InvalidInputError: Over 256 bytes of UTF-8, or a control character.
+        InvalidInputError: It is over 256 bytes of UTF-8, has white space around
+            it, or contains a control character, a direction override or a lone
+            surrogate.
     """
     if not text:
         return DEFAULT_ROOM
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_ROOM_BYTES:
-        raise InvalidInputError(
-            field, "INVALID_ROOM", f"room name is over {MAX_ROOM_BYTES} bytes of UTF-8"
-        )
-    if not text.isprintable():
-        raise InvalidInputError(field, "INVALID_ROOM", "room name has a control character")
+    flaw = _flaw(text)
+    if flaw is not None:
+        raise InvalidInputError(field, "INVALID_ROOM", flaw)
     return RoomName(text)
+
+
+def _flaw(text: str) -> str | None:
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_ROOM_BYTES:
+        return f"room name is over {MAX_ROOM_BYTES} bytes of UTF-8"
+    for place, character in (("starts", text[0]), ("ends", text[-1])):
+        if character in _WHITE_SPACE:
+            return f"room name {place} with white space ({_code_point(character)})"
+    refused = _REFUSED.search(text)
+    return None if refused is None else f"room name contains {_description(refused[0])}"
+
+
+def _description(character: str) -> str:
+    if "\ud800" <= character <= "\udfff":
+        kind = "a lone surrogate"
+    else:
+        kind = "a direction override" if character > "\u2000" else "a control character"
+    return f"{kind} ({_code_point(character)})"
+
+
+def _code_point(character: str) -> str:
+    return f"U+{ord(character):04X}"

@@ -57,6 +57,9 @@ def test_messages_are_paged_both_ways(gateway: GatewayProcess) -> None:
     ("method", "path", "body", "expected"),
     [
         ("POST", "rooms/nowhere/messages", {"text": "x"}, (409, "ROOM_NOT_JOINED", "room")),
+        ("GET", "rooms/nowhere/messages", None, (409, "ROOM_NOT_JOINED", "room")),
+        ("GET", "peers?room=nowhere", None, (409, "ROOM_NOT_JOINED", "room")),
+        ("POST", "rooms/%20nowhere/messages", {"text": "x"}, (400, "INVALID_ROOM", "room")),
         ("POST", "rooms/chat-room/messages", {"text": ""}, (400, "EMPTY_MESSAGE", "text")),
         ("POST", "rooms/chat-room/messages", {"text": "x" * 40_000}, (413, "MESSAGE_TOO_LARGE", 0)),
         ("POST", "rooms/chat-room/messages", {"text": 5}, (400, "INVALID_FIELD", "text")),

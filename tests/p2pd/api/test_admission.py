@@ -73,6 +73,23 @@ def test_call_cancelled_just_as_its_turn_comes_passes_it_on() -> None:
     asyncio.run(scenario())
 
 
+def test_call_cancelled_in_the_turn_in_which_a_place_comes_free_fails_by_that_only() -> None:
+    async def scenario() -> None:
+        calls, gate, order = CallAdmission(1, 10), asyncio.Event(), list[int]()
+        holder = asyncio.create_task(hold(calls, gate, order, 0))
+        await turns()
+        waiting = [asyncio.create_task(hold(calls, gate, order, number)) for number in (1, 2)]
+        await turns()
+        # The holder goes on, and leaves, before the cancelled call does.
+        gate.set()
+        waiting[0].cancel()
+        outcomes = await asyncio.gather(holder, *waiting, return_exceptions=True)
+        assert isinstance(outcomes[1], asyncio.CancelledError), outcomes
+        assert (order, calls.active) == ([0, 2], 0)
+
+    asyncio.run(scenario())
+
+
 def test_stop_refuses_those_that_wait_and_those_that_come() -> None:
     async def scenario() -> None:
         calls, gate, order = CallAdmission(1, 10), asyncio.Event(), list[int]()

@@ -64,6 +64,25 @@ def test_wrong_room_names_the_field(stub: Any, name: str) -> None:
     assert (reason_of(caught.value), field_of(caught.value)) == ("INVALID_ROOM", "room")
 
 
+@pytest.mark.parametrize(
+    ("method", "request_", "field"),
+    [
+        ("Publish", chat_pb2.PublishRequest(room="elsewhere", text="x"), "room"),
+        ("ListMessages", chat_pb2.ListMessagesRequest(room="elsewhere"), "room"),
+        ("ListPeers", chat_pb2.ListPeersRequest(room="elsewhere"), "room"),
+        ("Events", chat_pb2.EventsRequest(rooms=["chat-room", "elsewhere"]), "rooms"),
+    ],
+)
+def test_room_that_is_not_joined_is_refused_alike(
+    stub: Any, method: str, request_: Any, field: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        answer = getattr(stub, method)(request_, timeout=CALL_S)
+        list(answer)
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert (reason_of(caught.value), field_of(caught.value)) == ("ROOM_NOT_JOINED", field)
+
+
 def test_pages_go_both_ways(tmp_path: Path) -> None:
     with running_api(tmp_path) as api, api.channel() as channel:
         stub = stub_of(channel)
@@ -131,6 +150,7 @@ def test_connected_peers_are_listed_and_told(tmp_path: Path) -> None:
         )
         assert [one.peer_id for one in listed] == [peer.peer_id]
         assert list(listed[0].rooms) == ["chat-room"]
+        stub.JoinRoom(chat_pb2.JoinRoomRequest(room="empty"))
         assert not stub.ListPeers(chat_pb2.ListPeersRequest(room="empty")).peers
         answer = stub.Publish(chat_pb2.PublishRequest(text="over the wire"))
         page = wait_until(
