@@ -8,7 +8,7 @@ lists are cut, and what goes out fits into what every peer takes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from libp2p.peer.id import ID
@@ -17,6 +17,7 @@ from libp2p.pubsub.pb import rpc_pb2
 
 from p2pd.domain.rejections import Rejections
 from p2pd.net.pubsub.frames import frame_from_rpc
+from p2pd.net.pubsub.message_ids import all_forms, canonical_id
 from p2pd.net.pubsub.seen import RecentMessages
 
 if TYPE_CHECKING:
@@ -87,24 +88,37 @@ class ControlledGossipSub(GossipSub):
         await super().handle_prune(bounded, sender_peer_id)
 
     async def handle_ihave(self, ihave_msg: rpc_pb2.ControlIHave, sender_peer_id: ID) -> None:
-        """Ask for what is not here yet, each id once a heartbeat."""
+        """Ask for what is not here yet, each id once a heartbeat.
+
+        What could not be stored is asked for by the heartbeat.
+        """
         topic = ihave_msg.topicID
         if topic not in self.mesh or not self._check_ihave_rate_limit(sender_peer_id, topic):
             self._rejections.count("ihave_refused")
             return
-        wanted = [
-            wire_id
-            for wire_id in ihave_msg.messageIDs[:MAX_IDS_READ]
-            if len(wire_id) <= MAX_ID_BYTES
-            and not self.pubsub.is_known(wire_id)
-            and wire_id not in self._asked_ids
-        ]
-        room = MAX_IDS_READ - len(self._asked_ids)
-        self._asked_ids.update(wanted[:room])
-        for start in range(0, len(wanted[:room]), MAX_IDS_IN_FRAME):
+        wanted: list[bytes] = []
+        for announced_id in ihave_msg.messageIDs[:MAX_IDS_READ]:
+            wire_id = canonical_id(announced_id)
+            if len(announced_id) > MAX_ID_BYTES or self.pubsub.is_known(wire_id):
+                continue
+            if wire_id in self.pubsub.unstored:
+                self.pubsub.unstored.add_holder(wire_id, sender_peer_id)
+            elif wire_id not in self._asked_ids and len(self._asked_ids) < MAX_IDS_READ:
+                self._asked_ids.add(wire_id)
+                wanted.append(announced_id)
+        self._request(wanted, sender_peer_id)
+
+    def _request(self, wire_ids: Sequence[bytes], peer_id: ID) -> None:
+        """Ask a peer for messages by IWANT."""
+        for start in range(0, len(wire_ids), MAX_IDS_IN_FRAME):
             control = rpc_pb2.ControlMessage()
-            control.iwant.add().messageIDs.extend(wanted[:room][start : start + MAX_IDS_IN_FRAME])
-            self._emit(control, sender_peer_id)
+            control.iwant.add().messageIDs.extend(wire_ids[start : start + MAX_IDS_IN_FRAME])
+            self._emit(control, peer_id)
+
+    def request_unstored(self) -> None:
+        """Ask again for what could not be stored."""
+        for peer_id, wire_ids in self.pubsub.unstored.requests().items():
+            self._request([form for wire_id in wire_ids for form in all_forms(wire_id)], peer_id)
 
     async def handle_iwant(self, iwant_msg: rpc_pb2.ControlIWant, sender_peer_id: ID) -> None:
         """Send what is asked for, within a budget a heartbeat."""
@@ -112,7 +126,7 @@ class ControlledGossipSub(GossipSub):
         if queue is None:
             return
         for wire_id in iwant_msg.messageIDs[:MAX_IDS_READ]:
-            message = self.mcache.get(wire_id)
+            message = self.mcache.get(canonical_id(wire_id))
             if message is None:
                 continue
             self._given_bytes[sender_peer_id] += len(message.frame)
@@ -131,7 +145,7 @@ class ControlledGossipSub(GossipSub):
             return
         room = max(0, MAX_DONT_WANT_IDS - len(unwanted))
         ids: Iterable[bytes] = idontwant_msg.messageIDs[:room]
-        unwanted.update(wire_id for wire_id in ids if len(wire_id) <= MAX_ID_BYTES)
+        unwanted.update(canonical_id(wire_id) for wire_id in ids if len(wire_id) <= MAX_ID_BYTES)
 
     # What we tell
 

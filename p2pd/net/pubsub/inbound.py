@@ -1,14 +1,16 @@
 """The way of a message in: decode, verify, validate and store, mark seen, relay.
 
 The pubsub service gives each read of a stream to the one ``InboundPipeline``.
-Only what the receiver stored is relayed; what it could not store is not marked
-seen, so that a later copy of it is accepted.
+Only what is stored is relayed; what could not be stored is not marked seen, so
+that a later copy of it is accepted. A message that synchronisation brought first is
+relayed as well while it is recent: peers that do not synchronise wait for it.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import structlog
 from libp2p.peer.id import ID
@@ -18,8 +20,13 @@ from p2pd.domain.verdicts import Verdict
 from p2pd.net.pubsub.intake import MessageIntake
 from p2pd.net.pubsub.messages import MessageRefusedError, WireMessage
 from p2pd.net.pubsub.seen import SeenIds
+from p2pd.net.pubsub.unstored import UnstoredMessages
 
 log = structlog.get_logger(__name__)
+
+
+#: By its author's clock; an old message that is sent again stays here.
+RECENT_NS = 30 * 10**9
 
 
 class WireReceiver(Protocol):
@@ -36,7 +43,9 @@ class InboundPipeline:
 
     Args:
         awaiting: Ids of messages whose verdict is awaited; only this object changes it.
+        unstored: Which messages to ask for again.
         relay: Caches a message and queues it for the mesh.
+        request_unstored: Asks peers for what is in ``unstored``.
     """
 
     def __init__(
@@ -45,14 +54,18 @@ class InboundPipeline:
         receiver: WireReceiver,
         seen: SeenIds,
         awaiting: set[bytes],
+        unstored: UnstoredMessages,
         relay: Callable[[WireMessage, ID], None],
+        request_unstored: Callable[[], None],
         rejections: Rejections,
     ) -> None:
         self._intake = intake
         self._receiver = receiver
         self._seen = seen
         self._awaiting = awaiting
+        self._unstored = unstored
         self._relay = relay
+        self._request_unstored = request_unstored
         self._rejections = rejections
 
     async def receive(self, published: Sequence[bytes], forwarder: ID) -> int:
@@ -87,10 +100,31 @@ class InboundPipeline:
         except Exception:
             self._rejections.count("receiver_failed", len(messages))
             log.exception("receiver failed", messages=len(messages))
-            return
+            verdicts = [Verdict.NOT_STORED] * len(messages)
         for message, verdict in zip(messages, verdicts, strict=True):
-            if verdict is Verdict.NOT_STORED:
-                continue
-            self._seen.add(message.wire_id)
-            if verdict is Verdict.STORED:
+            self._follow(verdict, message, forwarder)
+
+    def _follow(self, verdict: Verdict, message: WireMessage, forwarder: ID) -> None:
+        wire_id = message.wire_id
+        match verdict:
+            case Verdict.STORED:
+                self._seen.add(wire_id)
                 self._relay(message, forwarder)
+                if self._unstored.mark_stored(wire_id):
+                    self._request_unstored()
+            case Verdict.NOT_STORED:
+                self._unstored.add(wire_id, forwarder)
+            case Verdict.KNOWN:
+                self._seen.add(wire_id)
+                self._unstored.discard(wire_id)
+                if _is_recent(message):
+                    self._relay(message, forwarder)
+            case Verdict.REFUSED:
+                self._seen.add(wire_id)
+                self._unstored.discard(wire_id)
+            case _:
+                assert_never(verdict)
+
+
+def _is_recent(message: WireMessage) -> bool:
+    return abs(time.time_ns() - message.seqno) <= RECENT_NS

@@ -20,6 +20,7 @@ from p2pd.net.pubsub.messages import WireMessage
 from p2pd.net.pubsub.outbound import OutboundPubsub, PubsubObserver
 from p2pd.net.pubsub.router import DONT_WANT_MIN_BYTES, GossipRouter
 from p2pd.net.pubsub.seen import SeenIds
+from p2pd.net.pubsub.unstored import UnstoredMessages
 
 SEEN_TTL_S = 120.0
 MAX_SEEN_IDS = 250_000
@@ -49,11 +50,19 @@ class RelayPubsub(OutboundPubsub):
         self.seen_messages = SeenIds(SEEN_TTL_S, MAX_SEEN_IDS)
         own_author = self.my_id.to_bytes()
         self._awaiting: set[bytes] = set()
+        self.unstored = UnstoredMessages()
         intake = MessageIntake(
             own_author, self.topic_ids, self.seen_messages, self._awaiting, author_rates
         )
         self._inbound_messages = InboundPipeline(
-            intake, observer, self.seen_messages, self._awaiting, self._relay, rejections
+            intake,
+            observer,
+            self.seen_messages,
+            self._awaiting,
+            self.unstored,
+            self._relay,
+            router.request_unstored,
+            rejections,
         )
         self._sent = 0
 

@@ -130,6 +130,7 @@ class GossipRouter(ControlledGossipSub):
             control.ihave.extend(ihaves[peer])
             self._emit(control, peer)
         self._tell_missed()
+        self.request_unstored()
         self.mcache.shift()
         self.pubsub.seen_messages.sweep()
         self._begin_beat()

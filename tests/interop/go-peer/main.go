@@ -86,7 +86,9 @@ func chat(ctx context.Context, keyType, room string, addresses []string) error {
 	}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		if err := topic.Publish(ctx, lines.Bytes()); err != nil {
+		// A copy: the scanner writes the next line over these bytes, and the
+		// message may still wait to be sent.
+		if err := topic.Publish(ctx, []byte(lines.Text())); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -133,3 +134,36 @@ async def test_a_receiver_that_fails_has_stored_nothing() -> None:
         await stream.write(frame)
         await wait_seen(lambda: [received.data for received in listener.received])
         assert relay.rejections.totals["receiver_failed"] == 1
+
+
+@pytest.mark.trio
+async def test_what_was_not_stored_is_asked_for_again_until_it_is() -> None:
+    async with OURS.node() as author, OURS.node() as relay, OURS.node() as listener:
+        for node in (author, relay, listener):
+            await node.join(ROOM)
+        for node in (author, listener):
+            await connect(node.host, relay.host)
+            await wait_acquainted(node, relay)
+        texts = [b"%d" % number for number in range(20)]
+        judge = Judge(relay, dict.fromkeys(texts, Verdict.NOT_STORED))
+        for text in texts:
+            await author.publish(ROOM, text)
+        await wait_seen(lambda: judge.asked, lambda asked: len(asked) >= len(texts) + 1)
+        assert listener.received == []
+        judge.verdicts.clear()
+        await wait_seen(
+            lambda: sorted(received.data for received in listener.received),
+            lambda seen: seen == sorted(texts),
+        )
+        assert len(relay.pubsub.unstored) == 0
+
+
+@pytest.mark.trio
+async def test_what_synchronisation_brought_first_is_relayed_while_it_is_recent() -> None:
+    old = signed_message(AUTHOR, b"old", seqno=(time.time_ns() - 60 * 10**9).to_bytes(8, "big"))
+    async with relay_before_a_listener() as (relay, listener), OURS.host() as stranger:
+        Judge(relay, {b"old": Verdict.KNOWN, b"recent": Verdict.KNOWN})
+        stream = await open_stranger_stream(stranger, relay.host)
+        await stream.write(publish_frame(old, signed_message(AUTHOR, b"recent")))
+        await wait_seen(lambda: [received.data for received in listener.received])
+        assert [received.data for received in listener.received] == [b"recent"]
