@@ -1,0 +1,1 @@
+"""The examples of ``docs/operating.md``, run as they stand."""
