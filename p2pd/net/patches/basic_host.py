@@ -30,7 +30,8 @@ from p2pd.net.patches.swarm import NodeSwarm
 
 log = structlog.get_logger(__name__)
 
-MAX_PUSHES_AT_ONCE = 16
+PUSH_TIMEOUT_S = 5.0
+"""For all peers together; a peer that is slower learns of the next change."""
 RESET_TIMEOUT_S = 1.0
 CHANGE_SETTLES_S = 0.1
 """Several protocols are often set in a row; that is one change."""
@@ -86,23 +87,22 @@ class NodeHost(BasicHost):
         self.announce_change()
 
     async def push_identify(self) -> None:
-        """Tell every connected peer our protocols and addresses as they are now."""
-        limiter = trio.CapacityLimiter(MAX_PUSHES_AT_ONCE)
-        async with trio.open_nursery() as nursery:
-            for peer_id, identity in tuple(self._identities.items()):
-                if IDENTIFY_PUSH in identity.protocols:
-                    nursery.start_soon(self._push_to, peer_id, limiter)
+        """Push our protocols and addresses to every connected peer, to all at once."""
+        with trio.move_on_after(PUSH_TIMEOUT_S):
+            async with trio.open_nursery() as nursery:
+                for peer_id, identity in tuple(self._identities.items()):
+                    if IDENTIFY_PUSH in identity.protocols:
+                        nursery.start_soon(self._push_to, peer_id)
 
-    async def _push_to(self, peer_id: ID, limiter: trio.CapacityLimiter) -> None:
-        async with limiter:
-            # A new stream would dial a peer that has just been let go.
-            if all(each.is_closed for each in self.swarm.get_connections(peer_id)):
-                return
-            try:
-                await identify.push(self, self.agent, peer_id)
-            # The peer may be going away; it will ask again when it is back.
-            except Exception as error:
-                log.debug("identify was not pushed", peer_id=str(peer_id), error=repr(error))
+    async def _push_to(self, peer_id: ID) -> None:
+        # A new stream would dial a peer that has just been let go.
+        if all(each.is_closed for each in self.swarm.get_connections(peer_id)):
+            return
+        try:
+            await identify.push(self, self.agent, peer_id)
+        # The peer may be going away; it will ask again when it is back.
+        except Exception as error:
+            log.debug("identify was not pushed", peer_id=str(peer_id), error=repr(error))
 
     def _default_protocols(self) -> OrderedDict[TProtocol, StreamHandlerFn]:
         return OrderedDict(

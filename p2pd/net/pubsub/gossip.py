@@ -45,7 +45,7 @@ class GossipOptions:
         author_burst: What is taken of one author at once.
         queue_max_bytes: What may wait to be written to one peer; at least 512 KiB,
             since a read is relayed whole.
-        send_wait_s: How long ``send`` waits for a peer whose queue is full.
+        send_wait_s: How long ``send`` waits, in all, for peers whose queues are full.
         finish_s: How long what was sent may take to be written when gossip ends.
     """
 
@@ -165,8 +165,8 @@ class Gossip:
     async def send(self, message: SignedMessage) -> int:
         """Hand a message to every peer in its room.
 
-        Waits while a peer's queue is above its mark, for ``send_wait_s`` at most;
-        a peer that took nothing meanwhile is not waited for again until it does.
+        Waits while queues of peers are above their mark, for ``send_wait_s`` in all;
+        a peer that stayed behind is not waited for again until it keeps up.
 
         Returns:
             To how many peers it was handed. Others get it when they come, within

@@ -236,8 +236,13 @@ class OutboundPubsub(Pubsub):
     async def message_all_peers(
         self, raw_msg: bytes, announce: rpc_pb2.RPC.SubOpts | None = None
     ) -> None:
-        """Queue an announcement for every peer; one whose queue is full gets it later."""
+        """Queue an announcement for every peer.
+
+        A peer that left its control queue to fill up gets a new stream, whose first
+        frame has all our topics.
+        """
         frame = varint(len(raw_msg)) + raw_msg
-        for peer_id, queue in list(self.peer_queues.items()):
-            if not queue.push_control(frame) and announce is not None:
-                self._schedule_announce_retry(peer_id, announce)
+        for queue in self.peer_queues.values():
+            if not queue.push_control(frame):
+                self._rejections.count("send_announcement_dropped")
+                queue.close()

@@ -20,6 +20,7 @@ from p2pd.net.pubsub.messages import WireMessage
 from p2pd.net.pubsub.outbound import OutboundPubsub, PubsubObserver
 from p2pd.net.pubsub.router import DONT_WANT_MIN_BYTES, GossipRouter
 from p2pd.net.pubsub.seen import SeenIds
+from p2pd.net.pubsub.send_queue import SendQueue, wait_for_room
 from p2pd.net.pubsub.unstored import UnstoredMessages
 
 SEEN_TTL_S = 120.0
@@ -27,7 +28,7 @@ MAX_SEEN_IDS = 250_000
 #: Messages of our own after which other tasks get a turn.
 SENDS_A_TURN = 32
 #: How long a stream is not read while a peer in the mesh takes nothing.
-RELAY_WAIT_S = 3.0
+RELAY_WAIT_S = 1.0
 
 
 class RelayPubsub(OutboundPubsub):
@@ -84,14 +85,18 @@ class RelayPubsub(OutboundPubsub):
 
     async def _wait_for_relays(self) -> None:
         """Read no faster than the mesh takes it."""
-        for queue in list(self.peer_queues.values()):
-            await queue.wait_for_room(RELAY_WAIT_S)
+        await wait_for_room(self.peer_queues.values(), RELAY_WAIT_S)
+
+    def _queues_of(self, topic: str) -> list[SendQueue]:
+        """List the queues of the peers that get our own messages."""
+        queues = self.peer_queues
+        return [queues[peer] for peer in self.router.receivers(topic) if peer in queues]
 
     async def send(self, message: WireMessage, wait_s: float) -> int:
         """Queue one of our own messages for every peer in its topic.
 
         Args:
-            wait_s: How long to wait for room in the queue of a peer that keeps up.
+            wait_s: How long to wait for room in the queues of all peers that keep up.
 
         Returns:
             To how many peers it was handed.
@@ -99,12 +104,9 @@ class RelayPubsub(OutboundPubsub):
         frame = frame_from_message(message.signed_bytes)
         self.seen_messages.add(message.wire_id)
         self.router.mcache.put(message.wire_id, message.topic, frame)
+        await wait_for_room(self._queues_of(message.topic), wait_s)
         handed = 0
-        for peer_id in self.router.receivers(message.topic):
-            queue = self.peer_queues.get(peer_id)
-            if queue is None:
-                continue
-            await queue.wait_for_room(wait_s)
+        for queue in self._queues_of(message.topic):
             if queue.push(frame):
                 handed += 1
             else:

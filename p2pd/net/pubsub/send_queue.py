@@ -1,14 +1,15 @@
 """What waits to be written to one peer. Filled by the router, emptied by the peer's writer.
 
-Bounded in bytes. Publishers wait while it is above its mark; whoever does not
-wait finds ``push`` refusing once it is full, and gossip tells the peer later
-what it missed. A peer that let a publisher wait in vain is lagging: nobody
-waits for it again until its queue is half empty.
+Bounded in bytes. Publishers and readers wait while a queue is above its mark, for
+all queues together; without a wait ``push`` refuses once the queue is full, and
+gossip announces to the peer later what it missed. A peer that was waited for in
+vain is lagging: it is not waited for again until its queue is half empty.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 import trio
 
@@ -32,6 +33,7 @@ class SendQueue:
         self._is_finishing = False
         self._filled = trio.Event()
         self._drained = trio.Event()
+        self._drained_s = self._taken_s = trio.current_time()
         self.is_lagging = False
         self.has_refused = False
 
@@ -47,6 +49,8 @@ class SendQueue:
         if self._message_bytes + len(frame) > self._max_bytes:
             self.has_refused = True
             return False
+        if not self._messages:
+            self._taken_s = trio.current_time()
         self._messages.append(frame)
         self._message_bytes += len(frame)
         self._filled.set()
@@ -76,8 +80,10 @@ class SendQueue:
         while taken_bytes < max_bytes and not self._is_closed and (frame := self._pop()):
             taken.append(frame)
             taken_bytes += len(frame)
-        if self._message_bytes * 2 <= self._max_bytes:
+        self._taken_s = trio.current_time()
+        if not self.is_half_full:
             self.is_lagging = False
+            self._drained_s = self._taken_s
             self._drained.set()
         return b"".join(taken)
 
@@ -93,15 +99,30 @@ class SendQueue:
             return frame
         return None
 
-    async def wait_for_room(self, timeout_s: float) -> None:
-        """Wait while the queue is above its mark, unless the peer is lagging."""
+    @property
+    def is_half_full(self) -> bool:
+        """Whether more than half of it is used."""
+        return self._message_bytes * 2 > self._max_bytes
+
+    def must_wait(self, timeout_s: float) -> bool:
+        """Whether it is worth waiting for room; a peer that took nothing for so long is lagging."""
         if self._message_bytes <= self._mark_bytes or self.is_lagging or self._refuses:
+            return False
+        self.is_lagging = trio.current_time() - self._taken_s >= timeout_s
+        return not self.is_lagging
+
+    async def wait_drained(self) -> None:
+        """Wait until it is half empty, finished or closed."""
+        if not self.is_half_full or self._refuses:
             return
         if self._drained.is_set():
             self._drained = trio.Event()
-        with trio.move_on_after(timeout_s) as scope:
-            await self._drained.wait()
-        self.is_lagging = scope.cancelled_caught and not self._refuses
+        await self._drained.wait()
+
+    def mark_lagging(self, since_s: float) -> None:
+        """Call the peer lagging if its queue was never half empty since."""
+        if self.is_half_full and self._drained_s <= since_s and not self._refuses:
+            self.is_lagging = True
 
     @property
     def _refuses(self) -> bool:
@@ -120,3 +141,22 @@ class SendQueue:
         self._control.clear()
         self._filled.set()
         self._drained.set()
+
+
+async def wait_for_room(queues: Iterable[SendQueue], timeout_s: float) -> None:
+    """Wait for all queues that are above their mark, with one deadline for all of them.
+
+    Every peer whose queue stayed above half is lagging then, so that the next one
+    of them to reach its mark does not cost another wait.
+    """
+    half_full = [queue for queue in queues if queue.is_half_full]
+    awaited = [queue for queue in half_full if queue.must_wait(timeout_s)]
+    if not awaited:
+        return
+    since_s = trio.current_time()
+    with trio.move_on_after(timeout_s) as scope:
+        for queue in awaited:
+            await queue.wait_drained()
+    if scope.cancelled_caught:
+        for queue in half_full:
+            queue.mark_lagging(since_s)

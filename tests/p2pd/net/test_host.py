@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 import trio
+from libp2p.abc import INetStream
 from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.custom_types import TProtocol
 
 from p2pd.domain.rejections import Rejections
 from p2pd.net.errors import ListenError
@@ -109,3 +112,26 @@ async def test_junk_on_the_wire_is_counted_and_harms_nobody() -> None:
         await wait_seen(lambda: rejections.totals["inbound_handshake"], lambda count: count >= 3)
         async with STOCK.host() as friend:
             await connect(friend, host)
+
+
+@pytest.mark.trio
+async def test_peers_that_answer_nothing_keep_no_change_from_the_others() -> None:
+    async def answer_nothing(_: INetStream) -> None:
+        await trio.sleep_forever()
+
+    async with OURS.host() as host, AsyncExitStack() as peers:
+        for _ in range(20):
+            silent = await peers.enter_async_context(OURS.host())
+            await connect(silent, host)
+            await wait_seen(lambda silent=silent: host.identity_of(silent.get_id()))
+            silent.get_network().set_stream_handler(answer_nothing)
+        honest = await peers.enter_async_context(OURS.host())
+        await connect(honest, host)
+        await wait_seen(lambda: host.identity_of(honest.get_id()))
+        started_s = trio.current_time()
+        host.set_stream_handler(TProtocol("/test/new/1"), answer_nothing)
+        await wait_seen(
+            lambda: honest.identity_of(host.get_id()),
+            lambda identity: identity is not None and "/test/new/1" in identity.protocols,
+        )
+        assert trio.current_time() - started_s < CLOSE_WITHIN_S

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import trio
@@ -122,3 +122,22 @@ async def test_pressure_tells_that_a_queue_is_filling() -> None:
             pressures.append(author.gossip.send_pressure())
             await author.publish(ROOM, bytes(4_000))
         assert max(pressures) > 0.7
+
+
+@pytest.mark.trio
+async def test_twenty_stuck_peers_cost_a_publish_one_wait_and_reading_none() -> None:
+    options = GossipOptions(queue_max_bytes=512 * 1024, send_wait_s=2.0)
+    async with line(options, 2) as (author, listener), AsyncExitStack() as stuck:
+        for _ in range(20):
+            await stuck.enter_async_context(stuck_peer(author))
+        slowest_s = 0.0
+        for number in range(250):
+            start = trio.current_time()
+            await author.publish(ROOM, b"%d " % number + bytes(4_000))
+            slowest_s = max(slowest_s, trio.current_time() - start)
+        assert author.rejections.totals["send_queue_full"] > 0
+        assert slowest_s < 2.5
+        start = trio.current_time()
+        await listener.publish(ROOM, b"heard at once")
+        await wait_seen(lambda: [received.data for received in author.received])
+        assert trio.current_time() - start < 1.5

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from p2pd.net.pubsub.send_queue import SendQueue
+from p2pd.net.pubsub.send_queue import SendQueue, wait_for_room
 
 FRAME = bytes(100)
 
@@ -46,7 +46,7 @@ async def test_publisher_waits_until_the_queue_is_half_empty(
     for _ in range(10):
         queue.push(FRAME)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(queue.wait_for_room, 5.0)
+        nursery.start_soon(wait_for_room, [queue], 5.0)
         await trio.testing.wait_all_tasks_blocked()
         await queue.take(300)
         await trio.testing.wait_all_tasks_blocked()
@@ -63,7 +63,7 @@ async def test_stuck_peer_is_waited_for_once(autojump_clock: trio.testing.MockCl
         queue.push(FRAME)
     start = trio.current_time()
     for _ in range(20):
-        await queue.wait_for_room(5.0)
+        await wait_for_room([queue], 5.0)
     assert trio.current_time() - start == pytest.approx(5.0)
     assert queue.is_lagging
     await queue.take(1_000)
@@ -91,3 +91,49 @@ async def test_closing_wakes_who_waits() -> None:
         nursery.start_soon(queue.take, 1)
         await trio.testing.wait_all_tasks_blocked()
         queue.close()
+
+
+def queue_with(frames: int) -> SendQueue:
+    queue = SendQueue(1_000)
+    for _ in range(frames):
+        queue.push(FRAME)
+    return queue
+
+
+@pytest.mark.trio
+async def test_stuck_peers_cost_one_wait_however_many_they_are(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    queues = [queue_with(10) for _ in range(20)]
+    start = trio.current_time()
+    await wait_for_room(queues, 5.0)
+    assert trio.current_time() - start == pytest.approx(5.0)
+    assert all(queue.is_lagging for queue in queues)
+
+
+@pytest.mark.trio
+async def test_stuck_peers_that_fill_up_one_after_the_other_cost_one_wait(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    queues = [queue_with(frames) for frames in (1, 2, 3, 4, 5, 6, 7, 8)]
+    start = trio.current_time()
+    for _ in range(10):
+        await wait_for_room(queues, 5.0)
+        for queue in queues:
+            queue.push(FRAME)
+    assert trio.current_time() - start == pytest.approx(5.0)
+
+
+@pytest.mark.trio
+async def test_peer_that_takes_something_beside_stuck_ones_is_waited_for_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    stuck, slow = queue_with(10), queue_with(10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait_for_room, [stuck, slow], 5.0)
+        await trio.sleep(1.0)
+        await slow.take(600)
+        while slow.push(FRAME):
+            pass
+    assert stuck.is_lagging
+    assert not slow.is_lagging
