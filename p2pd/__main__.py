@@ -9,10 +9,14 @@ import os
 import sys
 from collections.abc import Iterator
 
+from common.open_files import raise_open_file_limit
 from p2pd.config import Settings, settings_from_arguments
 
 SWITCH_INTERVAL_S = 0.0005
 """How long one thread may keep the interpreter: libp2p's bursts must not hold gRPC up."""
+
+WANTED_FILES = 8192
+"""Connections of peers and callers, and the store's files, with much to spare."""
 
 OWNER_ONLY_UMASK = 0o077
 """Whatever the node writes, SQLite's files too, is for its owner only."""
@@ -33,6 +37,7 @@ def _run(settings: Settings) -> int:
     from p2pd.node.logs import configure_logs
 
     configure_logs(settings.log_level, settings.log_format)
+    raise_open_file_limit(WANTED_FILES)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     os.umask(OWNER_ONLY_UMASK)
     exit_code = 0

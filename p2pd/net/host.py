@@ -18,10 +18,12 @@ from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
+from p2pd.net.descriptors import DescriptorReserve
 from p2pd.net.errors import IdentityError, ListenError
 from p2pd.net.listening import listen_addresses_from_text, refuse_silent_failure
 from p2pd.net.multiaddrs import multiaddr_from_text
 from p2pd.net.noise import NOISE, BufferedNoise
+from p2pd.net.patches.accepting import AcceptGate
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.keys import install_ecdsa_keys
 from p2pd.net.patches.logs import route_library_logs
@@ -74,6 +76,9 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
                 # wrap it in a group.
                 failure = error
             else:
+                gate = AcceptGate(DescriptorReserve(), rejections)
+                for listener in host.get_network().listeners.values():
+                    gate.attach(listener)
                 yield host
         finally:
             with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:

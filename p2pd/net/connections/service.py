@@ -29,6 +29,7 @@ from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.connections.ping import ping
 from p2pd.net.connections.redial import Redialler
 from p2pd.net.connections.registry import ConnectionListener, OpenConnection, Registry
+from p2pd.net.descriptors import DescriptorReserve
 from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.dialling import preferred_order
@@ -78,6 +79,7 @@ class Connections:
         self._registry = Registry(self._peer_came, self._peer_went)
         self._redialler = Redialler(self._try_dial, self._registry.__contains__, nursery)
         self._backoffs = DialBackoffs()
+        self._descriptors = DescriptorReserve()
         self._reachability = Reachability.UNKNOWN
 
     async def connect(self, address: str) -> Peer:
@@ -115,6 +117,9 @@ class Connections:
         if info.peer_id in self._registry:
             return True
         if not self._backoffs.may_dial(str(info.peer_id), trio.current_time()):
+            return False
+        if not self._descriptors.permits_discovery():
+            self._rejections.count("descriptors_reserved")
             return False
         return await self._try_dial(info)
 
@@ -174,7 +179,8 @@ class Connections:
         try:
             with trio.fail_after(DIAL_TIMEOUT_S):
                 await self._dial_and_ping(info, self._likely_addresses(info))
-        except (SwarmException, trio.TooSlowError) as error:
+        # Boundary: whatever an address or a peer sets off, the dialling goes on.
+        except Exception as error:
             self._rejections.count("dial_failed")
             self._backoffs.failed(str(info.peer_id), trio.current_time())
             log.debug("dial failed", peer_id=str(info.peer_id), error=repr(error))

@@ -9,6 +9,7 @@ many, and does not see js and rust peers, who send no SRV record (corrections
 
 from __future__ import annotations
 
+import errno
 import secrets
 import socket
 from collections import defaultdict
@@ -31,6 +32,7 @@ from zeroconf.const import _CLASS_IN, _FLAGS_QR_QUERY, _TYPE_PTR
 
 from common.backoff import Backoff
 from p2pd.domain.rejections import Rejections
+from p2pd.net.descriptors import DescriptorReserve
 from p2pd.net.discovery.mdns_records import (
     SERVICE,
     hosts_from_addresses,
@@ -45,6 +47,7 @@ LEAST_ASK_S = 1.0
 MOST_ASK_S = 30.0
 LEAST_RETRY_S = 2.0
 MOST_RETRY_S = 15.0
+OPEN_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 2.0
 MAX_TEXTS_WAITING = 256
 FALLBACK_PORT = 4001
@@ -113,7 +116,18 @@ class _Session(RecordUpdateListener):
         self._service = _service_from_addresses(addresses, self._hosts, self._text)
 
     async def __aenter__(self) -> _Session:
-        self._zeroconf = await trio.to_thread.run_sync(self._open)
+        # zeroconf waits for ever for a thread of its own that has no descriptors.
+        if not DescriptorReserve().permits_discovery():
+            raise OSError(errno.EMFILE, "too few file descriptors for mdns")
+        try:
+            with trio.fail_after(OPEN_TIMEOUT_S):
+                self._zeroconf = await trio.to_thread.run_sync(  # the stubs are of an older trio
+                    self._open,
+                    abandon_on_cancel=True,  # type: ignore[call-arg]
+                )
+        except BaseException:
+            self._is_open = False
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -132,6 +146,8 @@ class _Session(RecordUpdateListener):
             if self._text:
                 # A name of 160 random bits needs no second of asking whether it is free.
                 zeroconf.register_service(self._service, cooperating_responders=True)
+            if not self._is_open:
+                raise OSError("nobody waits for the session any more")
         except BaseException:
             zeroconf.close()
             raise
