@@ -44,6 +44,7 @@ from p2pd.net.network import (
     open_network,
     peer_id_from_key,
 )
+from p2pd.net.pubsub.verified import signed_message_reader
 from p2pd.node.data_directory import open_data_directory
 from p2pd.node.errors import DataDirectoryError, MetricsBindError
 from p2pd.node.metrics import Gauges, serve_metrics
@@ -52,7 +53,7 @@ from p2pd.store.errors import StoreOpenError
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import MessageStore
 from p2pd.store.retention import DAY_S, Retention, keep_trimmed
-from p2pd.store.sqlite_store import open_store
+from p2pd.store.sqlite_store import SqliteStore, open_store
 
 AGENT = f"wsp/{__version__}"
 SECONDS = 1.0
@@ -136,7 +137,9 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
             nursery.start_soon(waiting.run, network.send_again)
             nursery.start_soon(rooms.run)
             nursery.start_soon(peers.run)
-            nursery.start_soon(recovery.run, log, chat.tell_node_changed)
+            quarantine = store if isinstance(store, SqliteStore) else None
+            verify = signed_message_reader()
+            nursery.start_soon(recovery.run, log, quarantine, verify, chat.tell_node_changed)
             nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
             nursery.start_soon(_watch_node, chat)
             async with open_api(chat, log.on_append, api_settings) as api:

@@ -1,57 +1,102 @@
 """What can still be read of a damaged store, for ``p2pd.node.recovery``.
 
 Goes through the file by offset and, where a stretch cannot be read, through its
-halves, so that a broken page costs its own messages. Only rows that fit their
-checksum count: what is put into a log again is offered to peers.
+halves, so that a broken page costs its own messages. A row counts where it fits
+its checksum, or where its signed bytes verify: what is appended to a log again is
+offered to peers. Rows of every schema version are read, those of version 1 have
+no checksum.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
-from p2pd.domain.messages import Message
+from p2pd.domain.messages import Delivery, Message
 from p2pd.store.connections import open_reader
-from p2pd.store.damage import FILE_ERRORS
+from p2pd.store.damage import FILE_ERRORS, chat_error_from, is_damage
 from p2pd.store.errors import DamagedError
-from p2pd.store.rows import COLUMNS, Row, stored_from_row
+from p2pd.store.rows import (
+    CHECKSUM,
+    CLIENT_MESSAGE_ID,
+    COLUMNS,
+    KIND_MESSAGE,
+    RECEIVE_TIME,
+    ROOM,
+    SIGNED,
+    Row,
+    stored_from_row,
+)
 
 BATCH = 64
 MAX_FAILURES = 20_000
 """Unreadable stretches after which the rest is left to the peers: some seconds."""
 HIGHEST_OFFSET = 1 << 40
 
-_READ = f"""SELECT {COLUMNS} FROM messages
-    WHERE offset > ? AND offset <= ? AND checksum IS NOT NULL ORDER BY offset LIMIT ?"""
+_ADDED = {"checksum": "NULL", "caller": "NULL", "kind": str(KIND_MESSAGE)}
+"""Columns that came after version 1, and what stands for each in an older file."""
 
 log_line = structlog.get_logger(__name__)
 
+Verify = Callable[[bytes], Message | None]
+"""Reads signed bytes as a message received at no time; None where they do not verify."""
 
-def salvage(path: Path) -> Iterator[Sequence[Message]]:
-    """Yield the messages that are as they were written, in order, some at a time."""
-    try:
-        connection = open_reader(path)
-    except FILE_ERRORS as error:
-        log_line.warning("nothing salvaged", path=str(path), reason=str(error))
+
+class Salvaged(NamedTuple):
+    """Messages in order, and the offset up to which the file was read with them."""
+
+    messages: Sequence[Message]
+    read_until: int
+
+
+def salvage(path: Path, verify: Verify, after: int = 0) -> Iterator[Salvaged]:
+    """Yield the messages above an offset that are as they were written, some at a time.
+
+    Raises:
+        StorageFailedError: The file is sound and cannot be read now.
+    """
+    if not path.exists():
+        log_line.warning("damaged store is gone", path=str(path))
         return
     try:
-        for rows in _stretches(connection):
-            yield [message for row in rows if (message := _message_from(row)) is not None]
-    finally:
-        connection.close()
+        with closing(open_reader(path)) as connection:
+            query = _query_for(connection)
+            for rows in _stretches(connection, query, after):
+                found = (_message_from(row, verify) for row in rows)
+                messages = [message for message in found if message is not None]
+                yield Salvaged(messages, rows[-1][0])
+    except FILE_ERRORS as error:
+        if not is_damage(error):
+            raise chat_error_from(error) from error
+        log_line.warning("nothing salvaged", path=str(path), reason=str(error))
 
 
-def _stretches(connection: sqlite3.Connection) -> Iterator[list[Row]]:
-    """Yield rows from the lowest offset up; halve what cannot be read."""
+def _query_for(connection: sqlite3.Connection) -> str:
+    """Write the query that a file of this schema version answers."""
+    present = {name for _, name, *_ in connection.execute("PRAGMA table_info(messages)")}
+    columns, condition = COLUMNS, f"kind = {KIND_MESSAGE}"
+    for name, substitute in _ADDED.items():
+        if name not in present:
+            columns = columns.replace(name, substitute)
+            condition = condition.replace(name, substitute)
+    return f"""SELECT {columns} FROM messages
+        WHERE offset > ? AND offset <= ? AND {condition} ORDER BY offset LIMIT ?"""
+
+
+def _stretches(connection: sqlite3.Connection, query: str, after: int) -> Iterator[list[Row]]:
+    """Yield rows from an offset up; halve what cannot be read."""
     failures = 0
-    left = [(0, HIGHEST_OFFSET)]
+    left = [(after, HIGHEST_OFFSET)]
     while left and failures < MAX_FAILURES:
         after, until = left.pop()
         try:
-            rows = connection.execute(_READ, (after, until, BATCH)).fetchall()
+            rows = connection.execute(query, (after, until, BATCH)).fetchall()
         except FILE_ERRORS:
             failures += 1
             if until - after > 1:
@@ -64,8 +109,30 @@ def _stretches(connection: sqlite3.Connection) -> Iterator[list[Row]]:
             yield rows
 
 
-def _message_from(row: Row) -> Message | None:
+def _message_from(row: Row, verify: Verify) -> Message | None:
+    if row[CHECKSUM] is not None:
+        try:
+            return stored_from_row(row).message
+        except DamagedError:
+            pass
+    signed = row[SIGNED]
+    verified = verify(signed) if isinstance(signed, bytes) else None
+    return None if verified is None else _completed(row, verified)
+
+
+def _completed(row: Row, verified: Message) -> Message:
+    """Add to a verified message what its row says beside the signature, as far as that holds."""
     try:
-        return stored_from_row(row).message
+        # The table of rooms may be broken though the row is whole.
+        with_room = (*row[:ROOM], verified.room, *row[ROOM + 1 :])
+        return stored_from_row(with_room).message
     except DamagedError:
-        return None
+        pass
+    received = row[RECEIVE_TIME]
+    is_time = isinstance(received, int) and received > 0
+    return replace(
+        verified,
+        receive_time_ns=received if is_time else verified.seqno,
+        delivery=Delivery.BACKFILLED,
+        client_message_id=(row[CLIENT_MESSAGE_ID] or "") if row[CHECKSUM] is None else "",
+    )

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import random
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from p2pd.domain.messages import Message
+from p2pd.domain.names import PeerId
 from p2pd.store.salvage import salvage
 from p2pd.store.sqlite_store import FILE_NAME, open_store
 from tests.p2pd.store.stores import message_of
@@ -26,7 +31,18 @@ def fill(directory: Path) -> list[Message]:
 
 
 def salvaged(directory: Path) -> list[Message]:
-    return [message for batch in salvage(directory / FILE_NAME) for message in batch]
+    batches = salvage(directory / FILE_NAME, verify)
+    return [message for batch in batches for message in batch.messages]
+
+
+def verify(signed_bytes: bytes) -> Message | None:
+    """Read the bytes that ``message_of`` makes, as one who knows who signed them."""
+    text = re.fullmatch(rb"\x0a\x26author(text \d+)\x2a\x40signature-(\d+)", signed_bytes)
+    if text is None:
+        return None
+    return replace(
+        message_of(int(text[2]), data=text[1]), receive_time_ns=0, forwarder_id=PeerId("author")
+    )
 
 
 def test_of_a_whole_file_everything_comes_back_in_order(tmp_path: Path) -> None:
@@ -58,4 +74,43 @@ def test_a_changed_byte_costs_its_own_message(tmp_path: Path) -> None:
 def test_what_is_no_store_yields_nothing(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"nothing like it" * 1000)
     assert salvaged(tmp_path) == []
-    assert list(salvage(tmp_path / "missing")) == []
+    (tmp_path / "empty").touch()
+    assert list(salvage(tmp_path / "empty", verify)) == []
+
+
+def change(directory: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(directory / FILE_NAME)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def test_rows_are_read_from_where_an_earlier_salvage_came_to(tmp_path: Path) -> None:
+    messages = fill(tmp_path)
+    *_, last = batches = list(salvage(tmp_path / FILE_NAME, verify, after=COUNT - 100))
+    assert [one for batch in batches for one in batch.messages] == messages[-100:]
+    assert last.read_until == COUNT
+
+
+def test_a_file_of_the_version_before_is_read_by_its_checksums(tmp_path: Path) -> None:
+    messages = fill(tmp_path)
+    columns = ("caller", "kind")
+    change(tmp_path, *(f"ALTER TABLE messages DROP COLUMN {name}" for name in columns))
+    assert salvaged(tmp_path) == messages
+
+
+def test_rows_without_a_checksum_are_read_by_their_signatures(tmp_path: Path) -> None:
+    messages = fill(tmp_path)
+    columns = ("caller", "kind", "checksum")
+    change(
+        tmp_path,
+        "UPDATE messages SET signed = x'00' || signed WHERE offset = 7",
+        *(f"ALTER TABLE messages DROP COLUMN {name}" for name in columns),
+    )
+    assert salvaged(tmp_path) == messages[:6] + messages[7:]
+
+
+def test_a_lost_table_of_rooms_costs_no_message(tmp_path: Path) -> None:
+    messages = fill(tmp_path)
+    change(tmp_path, "DELETE FROM rooms")
+    assert salvaged(tmp_path) == messages
