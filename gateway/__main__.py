@@ -1,71 +1,64 @@
-"""``gateway`` and ``python -m gateway``: settings, logs, and the exit code."""
+"""The command ``gateway``: settings in, a running gateway, an exit code out.
+
+Exit codes: 0 stopped when asked to, 1 could not start or go on, 2 a bad setting.
+"""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
+from collections.abc import Sequence
 
+from common.errors import SettingsError
+from common.logs import configure_logs, report_failure, wanted_format
+from common.settings import report_unknown
 from gateway.config import Settings, command_from
-from gateway.errors import ListenError, NodeError, SettingsError
+from gateway.errors import ListenError, NodeError
 
-EXIT_FAILED = 1
-EXIT_SETTINGS = 2
+EXIT_FAILED, EXIT_SETTINGS = 1, 2
 
 
 def main() -> None:
-    """Run the program; never returns."""
+    """Run the command and end the process."""
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: Sequence[str]) -> int:
     """Do what the command line says and return the exit code."""
+    log_format = wanted_format("GATEWAY_", arguments, os.environ)
     try:
         command = command_from(arguments, os.environ)
-        return _check(command.settings) if command.check else _serve(command.settings)
+        if command.check:
+            return _check(command.settings)
+        configure_logs(command.settings.log_level, command.settings.log_format)
+        report_unknown(command.unknown)
+        return _serve(command.settings)
     except SettingsError as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        report_failure("gateway", str(error), log_format)
         return EXIT_SETTINGS
     except (ListenError, NodeError) as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        report_failure("gateway", str(error), log_format)
         return EXIT_FAILED
 
 
 def _check(settings: Settings) -> int:
-    from gateway.check import is_ready
+    from gateway.check import problem_of
 
-    return 0 if is_ready(settings.listen) else EXIT_FAILED
+    problem = problem_of(settings.listen)
+    if problem:
+        report_failure("gateway", problem, settings.log_format)
+    return EXIT_FAILED if problem else 0
 
 
 def _serve(settings: Settings) -> int:
+    # What gRPC's core writes to stderr by itself comes back as an error anyway.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import uvloop
 
     from gateway.app import run as run_gateway
 
-    _set_up_logs(settings.log_level)
     uvloop.run(run_gateway(settings))
     return 0
-
-
-def _set_up_logs(level: str) -> None:
-    """Write structured lines to stderr: for people on a terminal, else JSON."""
-    import structlog
-
-    threshold = getattr(logging, level.upper())
-    logging.basicConfig(level=max(threshold, logging.WARNING), stream=sys.stderr)
-    for_people = sys.stderr.isatty()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.StackInfoRenderer(),
-            *([] if for_people else [structlog.processors.dict_tracebacks]),
-            structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 if __name__ == "__main__":

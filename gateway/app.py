@@ -10,7 +10,6 @@ import asyncio
 import signal
 import socket
 from collections.abc import Coroutine, Sequence
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,7 +21,7 @@ from gateway.channel import Channel
 from gateway.config import Settings
 from gateway.connection import Limits
 from gateway.counts import Counts
-from gateway.errors import SettingsError
+from gateway.credentials import node_address_from, token_from_file
 from gateway.fanout import Fanout
 from gateway.frames import NodeEvent
 from gateway.http.access import Access, access_from_address
@@ -31,7 +30,7 @@ from gateway.http.server import listening_socket, server_for
 from gateway.http.socket import Door
 from gateway.http.sweep import sweep
 from gateway.node.commands import Commands
-from gateway.node.link import Link, NodeAddress
+from gateway.node.link import Link
 from gateway.node.publisher import Publisher
 from gateway.node.upstream import NodeSource, follow
 from gateway.values import Address
@@ -51,8 +50,8 @@ async def run(settings: Settings) -> None:
         ListenError: The address cannot be bound.
         SettingsError: A file named by a setting cannot be read.
     """
-    token = _token_from(settings.token_file)
-    node_address = _node_address_from(settings)
+    token = token_from_file("--token-file", settings.token_file)
+    node_address = node_address_from(settings)
     raise_open_file_limit(settings.max_clients + SPARE_FILES)
     listener = listening_socket(settings.listen, settings.write_buffer_bytes)
     bound = Address(settings.listen.host, listener.getsockname()[1])
@@ -144,33 +143,3 @@ class Gateway:
 def _tell_ready(bound: Address) -> None:
     """Print the one line that says where the gateway listens."""
     print(f"gateway ready http={bound}", flush=True)
-
-
-def _token_from(path: Path | None) -> str | None:
-    found = _bytes_from("--token-file", path)
-    if found is None:
-        return None
-    token = found.decode("ascii", "replace").strip()
-    if not token or not token.isprintable() or not token.isascii():
-        raise SettingsError(f"--token-file: {path} holds no token: one line of ASCII")
-    return token
-
-
-def _bytes_from(flag: str, path: Path | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"{flag}: cannot read {path}: {error.strerror}") from None
-
-
-def _node_address_from(settings: Settings) -> NodeAddress:
-    return NodeAddress(
-        target=settings.node,
-        token_file=settings.node_token_file,
-        tls=settings.node_tls or bool(settings.node_ca_file or settings.node_cert_file),
-        roots=_bytes_from("--node-ca-file", settings.node_ca_file),
-        certificate=_bytes_from("--node-cert-file", settings.node_cert_file),
-        key=_bytes_from("--node-key-file", settings.node_key_file),
-    )

@@ -1,7 +1,6 @@
 """What can go wrong in the gateway.
 
     GatewayError
-    ├── SettingsError   a setting breaks its rules; start-up ends with exit code 2
     ├── ListenError     the address cannot be bound; start-up ends with exit code 1
     └── NodeError       the node refused a call, or is away; carries a Refusal
 
@@ -37,20 +36,21 @@ class GatewayError(Exception):
     """Anything the gateway itself raises."""
 
 
-class SettingsError(GatewayError):
-    """A setting breaks its rules; the message names it."""
-
-
 class ListenError(GatewayError):
     """The address to listen on cannot be bound."""
 
 
 class NodeError(GatewayError):
-    """The node did not do what it was asked."""
+    """The node did not do what it was asked.
 
-    def __init__(self, refusal: Refusal) -> None:
+    Attributes:
+        problem: What is wrong with the node or the link, for an operator.
+    """
+
+    def __init__(self, refusal: Refusal, problem: str = "") -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
+        self.problem = problem or refusal.message
 
 
 NODE_AWAY = Refusal(

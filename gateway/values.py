@@ -1,6 +1,6 @@
-"""Readers of single setting values: text in, value out, ``ValueError`` with a reason.
+"""Readers of the gateway's own kinds of setting values.
 
-Called by ``gateway.config`` only.
+Called by ``gateway.config`` only; ``Address`` is used wherever the gateway listens.
 """
 
 from __future__ import annotations
@@ -8,23 +8,20 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-Reader = Callable[[str], object]
+from common.addresses import TcpAddress, service_address_from_text, tcp_address_from_text
+from common.readers import quoted
+from common.readers import words as words_from_text
+
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class Address(TcpAddress):
     """Where to listen; port 0 picks a free one."""
 
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+    __str__ = TcpAddress.__str__
 
     @property
     def is_loopback(self) -> bool:
@@ -40,42 +37,21 @@ class Address:
 
 def address(text: str) -> Address:
     """Read ``HOST:PORT`` or ``[IPv6]:PORT``."""
-    host, colon, port = text.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    if not colon or not bare or (":" in bare and host == bare):
-        raise ValueError(f"{text!r} is not HOST:PORT")
-    if not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise ValueError(f"{port!r} is not a port, 0 to 65535")
-    return Address(bare, int(port))
+    found = tcp_address_from_text(text)
+    return Address(found.host, found.port)
 
 
 def node_target(text: str) -> str:
     """Read ``HOST:PORT`` or ``unix:PATH``, as gRPC takes it."""
-    if text.startswith("unix:"):
-        if text == "unix:":
-            raise ValueError("unix: needs a path")
-        return text
-    found = address(text)
-    if found.port == 0:
-        raise ValueError("the node's port cannot be 0")
+    found = service_address_from_text(text)
+    if isinstance(found, TcpAddress) and found.port == 0:
+        raise ValueError(f"{quoted(text)}: the node's port cannot be 0")
     return str(found)
-
-
-def optional_path(text: str) -> Path | None:
-    """Read a path; empty is none. Whether it can be read is seen when it is."""
-    return Path(text) if text else None
-
-
-def switch(text: str) -> bool:
-    """Read ``on`` or ``off``."""
-    if text not in {"on", "off"}:
-        raise ValueError(f"{text!r} is neither on nor off")
-    return text == "on"
 
 
 def words(text: str) -> tuple[str, ...]:
     """Read words parted by commas, in lower case."""
-    return tuple(word.strip().lower() for word in text.split(",") if word.strip())
+    return tuple(word.lower() for word in words_from_text(text))
 
 
 def origins(text: str) -> tuple[str, ...]:
@@ -83,45 +59,8 @@ def origins(text: str) -> tuple[str, ...]:
     found = words(text)
     for one in found:
         if not _ORIGIN.fullmatch(one):
-            raise ValueError(f"{one!r} is not an origin such as https://chat.example")
+            raise ValueError(f"{quoted(one)} is not an origin such as https://chat.example")
     return found
-
-
-def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """Make a reader of whole numbers within bounds."""
-
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-            raise ValueError(f"{text!r} is not a whole number, {least} to {most}")
-        return int(text)
-
-    return read
-
-
-def seconds(least: float, most: float) -> Callable[[str], float]:
-    """Make a reader of seconds within bounds."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not least <= value <= most:
-            raise ValueError(f"{text!r} is not a number of seconds, {least:g} to {most:g}")
-        return value
-
-    return read
-
-
-def choice(*allowed: str) -> Callable[[str], str]:
-    """Make a reader of one of some words."""
-
-    def read(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(f"{text!r} is not one of {', '.join(allowed)}")
-        return text
-
-    return read
 
 
 def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
@@ -132,6 +71,6 @@ def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
         pass
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         return []
     return [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]

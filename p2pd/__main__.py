@@ -1,31 +1,47 @@
 """The command ``p2pd``: settings in, a running node, an exit code out.
 
-Exit codes: 0 stopped as told, 1 could not start or go on, 2 a bad setting.
+Exit codes: 0 stopped when asked to, 1 could not start or go on, 2 a bad setting.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from common.errors import SettingsError
+from common.logs import configure_logs, report_failure, wanted_format
 from common.open_files import raise_open_file_limit
-from p2pd.config import Settings, settings_from_arguments
+from common.settings import report_unknown
+from p2pd.config import Settings, command_from
 
+EXIT_FAILED, EXIT_SETTINGS = 1, 2
 SWITCH_INTERVAL_S = 0.0005
-"""How long one thread may keep the interpreter: libp2p's bursts must not hold gRPC up."""
-
+"""How long one thread may hold the interpreter: libp2p's bursts must not hold gRPC up."""
 WANTED_FILES = 8192
 """Connections of peers and callers, and the store's files, with much to spare."""
-
 OWNER_ONLY_UMASK = 0o077
 """Whatever the node writes, SQLite's files too, is for its owner only."""
 
 
 def main() -> None:
     """Run the command and end the process."""
-    settings, check_only = settings_from_arguments(sys.argv[1:], os.environ)
-    sys.exit(_check(settings) if check_only else _run(settings))
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the command line says and return the exit code."""
+    log_format = wanted_format("P2PD_", arguments, os.environ)
+    try:
+        command = command_from(arguments, os.environ)
+        if command.check:
+            return _check(command.settings)
+        configure_logs(command.settings.log_level, command.settings.log_format)
+        report_unknown(command.unknown)
+        return _run(command.settings)
+    except SettingsError as error:
+        report_failure("p2pd", str(error), log_format)
+        return EXIT_SETTINGS
 
 
 def _run(settings: Settings) -> int:
@@ -34,28 +50,36 @@ def _run(settings: Settings) -> int:
     import trio  # late: --help and --check should not wait for libp2p
 
     from p2pd.node.composition import EXPECTED_ERRORS, run_node
-    from p2pd.node.logs import configure_logs
 
-    configure_logs(settings.log_level, settings.log_format)
     raise_open_file_limit(WANTED_FILES)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     os.umask(OWNER_ONLY_UMASK)
-    exit_code = 0
     try:
         trio.run(run_node, settings, _print_ready)
-    except* EXPECTED_ERRORS as group:
-        for error in _leaves(group):
-            print(f"p2pd: {error}", file=sys.stderr)
-        exit_code = 1
-    return exit_code
+    except (*EXPECTED_ERRORS, BaseExceptionGroup) as error:
+        return _report(list(_leaves(error)), EXPECTED_ERRORS, settings.log_format)
+    return 0
 
 
-def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+def _report(
+    errors: Sequence[BaseException], expected: tuple[type[Exception], ...], log_format: str
+) -> int:
+    """Report why the node ended, in one line each; what nobody expects is raised."""
+    unexpected = [error for error in errors if not isinstance(error, expected)]
+    if unexpected:
+        raise BaseExceptionGroup("the node failed", unexpected)
+    for error in errors:
+        report_failure("p2pd", str(error), log_format)
+    is_setting = any(isinstance(error, SettingsError) for error in errors)
+    return EXIT_SETTINGS if is_setting else EXIT_FAILED
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
 
 
 def _check(settings: Settings) -> int:
@@ -63,8 +87,8 @@ def _check(settings: Settings) -> int:
 
     problem = probe_health(settings.grpc_listen, settings.grpc_tls_cert, settings.grpc_tls_key)
     if problem:
-        print(f"p2pd: {problem}", file=sys.stderr)
-    return 1 if problem else 0
+        report_failure("p2pd", problem, settings.log_format)
+    return EXIT_FAILED if problem else 0
 
 
 def _print_ready(line: str) -> None:

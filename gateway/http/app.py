@@ -71,11 +71,12 @@ def _add_health(app: FastAPI, link: Link) -> None:
         """Tell whether the node is reachable."""
         if link.is_ready:
             return _health("ok", HTTPStatus.OK)
-        return _health("away", HTTPStatus.SERVICE_UNAVAILABLE)
+        return _health("away", HTTPStatus.SERVICE_UNAVAILABLE, link.problem)
 
 
-def _health(status: str, code: HTTPStatus) -> Response:
-    return Response(orjson.dumps({"status": status}), code, media_type="application/json")
+def _health(status: str, code: HTTPStatus, problem: str | None = None) -> Response:
+    fields = {"status": status} | ({"problem": problem} if problem else {})
+    return Response(orjson.dumps(fields), code, media_type="application/json")
 
 
 async def _answer_node_error(_: Request, error: Exception) -> Response:

@@ -42,6 +42,7 @@ class Health(BaseModel):
     """Whether the process, or its node, is there."""
 
     status: Literal["ok", "away"]
+    problem: str | None = Field(None, description="Why the node is not reachable.")
 
 
 class Connection(BaseModel):

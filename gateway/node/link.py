@@ -70,6 +70,8 @@ class Link:
 
     Attributes:
         stub: The calls of ``ChatService``; pass ``metadata()`` with each.
+        problem: Why the node is not reachable, where that is known.
+        was_ready: Whether the node was reachable before.
     """
 
     def __init__(self, address: NodeAddress) -> None:
@@ -77,11 +79,18 @@ class Link:
         self._channel = _channel_to(address)
         self.stub: chat_pb2_grpc.ChatServiceAsyncStub = chat_pb2_grpc.ChatServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)  # type: ignore[no-untyped-call]
+        self.problem: str | None = None
+        self.was_ready = False
         self._state: LinkState = "away"
         self._ready = asyncio.Event()
         self._following = False
         self._heard_at_s = 0.0
         self._listeners: list[StateListener] = []
+
+    @property
+    def target(self) -> str:
+        """The node's address."""
+        return self._address.target
 
     @property
     def is_ready(self) -> bool:
@@ -165,6 +174,8 @@ class Link:
 
     def _become(self, state: LinkState) -> None:
         self._state = state
+        if state == "ready":
+            self.problem, self.was_ready = None, True
         (self._ready.set if state == "ready" else self._ready.clear)()
         log.info("node state changed", state=state, node=self._address.target)
         for listener in self._listeners:

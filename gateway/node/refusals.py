@@ -16,6 +16,23 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from gateway.errors import NODE_AWAY, Refusal
 
 DETAILS_KEY = "grpc-status-details-bin"
+NOBODY_LISTENS = "nobody listens at the node's address"
+WRONG_TOKEN = "the node refuses the token"
+_PROBLEMS = (
+    (
+        ("CERTIFICATE_VERIFY_FAILED", "Hostname Verification"),
+        "the node's certificate is not trusted",
+    ),
+    (("handshake failed", "SSL_ERROR", "tsi_"), "the TLS handshake with the node failed"),
+    (("Connection refused", "No such file"), NOBODY_LISTENS),
+    (("DNS resolution failed", "Domain name not found"), "the node's name cannot be resolved"),
+    (
+        ("Socket closed", "Connection reset", "recvmsg"),
+        "the node ended the connection; perhaps only one of the two speaks TLS",
+    ),
+)
+"""Words of gRPC's errors, the first that fit count, and what they mean to an operator."""
+
 DetailT = TypeVar("DetailT", bound=Message)
 
 
@@ -28,6 +45,17 @@ def refusal_from_rpc_error(error: grpc.aio.AioRpcError) -> Refusal:
         return NODE_AWAY
     code = error.code().name
     return Refusal(code, code, error.details() or "the node gave no reason")
+
+
+def problem_from_rpc_error(error: grpc.aio.AioRpcError) -> str:
+    """Say in one sentence for an operator why the node cannot be called."""
+    details = error.details() or ""
+    for words, sentence in _PROBLEMS:
+        if any(word in details for word in words):
+            return sentence
+    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+        return WRONG_TOKEN
+    return f"{error.code().name}: {details.splitlines()[0] if details else 'no reason given'}"
 
 
 def refusal_from_status(status: status_pb2.Status) -> Refusal:

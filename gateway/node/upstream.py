@@ -17,7 +17,7 @@ from common.backoff import Backoff
 from gateway.errors import NodeError
 from gateway.frames import NodeEvent, cursor_behind
 from gateway.node.link import Link
-from gateway.node.refusals import refusal_from_rpc_error
+from gateway.node.refusals import NOBODY_LISTENS, problem_from_rpc_error, refusal_from_rpc_error
 from gateway.node.translation import event_from_proto
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ async def open_events(link: Link, after: str | None) -> AsyncGenerator[list[Node
             events = (event_from_proto(one) for one in response.events)
             yield [event for event in events if event is not None]
     except grpc.aio.AioRpcError as error:
-        raise NodeError(refusal_from_rpc_error(error)) from None
+        raise NodeError(refusal_from_rpc_error(error), problem_from_rpc_error(error)) from None
     finally:
         call.cancel()
 
@@ -82,8 +82,26 @@ async def follow(link: Link, listener: Listener) -> None:
                     link.follow()
             log.info("node ended the stream of events")
         except NodeError as error:
-            refusal = error.refusal
-            log.warning("stream of events broke", code=refusal.code, reason=refusal.reason)
+            _report(link, error)
         finally:
             link.lost()
         await asyncio.sleep(backoff.next_delay_s())
+
+
+def _report(link: Link, error: NodeError) -> None:
+    """Log why the stream broke, once for as long as the reason stays the same."""
+    if error.problem == link.problem:
+        return
+    is_new = link.problem is None and not link.was_ready
+    link.problem = error.problem
+    if is_new and error.problem == NOBODY_LISTENS:
+        log.info("waiting for the node", node=link.target)
+        return
+    refusal = error.refusal
+    log.warning(
+        "stream of events broke",
+        code=refusal.code,
+        reason=refusal.reason,
+        problem=error.problem,
+        node=link.target,
+    )

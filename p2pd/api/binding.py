@@ -11,8 +11,9 @@ from typing import assert_never
 
 import grpc
 
+from common.addresses import TcpAddress, UnixAddress
 from p2pd.api.errors import ApiBindError
-from p2pd.api.listen_address import ListenAddress, TcpAddress, UnixAddress
+from p2pd.api.listen_address import ListenAddress
 
 UNIX_MODE = 0o600
 PROBE_TIMEOUT_S = 1.0

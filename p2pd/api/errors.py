@@ -13,6 +13,7 @@ exit code.
 
 from __future__ import annotations
 
+from common.errors import SettingsError
 from p2pd.errors import ChatError
 
 
@@ -20,7 +21,7 @@ class ApiError(Exception):
     """The API cannot start or go on; the message is one clear sentence."""
 
 
-class ApiSettingsError(ApiError):
+class ApiSettingsError(ApiError, SettingsError):
     """A setting cannot be used."""
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from p2pd.api.listen_address import TcpAddress, listen_address_from_text
+from common.addresses import TcpAddress, dialled_address
+from p2pd.api.listen_address import listen_address_from_text
 
 TIMEOUT_S = 5.0
-WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+OPTIONS = (("grpc.enable_http_proxy", 0),)
+"""The node is one's own: a proxy for the web is nobody to ask."""
 
 
 def probe_health(listen: str, certificate: Path | None, key: Path | None) -> str | None:
@@ -39,13 +41,13 @@ def probe_health(listen: str, certificate: Path | None, key: Path | None) -> str
 def _target(listen: str) -> str:
     address = listen_address_from_text(listen)
     if isinstance(address, TcpAddress):
-        return str(TcpAddress(WILDCARDS.get(address.host, address.host), address.port))
+        return str(dialled_address(address))
     return str(address)
 
 
 def _channel(target: str, certificate: Path | None, key: Path | None) -> grpc.Channel:
     if certificate is None or key is None:
-        return grpc.insecure_channel(target)
+        return grpc.insecure_channel(target, OPTIONS)
     chain = certificate.read_bytes()
     credentials = grpc.ssl_channel_credentials(chain, key.read_bytes(), chain)
-    return grpc.secure_channel(target, credentials)
+    return grpc.secure_channel(target, credentials, OPTIONS)

@@ -16,8 +16,11 @@ from typing import Never
 import structlog
 import trio
 
+from common.errors import SettingsError
 from p2pd import __version__
+from p2pd.api.access import Access, access_from_settings
 from p2pd.api.errors import ApiError
+from p2pd.api.listen_address import is_local
 from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
 from p2pd.api.token_file import load_or_create_token
@@ -63,6 +66,7 @@ STOP_DEADLINE_S = 4.5 * SECONDS
 NODE_CHECK_INTERVAL_S = 5 * SECONDS
 
 EXPECTED_ERRORS = (
+    SettingsError,
     StartUpError,
     StoreOpenError,
     ApiError,
@@ -107,6 +111,7 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
     data_dir = open_data_directory(settings.data_dir)
     key_pair = load_or_create_identity(data_dir)
     api_settings = _api_settings(settings, data_dir)
+    access = access_from_settings(api_settings)
     now_ns = time.time_ns()
     floor_ns = now_ns - settings.history_days * DAY_NS
     rooms = RoomBook(data_dir / "rooms.json", settings.rooms, floor_ns, now_ns)
@@ -142,6 +147,7 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
             nursery.start_soon(recovery.run, log, quarantine, verify, chat.tell_node_changed)
             nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
             nursery.start_soon(_watch_node, chat)
+            _report_access(settings, access, data_dir)
             async with open_api(chat, log.on_append, api_settings) as api:
                 gauges = Gauges(log, network, api, rejections)
                 with serve_metrics(settings.metrics_listen, gauges):
@@ -210,15 +216,28 @@ def _node_at_start(settings: Settings, peer_id: PeerId) -> Node:
 
 
 def _api_settings(settings: Settings, data_dir: Path) -> ApiSettings:
-    token_file = settings.grpc_token_file or data_dir / "grpc.token"
     return ApiSettings(
         listen=settings.grpc_listen,
-        token=load_or_create_token(token_file),
+        token=load_or_create_token(_token_file(settings, data_dir)),
         allow_open=settings.grpc_allow_open,
         tls_certificate=settings.grpc_tls_cert,
         tls_key=settings.grpc_tls_key,
         tls_client_ca=settings.grpc_tls_client_ca,
     )
+
+
+def _report_access(settings: Settings, access: Access, data_dir: Path) -> None:
+    """Log who may call the API where that is not only this machine."""
+    address = settings.grpc_listen
+    if access.token is not None:
+        file = _token_file(settings, data_dir)
+        log_line.info("gRPC calls need the token", listen=address, token_file=str(file))
+    elif not is_local(access.address):
+        log_line.warning("gRPC is open to everybody who reaches it", listen=address)
+
+
+def _token_file(settings: Settings, data_dir: Path) -> Path:
+    return settings.grpc_token_file or data_dir / "grpc.token"
 
 
 def _ready_line(node: Node, grpc_address: str) -> str:

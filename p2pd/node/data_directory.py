@@ -59,12 +59,12 @@ def open_data_directory(chosen: Path | None) -> Path:
 
 def _default_directory() -> Path:
     try:
-        home = Path.home()
-    except (RuntimeError, KeyError):
-        home = Path()
-    if not home.is_absolute():
+        directory = Path(platformdirs.user_data_dir("p2pd", appauthor=False))
+    except RuntimeError:
+        raise NoHomeError from None
+    if not directory.is_absolute():
         raise NoHomeError
-    return Path(platformdirs.user_data_dir("p2pd", appauthor=False))
+    return directory
 
 
 def _make(directory: Path) -> None:

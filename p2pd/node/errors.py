@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from common.errors import SettingsError
+
 
 class MetricsBindError(Exception):
     """The metrics address cannot be listened on."""
@@ -14,7 +16,7 @@ class DataDirectoryError(Exception):
     """The data directory, or a file of the node's in it, cannot be used."""
 
 
-class NoHomeError(Exception):
+class NoHomeError(SettingsError):
     """There is no home directory to put the data directory in: a setting is missing."""
 
     def __init__(self) -> None:

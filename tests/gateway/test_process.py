@@ -81,7 +81,7 @@ def test_busy_port_ends_with_one_line_that_names_it(tmp_path: Path, busy_port: i
     assert address in line
 
 
-@pytest.mark.parametrize("setting", ["token_file", "node_ca_file"])
+@pytest.mark.parametrize("setting", ["token_file", "node_ca_file", "node_token_file"])
 def test_file_that_is_not_there_ends_with_one_line_that_names_it(
     tmp_path: Path, setting: str
 ) -> None:
@@ -103,17 +103,16 @@ def test_gateway_without_its_node_is_up_but_not_ready(
     gateway.wait_node_reachable()
 
 
-def test_gateway_waits_for_the_token_of_a_node_that_starts_later(
-    start_gateway: StartGateway, start_node: StartNode, tmp_path: Path
+@pytest.mark.parametrize("setting", ["token_file", "node_token_file", "node_ca_file"])
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
+def test_file_without_what_it_should_hold_ends_with_one_line_that_names_it(
+    tmp_path: Path, setting: str, content: bytes
 ) -> None:
-    node = start_node("a", grpc_listen="0.0.0.0:0", grpc_token_file=tmp_path / "token")
-    token = (tmp_path / "token").read_bytes()
-    (tmp_path / "token").unlink()
-    port = node.grpc_address.rsplit(":", 1)[1]
-    gateway = start_gateway(f"127.0.0.1:{port}", node_token_file=tmp_path / "token")
-    assert gateway.get("/readyz").status_code == httpx.codes.SERVICE_UNAVAILABLE
-    (tmp_path / "token").write_bytes(token)
-    gateway.wait_node_reachable()
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    code, line = failed_start(GatewayProcess("g", tmp_path, NOWHERE, **{setting: path}))
+    assert code == 2
+    assert str(path) in line
 
 
 def test_check_tells_whether_the_gateway_is_ready(

@@ -40,7 +40,7 @@ def failed_start(node: NodeProcess, *arguments: str) -> tuple[int, str]:
         ("grpc_listen", "localhost"),
         ("grpc_listen", "127.0.0.1:99999"),
         ("listen", "/ip4/127.0.0.1/tcp/port"),
-        ("listen", ""),
+        ("listen", ","),
         ("announce", "example.org:4001"),
         ("bootstrap", "/ip4/127.0.0.1/tcp/4001"),
         ("rooms", "a\nb"),

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from p2pd.node.data_directory import open_data_directory
@@ -44,12 +45,12 @@ def test_a_directory_is_made_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_without_a_choice_and_a_home_the_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr(platformdirs, "user_data_dir", no_home)
     with pytest.raises(NoHomeError, match="P2PD_DATA_DIR"):
         open_data_directory(None)
 
 
-def no_home() -> Path:
+def no_home(*_: object, **__: object) -> str:
     raise RuntimeError("Could not determine home directory.")
 
 
