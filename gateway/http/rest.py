@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from common.rates import TokenBucket
+from common.rates import KeyedRates
 from gateway.browser import Services
 from gateway.errors import NodeError, Refusal
 from gateway.frames import Fields
@@ -104,9 +104,9 @@ class Rates:
     """The rate of each calling address, the same as that of a browser."""
 
     def __init__(self, services: Services, clock_s: Any) -> None:
-        self._limits = services.limits
+        limits = services.limits
         self._clock_s = clock_s
-        self._buckets: dict[str, TokenBucket] = {}
+        self._rates: KeyedRates[str] = KeyedRates(limits.rate_per_s, limits.burst, MAX_CALLERS)
 
     def take(self, caller: str) -> None:
         """Count one call.
@@ -114,13 +114,7 @@ class Rates:
         Raises:
             NodeError: Over the rate.
         """
-        bucket = self._buckets.pop(caller, None)
-        if bucket is None:
-            bucket = TokenBucket(self._limits.rate_per_s, self._limits.burst)
-        self._buckets[caller] = bucket
-        if len(self._buckets) > MAX_CALLERS:
-            del self._buckets[next(iter(self._buckets))]
-        wait_s = bucket.consume(self._clock_s())
+        wait_s = self._rates.consume(caller, self._clock_s())
         if wait_s:
             raise NodeError(
                 Refusal(

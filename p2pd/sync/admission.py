@@ -8,11 +8,11 @@ sat longest makes room.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import trio
 
+from common.bounded_table import BoundedTable
 from common.rates import TokenBucket
 from p2pd.domain.names import PeerId
 
@@ -29,7 +29,7 @@ HOLD_S = 20.0
 """Nobody has to make room sooner."""
 PENALTY_S = 600.0
 REST_S = 30.0
-MAX_PEERS_KEPT = 4_096
+MAX_PEERS_COUNTED = 4_096
 
 
 @dataclass(eq=False, slots=True)
@@ -44,7 +44,7 @@ class Seat:
 
 @dataclass(slots=True)
 class _Account:
-    """One peer's budget."""
+    """One peer's budget, and how long it has to stay away."""
 
     counted_at_s: float
     sessions: TokenBucket = field(
@@ -54,6 +54,23 @@ class _Account:
     work_s_left: float = WORK_S_BURST
     barred_until_s: float = 0.0
     rests_until_s: float = 0.0
+
+    def refill(self, now_s: float) -> None:
+        """Add what the time since has brought."""
+        elapsed_s = max(0.0, now_s - self.counted_at_s)
+        self.mib_left = min(MIB_BURST, self.mib_left + elapsed_s * MIB_PER_S)
+        self.work_s_left = min(WORK_S_BURST, self.work_s_left + elapsed_s * WORK_S_PER_S)
+        self.counted_at_s = max(self.counted_at_s, now_s)
+
+    def is_as_new(self, now_s: float) -> bool:
+        """Whether nothing counts against the peer any more."""
+        self.refill(now_s)
+        return (
+            now_s >= max(self.barred_until_s, self.rests_until_s)
+            and self.mib_left >= MIB_BURST
+            and self.work_s_left >= WORK_S_BURST
+            and self.sessions.refill(now_s) >= SESSIONS_BURST
+        )
 
 
 class Admission:
@@ -66,7 +83,11 @@ class Admission:
 
     def __init__(self, own_id: PeerId) -> None:
         self._own_id = own_id
-        self._accounts: OrderedDict[PeerId, _Account] = OrderedDict()
+        self._now_s = 0.0
+        self._shared = _Account(0.0)
+        self._accounts: BoundedTable[PeerId, _Account] = BoundedTable(
+            MAX_PEERS_COUNTED, lambda account: account.is_as_new(self._now_s)
+        )
         self._seats: dict[tuple[PeerId, bool], Seat] = {}
 
     def begin(self, peer_id: PeerId, is_led: bool, now_s: float) -> Seat | str:
@@ -91,11 +112,15 @@ class Admission:
 
     def bar(self, peer_id: PeerId, now_s: float) -> None:
         """Refuse a peer that broke the rules for a while."""
-        self._account(peer_id, now_s).barred_until_s = now_s + PENALTY_S
+        account = self._account(peer_id, now_s)
+        if account is not self._shared:
+            account.barred_until_s = now_s + PENALTY_S
 
     def let_rest(self, peer_id: PeerId, now_s: float) -> None:
         """Lead no session with a peer for a while: it wasted the last one."""
-        self._account(peer_id, now_s).rests_until_s = now_s + REST_S
+        account = self._account(peer_id, now_s)
+        if account is not self._shared:
+            account.rests_until_s = now_s + REST_S
 
     def is_free(self, peer_id: PeerId, now_s: float) -> bool:
         """Tell whether a session led by this node makes sense now."""
@@ -121,12 +146,16 @@ class Admission:
         return True
 
     def _account(self, peer_id: PeerId, now_s: float) -> _Account:
-        account = self._accounts.setdefault(peer_id, _Account(now_s))
-        self._accounts.move_to_end(peer_id)
-        elapsed_s = max(0.0, now_s - account.counted_at_s)
-        account.mib_left = min(MIB_BURST, account.mib_left + elapsed_s * MIB_PER_S)
-        account.work_s_left = min(WORK_S_BURST, account.work_s_left + elapsed_s * WORK_S_PER_S)
-        account.counted_at_s = max(account.counted_at_s, now_s)
-        if len(self._accounts) > MAX_PEERS_KEPT:
-            self._accounts.popitem(last=False)
+        """Find a peer's account; peers that find the table full share one.
+
+        An account leaves the table only when nothing counts against its peer, so that
+        made-up peers cannot give a barred one a new beginning.
+        """
+        self._now_s = max(self._now_s, now_s)
+        account = self._accounts.use(peer_id)
+        if account is None:
+            account = _Account(now_s)
+            if not self._accounts.add(peer_id, account):
+                account = self._shared
+        account.refill(now_s)
         return account

@@ -8,6 +8,7 @@ signature must all be there.
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -28,7 +29,7 @@ MAX_SIGNED_BYTES = 65_536
 SEQNO_BYTES = 8
 #: An RSA key of 8,192 bits is about 1,100 bytes.
 MAX_KEY_BYTES = 2_048
-MAX_KEYS_KEPT = 4_096
+MAX_KEYS_CACHED = 4_096
 
 
 class MessageRefusedError(Exception):
@@ -109,10 +110,10 @@ def message_from_bytes(signed_bytes: bytes) -> WireMessage:
 
 
 class MessageVerifier:
-    """Checks signatures; keeps the keys of the authors heard last."""
+    """Checks signatures; caches the keys of the authors whose messages came last."""
 
     def __init__(self) -> None:
-        self._keys: dict[bytes, PublicKey] = {}
+        self._keys: OrderedDict[bytes, PublicKey] = OrderedDict()
 
     def verify(self, message: WireMessage) -> None:
         """Check that the author signed the message.
@@ -120,7 +121,11 @@ class MessageVerifier:
         Raises:
             MessageRefusedError: No usable key, another's key, or a bad signature.
         """
-        key = self._keys.get(message.author) or self._find_key(message)
+        key = self._keys.get(message.author)
+        if key is None:
+            key = self._find_key(message)
+        else:
+            self._keys.move_to_end(message.author)
         fields = message.fields
         signature = fields.signature
         fields.ClearField("signature")
@@ -144,8 +149,8 @@ class MessageVerifier:
             raise MessageRefusedError("message_key_unreadable") from None
         if not is_own:
             raise MessageRefusedError("message_key_of_another")
-        if len(self._keys) >= MAX_KEYS_KEPT:
-            del self._keys[next(iter(self._keys))]
+        if len(self._keys) >= MAX_KEYS_CACHED:
+            self._keys.popitem(last=False)
         self._keys[message.author] = key
         return key
 

@@ -5,6 +5,7 @@ import pytest
 from p2pd.domain.names import PeerId
 from p2pd.sync.admission import (
     HOLD_S,
+    MAX_PEERS_COUNTED,
     MAX_SEATS,
     MIB,
     MIB_BURST,
@@ -92,3 +93,11 @@ def test_sessions_have_a_rate() -> None:
         admission.end(begin(admission, HIGHER, False), 0, 0.0)
     assert admission.begin(HIGHER, False, 0.0) == "limit"
     begin(admission, HIGHER, True)
+
+
+def test_a_barred_peer_stays_barred_whatever_peers_come_after_it() -> None:
+    admission = Admission(OWN)
+    admission.bar(HIGHER, 0.0)
+    for number in range(2 * MAX_PEERS_COUNTED):
+        admission.is_free(PeerId(f"made up {number}"), 1.0)
+    assert admission.begin(HIGHER, False, 2.0) == "limit"
