@@ -31,6 +31,7 @@ from p2pd.net.patches.peerstore import LastingPeerStore
 from p2pd.net.patches.swarm import NodeSwarm
 from p2pd.net.patches.transports import AddressedTcp, AddressedWebsocket
 from p2pd.net.yamux.negotiation import MUXERS, YamuxNegotiation
+from p2pd.tasks import run_guarded
 
 DEFAULT_MAX_CONNECTIONS = 512
 CLOSE_TIMEOUT_S = 2.0
@@ -67,7 +68,7 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
     host = _host_from_options(options, rejections)
     failure: ListenError | None = None
     async with host.run(addresses), trio.open_nursery() as nursery:
-        nursery.start_soon(host.push_changes)
+        nursery.start_soon(run_guarded, "identify changes", host.push_changes)
         try:
             try:
                 refuse_silent_failure(addresses, host.get_network().listeners)

@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Never, Protocol
 
 import structlog
@@ -34,6 +35,7 @@ from p2pd.sync.reconciliation import Item
 from p2pd.sync.session import Accept, Scope, SessionResult, SyncSource, initiate, respond
 from p2pd.sync.session_runner import SessionRunner
 from p2pd.sync.worker_budget import WorkerBudget
+from p2pd.tasks import attempt, run_guarded
 
 PROTOCOL = TProtocol("/wsp/sync/1.0.0")
 OPEN_TIMEOUT_S = 20.0
@@ -86,7 +88,7 @@ async def open_sync(
     async with trio.open_nursery() as nursery:
         sync = Sync(host, gossip, source, receiver, listener, rejections, options, nursery)
         host.set_stream_handler(PROTOCOL, sync.answer)
-        nursery.start_soon(sync.run)
+        nursery.start_soon(run_guarded, "synchronisation", sync.run)
         try:
             yield sync
         finally:
@@ -180,13 +182,16 @@ class Sync:
     def _plan(self, peer_id: PeerId, room: RoomName, delay_s: float, tries: int = TRIES) -> None:
         if (peer_id, room) not in self._planned:
             self._planned.add((peer_id, room))
-            self._nursery.start_soon(self._lead_later, peer_id, room, delay_s, tries)
+            lead = partial(self._lead_later, peer_id, room, delay_s, tries)
+            self._nursery.start_soon(attempt, "sync session", lead)
 
     async def _lead_later(
         self, peer_id: PeerId, room: RoomName, delay_s: float, tries: int
     ) -> None:
-        await trio.sleep(delay_s)
-        self._planned.discard((peer_id, room))
+        try:
+            await trio.sleep(delay_s)
+        finally:
+            self._planned.discard((peer_id, room))
         if room not in self._gossip.rooms or peer_id not in self._gossip.peers_in(room):
             return
         result = await self._lead(peer_id, room) if self._can_sync(peer_id) else None

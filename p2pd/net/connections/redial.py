@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 import trio
@@ -15,6 +16,7 @@ from libp2p.peer.peerinfo import PeerInfo
 
 from common.backoff import Backoff
 from p2pd.net.connections.backoff import dial_backoff
+from p2pd.tasks import run_guarded
 
 log = structlog.get_logger(__name__)
 
@@ -79,8 +81,11 @@ class Redialler:
 
     async def _hold(self, held: _Held) -> None:
         with held.scope:
-            while True:
-                await held.gone.wait()
-                await trio.sleep(held.backoff.next_delay_s())
-                if held.gone.is_set() and await self._dial(held.info):
-                    log.info("lost peer is back", peer_id=str(held.info.peer_id))
+            await run_guarded("redial", partial(self._redial, held))
+
+    async def _redial(self, held: _Held) -> None:
+        while True:
+            await held.gone.wait()
+            await trio.sleep(held.backoff.next_delay_s())
+            if held.gone.is_set() and await self._dial(held.info):
+                log.info("lost peer is back", peer_id=str(held.info.peer_id))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 import trio
@@ -34,6 +35,7 @@ from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.dialling import preferred_order
 from p2pd.net.patches.swarm import DIAL_TIMEOUT_S, SwarmDialTimeoutError
+from p2pd.tasks import attempt, run_guarded
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +146,7 @@ class Connections:
         """Take a new connection from the swarm."""
         opened = self._registry.add(connection)
         if opened is not None:
-            self._nursery.start_soon(self._watch, opened)
+            self._nursery.start_soon(attempt, "connection watch", partial(self._watch, opened))
 
     def closed(self, connection: INetConn) -> None:
         """Take a closed connection from the swarm."""
@@ -158,9 +160,8 @@ class Connections:
     async def _watch(self, opened: OpenConnection) -> None:
         if is_from_internet(opened):
             self._reachability = Reachability.PUBLIC
-        await keep_alive(opened)
-        # The swarm tells of most closes itself; of one that was cut short it
-        # does not.
+        await run_guarded("connection keepalive", partial(keep_alive, opened))
+        # The swarm reports most closes itself; one that was cut short it does not.
         self._registry.remove(opened.connection)
 
     def _peer_came(self, peer_id: ID) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import trio
@@ -33,6 +34,7 @@ from p2pd.net.discovery.mdns_records import LOOPBACK
 from p2pd.net.discovery.rendezvous import RoomSearch
 from p2pd.net.discovery.transient_peers import TransientPeers
 from p2pd.net.patches.basic_host import NodeHost
+from p2pd.tasks import attempt, run_guarded
 
 SECONDS = 1.0
 MAINTAIN_EVERY_S = 600 * SECONDS
@@ -103,12 +105,14 @@ class Discovery:
 
     def start(self, bootstrap: Sequence[PeerInfo], mdns: bool) -> None:
         """Start what runs whether rooms are looked for or not."""
-        self._nursery.start_soon(hold_bootstrap_peers, bootstrap, self._connections)
+        hold = partial(hold_bootstrap_peers, bootstrap, self._connections)
+        self._nursery.start_soon(run_guarded, "bootstrap peers", hold)
         if mdns:
             introduce = self._introductions.introduce
-            self._nursery.start_soon(take_part, self._addresses, introduce, self._rejections)
-        self._nursery.start_soon(self._maintain)
-        self._nursery.start_soon(self._host.push_identify)
+            local = partial(take_part, self._addresses, introduce, self._rejections)
+            self._nursery.start_soon(run_guarded, "local discovery", local)
+        self._nursery.start_soon(run_guarded, "dht upkeep", self._maintain)
+        self._nursery.start_soon(attempt, "identify push", self._host.push_identify)
         for peer_id in self._host.get_connected_peers():
             self.peer_identified(peer_id)
 
@@ -141,7 +145,7 @@ class Discovery:
             return
         if peer_id not in self._servers:
             self._servers.add(peer_id)
-            self._nursery.start_soon(self._add_server, peer_id)
+            self._nursery.start_soon(attempt, "dht server", partial(self._add_server, peer_id))
 
     def connection_opened(self, _connection: INetConn) -> None:
         """Wait for identify instead, which tells what the peer can do."""

@@ -23,6 +23,7 @@ from p2pd.net.dht.dht import BoundedDht
 from p2pd.net.dht.lookup import Walk
 from p2pd.net.discovery.dialler import Dialler
 from p2pd.net.discovery.rooms import key_from_room
+from p2pd.tasks import run_guarded
 
 SECONDS = 1.0
 HOURS = 3600 * SECONDS
@@ -68,11 +69,14 @@ class RoomSearch:
         """
         with self.scope:
             try:
-                while True:
-                    await self._search()
-                    await self._rest()
+                await run_guarded("room search", self._search_repeatedly)
             finally:
                 self.dht.stop_providing(key_from_room(self.room))
+
+    async def _search_repeatedly(self) -> None:
+        while True:
+            await self._search()
+            await self._rest()
 
     def provide_again(self) -> None:
         """Say anew that this node is a member: a server is here that may not know."""
