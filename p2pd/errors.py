@@ -4,9 +4,11 @@
     ├── InvalidInputError       a field breaks the rules        (names the field)
     ├── MessageTooLargeError    over the publish limit          (names the field)
     ├── RoomNotJoinedError      the room must be joined first   (names the field)
+    ├── ClientMessageIdReusedError  the id names another publish (names the field)
     ├── LimitReachedError       come back after ``retry_after_s``
     ├── StorageFullError        no room on the disk; come back after ``retry_after_s``
     ├── StorageFailedError      the disk does not keep what it is given
+    ├── PublishFailedError      the node failed on this publish; its log says why
     ├── DialFailedError         nobody answers at the address
     ├── DialTimeoutError        the peer took too long
     └── NodeStoppingError       the node is on its way down
@@ -61,6 +63,18 @@ class RoomNotJoinedError(ChatError):
         self.field = field
 
 
+class ClientMessageIdReusedError(ChatError):
+    """The caller used this ``client_message_id`` before, for something else."""
+
+    reason = "CLIENT_MESSAGE_ID_REUSED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this client_message_id was used for another room or content; nothing was published"
+        )
+        self.field = "client_message_id"
+
+
 class LimitReachedError(ChatError):
     """A limit was reached; nothing was accepted.
 
@@ -92,6 +106,13 @@ class StorageFailedError(ChatError):
     """The disk refused to read or to keep something; what was asked may not survive."""
 
     reason = "STORAGE_FAILED"
+
+
+class PublishFailedError(ChatError):
+    """The node failed on one publish; those beside it are not concerned."""
+
+    def __init__(self) -> None:
+        super().__init__("the node failed to publish this; its log says why")
 
 
 class DialFailedError(ChatError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.status_from_error import status_from_error
-from p2pd.chat.publish import Publish, Published
 from p2pd.domain.names import room_from_text
+from p2pd.domain.publishes import Publish, Published
 from p2pd.errors import ChatError
 
 

@@ -12,19 +12,16 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import grpc
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.bridge import Bridge
 from p2pd.api.grpc_types import Context
+from p2pd.api.ports import Publishing
 from p2pd.api.publish_from_request import publish_from_request, result_from_outcome
-from p2pd.chat.publish import Publish, Published
+from p2pd.domain.publishes import Publish, Published
 from p2pd.errors import ChatError, InvalidInputError, NodeStoppingError
-
-if TYPE_CHECKING:
-    from p2pd.chat.chat import Chat
 
 MAX_PUBLISHES_A_REQUEST = 1_000
 MAX_IN_HAND = 1_000
@@ -45,8 +42,8 @@ class PublishStream:
     ``MAX_IN_HAND_BYTES`` wait for their answers.
     """
 
-    def __init__(self, chat: Chat, bridge: Bridge, context: Context) -> None:
-        self._chat = chat
+    def __init__(self, publishing: Publishing, bridge: Bridge, context: Context) -> None:
+        self._publishing = publishing
         self._bridge = bridge
         self._context = context
         self._in_hand: deque[Asked] = deque()
@@ -129,7 +126,7 @@ class PublishStream:
 
     async def _answer(self, batch: Sequence[Asked]) -> None:
         publishes = [asked for _, asked in batch if isinstance(asked, Publish)]
-        outcomes = await self._bridge.run(partial(self._chat.publish, publishes))
+        outcomes = await self._bridge.run(partial(self._publishing.publish, publishes))
         response = _response(batch, outcomes)
         for asked in batch:
             self._in_hand.popleft()

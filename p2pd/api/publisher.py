@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
 
 from p2pd.api.bridge import Bridge
-from p2pd.chat.publish import Publish, Published
+from p2pd.api.ports import Publishing
+from p2pd.domain.publishes import Publish, Published
 from p2pd.errors import ChatError
-
-if TYPE_CHECKING:
-    from p2pd.chat.chat import Chat
 
 GATHER_TURNS = 4
 """Turns of the loop in which a burst gathers: microseconds while nothing else happens,
@@ -21,8 +18,8 @@ and where much does, several calls share one way over the bridge, one commit, on
 class Publisher:
     """Publish for unary calls; bounded by the calls that are admitted at once."""
 
-    def __init__(self, chat: Chat, bridge: Bridge) -> None:
-        self._chat = chat
+    def __init__(self, publishing: Publishing, bridge: Bridge) -> None:
+        self._publishing = publishing
         self._bridge = bridge
         self._burst: list[Publish] = []
         self._outcomes: asyncio.Task[list[Published | ChatError]] | None = None
@@ -49,4 +46,4 @@ class Publisher:
         for _ in range(GATHER_TURNS):
             await asyncio.sleep(0)
         burst, self._burst, self._outcomes = self._burst, [], None
-        return await self._bridge.run(partial(self._chat.publish, burst))
+        return await self._bridge.run(partial(self._publishing.publish, burst))

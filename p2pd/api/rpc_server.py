@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import grpc
 
@@ -17,12 +16,10 @@ from p2pd.api.bridge import Bridge
 from p2pd.api.changes import Changes
 from p2pd.api.handlers import SERVICE, Edge, chat_handlers
 from p2pd.api.health import HEALTH_SERVICE, Health, health_handlers
+from p2pd.api.ports import ChatPorts
 from p2pd.api.reflection import reflection_handlers
 from p2pd.api.service import ChatService
 from p2pd.api.settings import ApiSettings
-
-if TYPE_CHECKING:
-    from p2pd.chat.chat import Chat
 
 MAX_RECEIVE_BYTES = 256 * 1024
 MAX_PENDING_CALLS = 8_192
@@ -50,7 +47,9 @@ class ApiCounters:
 class RpcServer:
     """Serve the API until told to stop."""
 
-    def __init__(self, chat: Chat, bridge: Bridge, access: Access, settings: ApiSettings) -> None:
+    def __init__(
+        self, chat: ChatPorts, bridge: Bridge, access: Access, settings: ApiSettings
+    ) -> None:
         self._settings = settings
         self._bridge = bridge
         self._access = access

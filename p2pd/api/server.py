@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
 
 import trio
 import uvloop
@@ -18,11 +17,9 @@ import uvloop
 from p2pd.api.access import access_from_settings
 from p2pd.api.bridge import Bridge
 from p2pd.api.errors import ApiCrashedError, ApiError
+from p2pd.api.ports import ChatPorts
 from p2pd.api.rpc_server import ApiCounters, RpcServer
 from p2pd.api.settings import ApiSettings
-
-if TYPE_CHECKING:
-    from p2pd.chat.chat import Chat
 
 LogChanges = Callable[[Callable[[], None]], Callable[[], None]]
 """Call a function back after each append; returns what ends it."""
@@ -52,7 +49,7 @@ class Api:
 
 @asynccontextmanager
 async def open_api(
-    chat: Chat, log_changes: LogChanges, settings: ApiSettings
+    chat: ChatPorts, log_changes: LogChanges, settings: ApiSettings
 ) -> AsyncIterator[Api]:
     """Serve ``chat`` over gRPC; on exit drain within ``settings.grace_s``.
 

@@ -7,7 +7,6 @@ around them.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import trio
 from wsp.chat.v1 import chat_pb2
@@ -19,16 +18,15 @@ from p2pd.api.grpc_types import Context
 from p2pd.api.list_page import ListPage
 from p2pd.api.page_from_request import page_query_from_request, response_from_page
 from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
+from p2pd.api.ports import ChatPorts
 from p2pd.api.publish_from_request import publish_from_request, response_from_published
 from p2pd.api.publish_stream import PublishStream
 from p2pd.api.publisher import Publisher
 from p2pd.domain.names import room_from_text
 from p2pd.domain.peers import Peer
+from p2pd.domain.rooms import Room
 from p2pd.errors import DialTimeoutError
 from p2pd.log.reader import Reader
-
-if TYPE_CHECKING:
-    from p2pd.chat.chat import Chat, RoomState
 
 MAX_BATCH_BYTES = 256 * 1024
 ANSWER_MARGIN_S = 0.1
@@ -38,11 +36,11 @@ ANSWER_MARGIN_S = 0.1
 class ChatService:
     """One node's rooms, messages and peers, for the gRPC thread."""
 
-    def __init__(self, chat: Chat, bridge: Bridge, changes: Changes) -> None:
+    def __init__(self, chat: ChatPorts, bridge: Bridge, changes: Changes) -> None:
         self._chat = chat
         self._bridge = bridge
         self._changes = changes
-        self._publisher = Publisher(chat, bridge)
+        self._publisher = Publisher(chat.publishing, bridge)
         self._publish_streams: set[PublishStream] = set()
 
     @property
@@ -66,7 +64,7 @@ class ChatService:
     async def publish_stream(self, _requests: object, context: Context) -> None:
         """Publish what a stream brings."""
         self._changes.check()
-        stream = PublishStream(self._chat, self._bridge, context)
+        stream = PublishStream(self._chat.publishing, self._bridge, context)
         self._publish_streams.add(stream)
         try:
             await stream.run()
@@ -84,14 +82,14 @@ class ChatService:
     async def _connect(self, address: str, within_s: float | None) -> Peer:
         """Dial in trio; no deadline leaves the node's own."""
         with trio.move_on_after(_before_deadline(within_s)):
-            return await self._chat.connect(address)
+            return await self._chat.dialling.connect(address)
         raise DialTimeoutError("the peer did not answer within the caller's deadline")
 
     async def events(self, request: chat_pb2.EventsRequest, context: Context) -> None:
         """Follow the log for one reader."""
         after = request.after if request.HasField("after") else None
         rooms = frozenset(room_from_text(room, "rooms") for room in request.rooms)
-        reader = await self._bridge.call(partial(self._chat.open_reader, after, rooms))
+        reader = await self._bridge.call(partial(self._chat.feed.open_reader, after, rooms))
         try:
             await self._follow(reader, context)
         finally:
@@ -111,7 +109,7 @@ class ChatService:
         self, _request: chat_pb2.GetNodeRequest, _context: Context
     ) -> chat_pb2.GetNodeResponse:
         """Tell who and where this node is."""
-        node = await self._bridge.call(self._chat.node)
+        node = await self._bridge.call(self._chat.directory.node)
         return chat_pb2.GetNodeResponse(node=node_from_domain(node))
 
     async def list_peers(
@@ -121,7 +119,7 @@ class ChatService:
         room = room_from_text(request.room) if request.HasField("room") else None
         parameters = ("peers",) if room is None else ("peers", room)
         page = ListPage(request.page_size, request.page_token, parameters)
-        peers = await self._bridge.call(partial(self._chat.peers, room))
+        peers = await self._bridge.call(partial(self._chat.directory.peers, room))
         items, token = page.select(peers, lambda peer: peer.peer_id, peer_from_domain)
         return chat_pb2.ListPeersResponse(peers=items, next_page_token=token)
 
@@ -130,15 +128,16 @@ class ChatService:
     ) -> chat_pb2.JoinRoomResponse:
         """Join a room."""
         room = room_from_text(request.room)
-        state = await self._bridge.run(partial(self._chat.join_room, room))
-        return chat_pb2.JoinRoomResponse(room=_room_from_state(state))
+        await self._bridge.run(partial(self._chat.membership.join, room))
+        state = await self._bridge.call(partial(self._chat.directory.room, room))
+        return chat_pb2.JoinRoomResponse(room=_room_from_domain(state))
 
     async def leave_room(
         self, request: chat_pb2.LeaveRoomRequest, _context: Context
     ) -> chat_pb2.LeaveRoomResponse:
         """Leave a room."""
         room = room_from_text(request.room)
-        await self._bridge.run(partial(self._chat.leave_room, room))
+        await self._bridge.run(partial(self._chat.membership.leave, room))
         return chat_pb2.LeaveRoomResponse()
 
     async def list_rooms(
@@ -146,8 +145,8 @@ class ChatService:
     ) -> chat_pb2.ListRoomsResponse:
         """List joined rooms."""
         page = ListPage(request.page_size, request.page_token, ("rooms",))
-        rooms = await self._bridge.call(self._chat.rooms)
-        items, token = page.select(rooms, lambda room: room.name, _room_from_state)
+        rooms = await self._bridge.call(self._chat.directory.rooms)
+        items, token = page.select(rooms, lambda room: room.name, _room_from_domain)
         return chat_pb2.ListRoomsResponse(rooms=items, next_page_token=token)
 
     async def list_messages(
@@ -157,7 +156,7 @@ class ChatService:
         query = page_query_from_request(request)
         page = await self._bridge.call(
             partial(
-                self._chat.page,
+                self._chat.feed.page,
                 query.room,
                 before=query.before,
                 after=query.after,
@@ -167,9 +166,9 @@ class ChatService:
         return response_from_page(page)
 
 
-def _room_from_state(state: RoomState) -> chat_pb2.Room:
+def _room_from_domain(room: Room) -> chat_pb2.Room:
     return chat_pb2.Room(
-        name=state.name, peer_count=state.peer_count, message_count=state.message_count
+        name=room.name, peer_count=room.peer_count, message_count=room.message_count
     )
 
 

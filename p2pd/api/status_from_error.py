@@ -19,6 +19,7 @@ from p2pd.api.grpc_types import Context
 from p2pd.api.time_from_ns import duration_from_s
 from p2pd.errors import (
     ChatError,
+    ClientMessageIdReusedError,
     DialFailedError,
     DialTimeoutError,
     InvalidInputError,
@@ -41,6 +42,7 @@ _CODES: tuple[tuple[type[ChatError], grpc.StatusCode], ...] = (
     (InvalidInputError, grpc.StatusCode.INVALID_ARGUMENT),
     (MessageTooLargeError, grpc.StatusCode.OUT_OF_RANGE),
     (RoomNotJoinedError, grpc.StatusCode.FAILED_PRECONDITION),
+    (ClientMessageIdReusedError, grpc.StatusCode.ALREADY_EXISTS),
     (LimitReachedError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (StorageFullError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (StorageFailedError, grpc.StatusCode.UNAVAILABLE),
@@ -79,7 +81,12 @@ def _details(error: Exception) -> list[Proto]:
     reason = error.reason if isinstance(error, ChatError) else "INTERNAL"
     details: list[Proto] = [ErrorInfo(reason=reason, domain=DOMAIN)]
     match error:
-        case InvalidInputError() | MessageTooLargeError() | RoomNotJoinedError():
+        case (
+            InvalidInputError()
+            | MessageTooLargeError()
+            | RoomNotJoinedError()
+            | ClientMessageIdReusedError()
+        ):
             details.append(_bad_request(error.field, error))
         case (
             LimitReachedError(retry_after_s=retry_after_s)

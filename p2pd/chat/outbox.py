@@ -1,43 +1,43 @@
-"""Our own messages that nobody was there to take: sent when somebody comes.
+"""Our own messages that no peer was there to receive: sent once a peer comes.
 
-They lie in the log like all others. A number a room tells up to where our own
-were handed to peers (``RoomEntry.sent_until``); what is above it waits, also over
-a restart. After a kill some may be sent twice; peers know them by their id.
+They lie in the log like all others. A number a room says up to where our own were
+handed to peers (``RoomRecord.sent_until``); what is above it waits, also over a
+restart. After a kill some may be sent twice; peers know them by their id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import Never
 
-import structlog
 import trio
 
-from p2pd.chat.roombook import RoomBook
+from p2pd.chat.membership import Membership
 from p2pd.domain.names import RoomName
-from p2pd.errors import ChatError
+from p2pd.net.pubsub.gossip import SignedMessage
 from p2pd.store.message_store import NO_MESSAGE, Item, MessageStore
+from p2pd.tasks import attempt
 
 SENT_AT_ONCE = 256
 """Messages read from the log at a time."""
-
-log_line = structlog.get_logger(__name__)
 
 Send = Callable[[bytes], Awaitable[int]]
 """Hands a message's signed bytes to the peers of its room; returns how many took it."""
 
 
 @dataclass(slots=True)
-class _Sending:
+class _RoomOutbox:
     """One room.
 
     Attributes:
         in_flight: Sequence numbers that are being handed over, lowest first.
         early: Those handed over although earlier ones still wait.
-        highest: The highest one settled.
-        untaken: How many nobody took so far.
+        highest: The highest one handed over, or tried.
+        untaken: How many no peer took so far.
         waits: Whether something may wait; not known after a start.
     """
 
@@ -48,73 +48,103 @@ class _Sending:
     waits: bool = True
 
 
-class Waiting:
+class Outbox:
     """What waits in every joined room.
 
     Args:
         author_bytes: What the ids of our own messages begin with.
     """
 
-    def __init__(self, rooms: RoomBook, store: MessageStore, author_bytes: bytes) -> None:
-        self._rooms = rooms
+    def __init__(self, membership: Membership, store: MessageStore, author_bytes: bytes) -> None:
+        self._membership = membership
         self._store = store
         self._author = author_bytes.hex()
-        self._sendings: dict[RoomName, _Sending] = {}
+        self._rooms: dict[RoomName, _RoomOutbox] = {}
         self._filled: set[RoomName] = set()
+        self._sending: set[RoomName] = set()
         self._wake = trio.Event()
 
-    def begin(self, room: RoomName, seqno: int) -> None:
-        """Note that a message is about to be handed over; follow with ``settle``."""
-        self._sending(room).in_flight[seqno] = None
+    def __len__(self) -> int:
+        return len(self._rooms)
 
-    def settle(self, room: RoomName, seqno: int, recipients: int) -> None:
-        """Note how many peers took a message."""
-        sending = self._sending(room)
-        del sending.in_flight[seqno]
-        sending.highest = max(sending.highest, seqno)
+    @contextmanager
+    def sending(self, messages: Sequence[SignedMessage]) -> Iterator[Handover]:
+        """Hand over new messages inside the block; those not handed over wait for a peer."""
+        for one in messages:
+            self._room(one.room).in_flight[one.seqno] = None
+        handover = Handover(self, messages)
+        try:
+            yield handover
+        finally:
+            handover.close()
+
+    def handed_over(self, room: RoomName, seqno: int, recipients: int) -> None:
+        """Record how many peers took a message that was in flight."""
+        own = self._rooms.get(room)
+        if own is None:
+            return
+        own.in_flight.pop(seqno, None)
+        own.highest = max(own.highest, seqno)
         if not recipients:
-            sending.untaken += 1
-            sending.waits = True
-        elif sending.waits:
-            sending.early.add(seqno)
+            own.untaken += 1
+            own.waits = True
+        elif own.waits:
+            own.early.add(seqno)
             self.room_filled(room)
-        self._advance(room, sending)
+        self._advance(room, own)
 
     def room_filled(self, room: RoomName) -> None:
-        """Note that somebody came into a room."""
-        if self._sending(room).waits:
+        """Send what waits in a room: a peer came into it."""
+        own = self._rooms.get(room)
+        if own is None or own.waits:
             self._filled.add(room)
             self._wake.set()
 
+    def room_left(self, room: RoomName) -> None:
+        """Drop what is known of a room; what waits in it waits until it is joined again."""
+        self._rooms.pop(room, None)
+        self._filled.discard(room)
+
     async def run(self, send: Send) -> Never:
-        """Send what waits whenever a room has somebody; ends by cancellation."""
-        while True:
-            await self._wake.wait()
-            self._wake = trio.Event()
-            while self._filled:
-                room = self._filled.pop()
-                try:
-                    await self._send_all(room, send)
-                except ChatError as error:
-                    log_line.warning("waiting messages not read", room=room, error=str(error))
+        """Send what waits whenever a room has a peer, each room for itself.
+
+        Cancellation: what was not sent waits.
+        """
+        async with trio.open_nursery() as nursery:
+            while True:
+                await self._wake.wait()
+                self._wake = trio.Event()
+                for room in self._filled - self._sending:
+                    self._filled.discard(room)
+                    self._sending.add(room)
+                    send_room = partial(self._send_room, room, send)
+                    nursery.start_soon(attempt, "outbox", send_room)
+
+    async def _send_room(self, room: RoomName, send: Send) -> None:
+        try:
+            await self._send_all(room, send)
+        finally:
+            self._sending.discard(room)
+            if room in self._filled:
+                self._wake.set()
 
     async def _send_all(self, room: RoomName, send: Send) -> None:
-        """Send in order until nothing waits, nobody takes it, or one is under way already."""
-        sending = self._sending(room)
-        while room in self._rooms:
-            after, untaken = self._rooms[room].sent_until, sending.untaken
-            batch = await trio.to_thread.run_sync(self._own_after, room, after)
+        """Send in order until nothing waits, no peer takes it, or one is in flight already."""
+        while (record := self._membership.record(room)) is not None:
+            own = self._room(room)
+            untaken = own.untaken
+            batch = await trio.to_thread.run_sync(self._own_after, room, record.sent_until)
             if not batch:
-                if sending.untaken == untaken and not sending.in_flight:
-                    self._done(room, sending)
+                if own.untaken == untaken and not own.in_flight:
+                    self._nothing_waits(room, own)
                 return
             for seqno, signed_bytes in batch:
-                if seqno in sending.in_flight:
+                if seqno in own.in_flight:
                     return
-                if seqno not in sending.early and not await send(signed_bytes):
+                if seqno not in own.early and not await send(signed_bytes):
                     return
-                sending.early.discard(seqno)
-                self._note_sent(room, seqno)
+                own.early.discard(seqno)
+                self._save_sent(room, seqno)
 
     def _own_after(self, room: RoomName, seqno: int) -> list[tuple[int, bytes]]:
         """Read our own messages above a sequence number, lowest first, some of them."""
@@ -126,21 +156,39 @@ class Waiting:
             (item.seqno, signed[item.message_id]) for item in found if item.message_id in signed
         ]
 
-    def _done(self, room: RoomName, sending: _Sending) -> None:
-        """Note that nothing waits, so that the log is not looked through again."""
-        sending.waits = False
-        sending.early.clear()
-        self._advance(room, sending)
+    def _nothing_waits(self, room: RoomName, own: _RoomOutbox) -> None:
+        """Remember that nothing waits, so that the log is not searched again."""
+        own.waits = False
+        own.early.clear()
+        self._advance(room, own)
 
-    def _advance(self, room: RoomName, sending: _Sending) -> None:
-        """Move a room's number on where nothing waits, up to the first that is under way."""
-        if not sending.waits:
-            self._note_sent(room, next(iter(sending.in_flight), sending.highest + 1) - 1)
+    def _advance(self, room: RoomName, own: _RoomOutbox) -> None:
+        """Move a room's number on where nothing waits, up to the first that is in flight."""
+        if not own.waits:
+            self._save_sent(room, next(iter(own.in_flight), own.highest + 1) - 1)
 
-    def _note_sent(self, room: RoomName, seqno: int) -> None:
-        if room in self._rooms and seqno > self._rooms[room].sent_until:
-            self._rooms[room].sent_until = seqno
-            self._rooms.changed()
+    def _save_sent(self, room: RoomName, seqno: int) -> None:
+        record = self._membership.record(room)
+        if record is not None and seqno > record.sent_until:
+            self._membership.update(room, replace(record, sent_until=seqno))
 
-    def _sending(self, room: RoomName) -> _Sending:
-        return self._sendings.setdefault(room, _Sending())
+    def _room(self, room: RoomName) -> _RoomOutbox:
+        return self._rooms.setdefault(room, _RoomOutbox())
+
+
+class Handover:
+    """New messages on their way to peers; made by ``Outbox.sending``."""
+
+    def __init__(self, outbox: Outbox, messages: Sequence[SignedMessage]) -> None:
+        self._outbox = outbox
+        self._open = {one.message_id: one for one in messages}
+
+    def sent(self, message: SignedMessage, recipients: int) -> None:
+        """Record how many peers took a message."""
+        del self._open[message.message_id]
+        self._outbox.handed_over(message.room, message.seqno, recipients)
+
+    def close(self) -> None:
+        """Let what was not handed over wait for a peer."""
+        for one in self._open.values():
+            self._outbox.handed_over(one.room, one.seqno, 0)

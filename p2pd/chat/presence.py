@@ -1,4 +1,4 @@
-"""What the network tells, made into facts of the log in an order readers can trust.
+"""Peers that come and go, appended to the log in an order that readers can rely on.
 
 The layers of the network find things out each in its own time. Here a peer is
 connected before it is in a room, and leaves its rooms before it is gone.
@@ -6,16 +6,12 @@ connected before it is in a room, and leaves its rooms before it is gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from p2pd.domain.events import PeerConnected, PeerDisconnected, PeerJoined, PeerLeft
-from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Peer
-from p2pd.domain.rejections import Rejections
-from p2pd.domain.verdicts import Verdict
-from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.log.log import Log
 
 
@@ -30,40 +26,27 @@ class Presence:
     def __init__(
         self,
         log: Log,
-        rejections: Rejections,
         room_filled: Callable[[RoomName], None],
         peer_met: Callable[[Peer], None],
     ) -> None:
         self._log = log
-        self._rejections = rejections
         self._room_filled = room_filled
         self._peer_met = peer_met
 
-    async def receive_messages(self, messages: Sequence[Message]) -> list[Verdict]:
-        """Append messages of others; what cannot be stored now is counted."""
-        try:
-            fresh = {message.message_id for message in self._log.append(messages)}
-        except (StorageFullError, StorageFailedError) as error:
-            self._rejections.count(error.reason.lower(), len(messages))
-            return [Verdict.NOT_STORED] * len(messages)
-        return [
-            Verdict.STORED if message.message_id in fresh else Verdict.KNOWN for message in messages
-        ]
-
     def peer_connected(self, peer: Peer) -> None:
-        """Tell a new peer, then the rooms it is in."""
+        """Emit a new peer, then the rooms it is in."""
         self._log.tell(PeerConnected(replace(peer, rooms=())))
         for room in peer.rooms:
             self.peer_joined(peer.peer_id, room)
 
     def peer_identified(self, peer: Peer) -> None:
-        """Tell a connected peer again, now with its agent and protocols."""
+        """Emit a connected peer again, now with its agent and protocols."""
         known = self._log.state.peers.get(peer.peer_id)
         if known is not None:
             self._log.tell(PeerConnected(replace(peer, rooms=known.rooms)))
 
     def peer_disconnected(self, peer_id: PeerId) -> None:
-        """Tell that a peer left its rooms and is gone."""
+        """Emit that a peer left its rooms and is gone."""
         known = self._log.state.peers.get(peer_id)
         if known is None:
             return
@@ -72,7 +55,7 @@ class Presence:
         self._log.tell(PeerDisconnected(peer_id))
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
-        """Tell that a connected peer is in a room, once."""
+        """Emit that a connected peer is in a room, once."""
         known = self._log.state.peers.get(peer_id)
         if known is not None and room not in known.rooms:
             self._log.tell(PeerJoined(peer_id, room))
@@ -80,7 +63,12 @@ class Presence:
         self._room_filled(room)
 
     def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
-        """Tell that a connected peer is no longer in a room, once."""
+        """Emit that a connected peer is no longer in a room, once."""
         known = self._log.state.peers.get(peer_id)
         if known is not None and room in known.rooms:
             self._log.tell(PeerLeft(peer_id, room))
+
+    def room_left(self, room: RoomName) -> None:
+        """Emit that no peer is in a room any more that this node has left."""
+        for peer_id in self._log.state.peers:
+            self.peer_left(peer_id, room)

@@ -10,8 +10,8 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Never
 
 import structlog
 import trio
@@ -21,15 +21,13 @@ from p2pd import __version__
 from p2pd.api.access import Access, access_from_settings
 from p2pd.api.errors import ApiError
 from p2pd.api.listen_address import is_local
+from p2pd.api.ports import ChatPorts
 from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
 from p2pd.api.token_file import load_or_create_token
-from p2pd.chat.chat import Chat, ChatLimits
-from p2pd.chat.history import History
-from p2pd.chat.outbox import Waiting
-from p2pd.chat.peerbook import PeerBook
-from p2pd.chat.presence import Presence
-from p2pd.chat.roombook import RoomBook
+from p2pd.chat.assembly import Chat, ChatOptions, Receiving, start_chat
+from p2pd.chat.known_peers import KnownPeerList
+from p2pd.chat.publisher import PublishLimits
 from p2pd.config import Settings
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Node, Reachability
@@ -57,13 +55,13 @@ from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import MessageStore
 from p2pd.store.retention import DAY_S, Retention, keep_trimmed
 from p2pd.store.sqlite_store import SqliteStore, open_store
+from p2pd.tasks import run_guarded
 
 AGENT = f"wsp/{__version__}"
 SECONDS = 1.0
 DAY_NS = DAY_S * 10**9
 MEMORY_STORE_BYTES = 256 << 20
 STOP_DEADLINE_S = 4.5 * SECONDS
-NODE_CHECK_INTERVAL_S = 5 * SECONDS
 
 EXPECTED_ERRORS = (
     SettingsError,
@@ -96,7 +94,7 @@ async def run_node(settings: Settings, announce_ready: Callable[[str], None]) ->
         trio.CancelScope() as life,
     ):
         async with _open_parts(settings) as (chat, api):
-            announce_ready(_ready_line(chat.node(), api.address))
+            announce_ready(_ready_line(chat.directory.node(), api.address))
             api.set_serving(True)
             await anext(signals)
             log_line.info("stopping")
@@ -112,72 +110,61 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
     key_pair = load_or_create_identity(data_dir)
     api_settings = _api_settings(settings, data_dir)
     access = access_from_settings(api_settings)
-    now_ns = time.time_ns()
-    floor_ns = now_ns - settings.history_days * DAY_NS
-    rooms = RoomBook(data_dir / "rooms.json", settings.rooms, floor_ns, now_ns)
-    peers = PeerBook(data_dir / "peers.json")
     recovery = Recovery()
     node = _node_at_start(settings, peer_id_from_key(key_pair))
     retention = Retention(settings.retention_days * DAY_S, settings.retention_messages)
-    with _open_store(settings, data_dir, recovery.note) as store:
-        if not rooms.is_saved:
-            rooms.save()
+    author_bytes = author_bytes_from_key(key_pair)
+    chat_options = _chat_options(settings)
+    with _open_stores(settings, data_dir, recovery.note) as (disk, store):
         log = Log(store, State(node, {}))
-        waiting = Waiting(rooms, store, author_bytes_from_key(key_pair))
-        presence = Presence(log, rejections, waiting.room_filled, peers.meet)
-        max_age_ns = settings.retention_days * DAY_NS
-        newest = settings.history_messages
-        history = History(rooms, log, max_age_ns, newest, time.time_ns)
-        first_seqno = max(store.max_seqno(author_bytes_from_key(key_pair)), rooms.max_sent)
-        options = _network_options(settings, key_pair, first_seqno)
+        own = Receiving(log, disk, author_bytes, chat_options, rejections)
+        options = _network_options(settings, key_pair, own.first_seqno)
         async with (
-            open_network(options, presence, presence, log.items, history, rejections) as network,
+            open_network(
+                options, own.inbox, own.presence, log.items, own.history, rejections
+            ) as network,
             trio.open_nursery() as nursery,
         ):
-            for room in rooms.joined:
-                await network.join(room)
-            _keep_known(network, peers)
-            limits = _limits(settings)
-            chat = Chat(log, network, presence, rooms, peers, waiting, limits, time.time_ns)
-            nursery.start_soon(waiting.run, network.send_again)
-            nursery.start_soon(rooms.run)
-            nursery.start_soon(peers.run)
-            quarantine = store if isinstance(store, SqliteStore) else None
-            verify = signed_message_reader()
-            nursery.start_soon(recovery.run, log, quarantine, verify, chat.tell_node_changed)
-            nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
-            nursery.start_soon(_watch_node, chat)
+            chat = await start_chat(log, network, own, chat_options, nursery)
+            _keep_known(network, own.known_peers)
+            quarantine = disk if store is disk else None
+            emit = chat.directory.emit_node_changed
+            recover = partial(recovery.run, log, quarantine, signed_message_reader(), emit)
+            trim = partial(keep_trimmed, store, retention, own.history.messages_dropped)
+            nursery.start_soon(run_guarded, "recovery", recover)
+            nursery.start_soon(run_guarded, "retention", trim)
             _report_access(settings, access, data_dir)
-            async with open_api(chat, log.on_append, api_settings) as api:
+            async with open_api(_ports_of(chat), log.on_append, api_settings) as api:
                 gauges = Gauges(log, network, api, rejections)
                 with serve_metrics(settings.metrics_listen, gauges):
                     yield chat, api
             nursery.cancel_scope.cancel()
+            own.membership.save_updates()
+
+
+def _ports_of(chat: Chat) -> ChatPorts:
+    return ChatPorts(chat.publishing, chat.membership, chat.directory, chat.dialling, chat.feed)
 
 
 @contextmanager
-def _open_store(
+def _open_stores(
     settings: Settings, data_dir: Path, on_damage: Callable[[Damage], None]
-) -> Iterator[MessageStore]:
-    if settings.store == "memory":
-        yield MemoryStore(settings.retention_messages, MEMORY_STORE_BYTES)
-        return
-    with open_store(data_dir, on_damage=on_damage) as store:
-        yield store
+) -> Iterator[tuple[SqliteStore, MessageStore]]:
+    """Open the store on disk, which has rooms and known peers, and the store of messages."""
+    with open_store(
+        data_dir, on_damage=on_damage, configured_rooms=settings.rooms, import_files=True
+    ) as disk:
+        if settings.store == "memory":
+            yield disk, MemoryStore(settings.retention_messages, MEMORY_STORE_BYTES)
+        else:
+            yield disk, disk
 
 
-def _keep_known(network: Network, peers: PeerBook) -> None:
+def _keep_known(network: Network, peers: KnownPeerList) -> None:
     for address in peers.addresses:
-        # What was written into the file by hand may be no address.
+        # What an earlier release stored may be no address.
         with suppress(InvalidInputError):
             network.keep(address)
-
-
-async def _watch_node(chat: Chat) -> Never:
-    """Tell readers when addresses, reachability or the state of the store have changed."""
-    while True:
-        chat.tell_node_changed()
-        await trio.sleep(NODE_CHECK_INTERVAL_S)
 
 
 def _network_options(settings: Settings, key_pair: Identity, first_seqno: int) -> NetworkOptions:
@@ -193,12 +180,16 @@ def _network_options(settings: Settings, key_pair: Identity, first_seqno: int) -
     )
 
 
-def _limits(settings: Settings) -> ChatLimits:
-    return ChatLimits(
-        max_message_bytes=settings.max_message_bytes,
-        rate_per_s=settings.publish_rate,
-        burst=settings.publish_burst,
+def _chat_options(settings: Settings) -> ChatOptions:
+    limits = PublishLimits(
+        settings.max_message_bytes, settings.publish_rate, settings.publish_burst
+    )
+    return ChatOptions(
+        settings.rooms,
         history_ns=settings.history_days * DAY_NS,
+        history_messages=settings.history_messages,
+        max_age_ns=settings.retention_days * DAY_NS,
+        limits=limits,
     )
 
 

@@ -67,8 +67,8 @@ class SyncOptions:
 class SyncListener(Protocol):
     """Who says what to fetch, and hears what came of it."""
 
-    def scope(self, room: RoomName) -> Scope:
-        """Say what of a room to reconcile now."""
+    def scope(self, room: RoomName) -> Scope | None:
+        """Return what of a room to reconcile now; None where it is not joined."""
 
     def synchronised(self, room: RoomName, result: SessionResult) -> None:
         """Take note that a session led by this node came to its end."""
@@ -134,7 +134,8 @@ class Sync:
 
         Who lacks the past leads, since it says how much of it; else the lower id.
         """
-        if self._own_id < peer_id or self._listener.scope(room).newest is not None:
+        scope = self._listener.scope(room)
+        if scope is not None and (self._own_id < peer_id or scope.newest is not None):
             self._plan(peer_id, room, random.uniform(0.2, 1.0) * self._options.meeting_s)
 
     async def run(self) -> Never:
@@ -151,10 +152,10 @@ class Sync:
         rooms: list[RoomName] = []
 
         def enter(room: RoomName) -> tuple[Scope, Accept] | None:
-            if room not in self._gossip.rooms:
-                return None
-            rooms.append(room)
-            return self._entrance(peer_id, room)
+            entrance = self._entrance(peer_id, room)
+            if entrance is not None:
+                rooms.append(room)
+            return entrance
 
         async def session(frames: FrameStream, questions: WorkerBudget) -> SessionResult:
             return await respond(frames, self._source, questions, enter)
@@ -163,8 +164,11 @@ class Sync:
         if result is not None and result.received:
             self._plan_some(rooms[0], SPREAD_PEERS, besides=peer_id)
 
-    def _entrance(self, peer_id: PeerId, room: RoomName) -> tuple[Scope, Accept]:
+    def _entrance(self, peer_id: PeerId, room: RoomName) -> tuple[Scope, Accept] | None:
+        """Return what is wanted of a room and how to accept it; None where it is not joined."""
         scope = self._listener.scope(room)
+        if scope is None or room not in self._gossip.rooms:
+            return None
 
         async def accept(signed: Sequence[bytes], wanted: set[Item] | None) -> int:
             if room not in self._gossip.rooms:
@@ -204,7 +208,10 @@ class Sync:
     async def _lead(self, peer_id: PeerId, room: RoomName) -> SessionResult | None:
         now_s = trio.current_time()
         self._turns.led(peer_id, room, now_s)
-        scope, accept = self._entrance(peer_id, room)
+        entrance = self._entrance(peer_id, room)
+        if entrance is None:
+            return None
+        scope, accept = entrance
         seeks_past = scope.newest is not None and self._turns.seeks(peer_id, room, now_s)
         try:
             with trio.fail_after(OPEN_TIMEOUT_S):

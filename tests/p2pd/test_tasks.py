@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Never
@@ -30,7 +31,7 @@ def test_a_task_that_fails_is_started_again_later_and_later() -> None:
         await run_guarded("five", task, failures.append, Backoff(1.0, 100.0))
 
     _run(scenario)
-    waits = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    waits = [later - earlier for earlier, later in itertools.pairwise(starts)]
     assert waits == sorted(waits)
     assert waits[-1] > 4.0
     assert [error.args for error in failures] == [(1,), (2,), (3,), (4,)]
@@ -49,7 +50,7 @@ def test_a_task_that_ran_long_starts_again_soon() -> None:
         await run_guarded("steady", task, backoff=Backoff(1.0, 600.0))
 
     _run(scenario)
-    waits = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    waits = [later - earlier for earlier, later in itertools.pairwise(starts)]
     assert max(waits) < 1_002.0
 
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,14 +18,11 @@ import grpc
 import trio
 from wsp.chat.v1 import chat_pb2_grpc
 
+from p2pd.api.ports import ChatPorts, Dialling, Publishing
 from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
-from p2pd.chat.chat import Chat, ChatLimits
-from p2pd.chat.history import History
-from p2pd.chat.outbox import Waiting
-from p2pd.chat.peerbook import PeerBook
-from p2pd.chat.presence import Presence
-from p2pd.chat.roombook import RoomBook
+from p2pd.chat.assembly import ChatOptions, Receiving, start_chat
+from p2pd.chat.publisher import PublishLimits
 from p2pd.domain.names import DEFAULT_ROOM
 from p2pd.domain.peers import Node, Reachability
 from p2pd.domain.rejections import Rejections
@@ -39,12 +36,26 @@ from p2pd.net.network import (
     peer_id_from_key,
 )
 from p2pd.store.memory_store import MemoryStore
+from tests.p2pd.chat.ports import RoomsInMemory
 
 T = TypeVar("T")
 
 START_S = 60.0
 STOP_S = 60.0
-LIMITS = ChatLimits(max_message_bytes=32_768, rate_per_s=1e6, burst=100_000, history_ns=0)
+LIMITS = PublishLimits(max_message_bytes=32_768, rate_per_s=1e6, burst=100_000)
+
+Change = Callable[[ChatPorts], ChatPorts]
+"""Puts something else in the place of a part of the chat."""
+
+
+def publishing_through(layer: Callable[[Publishing], Publishing]) -> Change:
+    """Put a layer of a test over what publishes."""
+    return lambda chat: replace(chat, publishing=layer(chat.publishing))
+
+
+def dialling_through(dialling: Dialling) -> Change:
+    """Put a test's own in the place of what dials."""
+    return lambda chat: replace(chat, dialling=dialling)
 
 
 @dataclass
@@ -53,10 +64,11 @@ class RunningApi:
 
     data_dir: Path
     settings: ApiSettings
-    make_chat: type[Chat]
-    limits: ChatLimits
+    change: Change
+    limits: PublishLimits
     api: Api = field(init=False)
-    chat: Chat = field(init=False)
+    chat: ChatPorts = field(init=False)
+    stop_chat: Callable[[], None] = field(init=False)
     log: Log = field(init=False)
     failure: BaseException | None = None
 
@@ -121,11 +133,9 @@ class RunningApi:
         node = Node(peer_id, (), "wsp/test", (), Reachability.UNKNOWN, "0.1.0", 32_768, 1)
         self.log = Log(MemoryStore(100_000, 64 << 20), State(node, {}))
         rejections = Rejections()
-        rooms = RoomBook(self.data_dir / "rooms.json", (DEFAULT_ROOM,), 0, 0)
-        waiting = Waiting(rooms, self.log.store, author_bytes_from_key(key_pair))
-        peers = PeerBook(self.data_dir / "peers.json")
-        presence = Presence(self.log, rejections, waiting.room_filled, peers.meet)
-        history = History(rooms, self.log, 10**18, 100, time.time_ns)
+        author_bytes = author_bytes_from_key(key_pair)
+        chat_options = ChatOptions((DEFAULT_ROOM,), 0, 100, 10**18, self.limits)
+        own = Receiving(self.log, RoomsInMemory(), author_bytes, chat_options, rejections)
         options = NetworkOptions(
             key_pair,
             ("/ip4/127.0.0.1/tcp/0",),
@@ -136,19 +146,26 @@ class RunningApi:
             first_seqno=0,
             sync_interval_s=10.0,
         )
-        items = self.log.items
-        async with open_network(options, presence, presence, items, history, rejections) as network:
-            for room in rooms.joined:
-                await network.join(room)
-            self.chat = self.make_chat(
-                self.log, network, presence, rooms, peers, waiting, self.limits, time.time_ns
+        async with (
+            open_network(
+                options, own.inbox, own.presence, self.log.items, own.history, rejections
+            ) as network,
+            trio.open_nursery() as nursery,
+        ):
+            chat = await start_chat(self.log, network, own, chat_options, nursery)
+            self.chat = self.change(
+                ChatPorts(
+                    chat.publishing, chat.membership, chat.directory, chat.dialling, chat.feed
+                )
             )
+            self.stop_chat = chat.stop
             try:
                 async with open_api(self.chat, self.log.on_append, self.settings) as self.api:
                     self._ready.set()
                     await self._end.wait()
             finally:
                 self.stopped_at = time.monotonic()
+                nursery.cancel_scope.cancel()
 
 
 @contextmanager
@@ -156,13 +173,13 @@ def running_api(
     data_dir: Path,
     listen: str = "127.0.0.1:0",
     *,
-    make_chat: type[Chat] = Chat,
-    limits: ChatLimits = LIMITS,
+    change: Change = lambda chat: chat,
+    limits: PublishLimits = LIMITS,
     **settings: Any,
 ) -> Iterator[RunningApi]:
     """Run an API for the time of a block; a failure in it fails the block."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    running = RunningApi(data_dir, ApiSettings(listen=listen, **settings), make_chat, limits)
+    running = RunningApi(data_dir, ApiSettings(listen=listen, **settings), change, limits)
     running.start()
     try:
         yield running

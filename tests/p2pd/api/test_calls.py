@@ -12,10 +12,9 @@ import trio
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.handlers import SERVICE
-from p2pd.chat.chat import Chat
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, field_of, reason_of
-from tests.p2pd.api.running import RunningApi, running_api, stub_of
+from tests.p2pd.api.running import RunningApi, dialling_through, running_api, stub_of
 
 NOBODY = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"
 
@@ -32,7 +31,7 @@ def test_every_method_of_the_proto_is_served(channel: grpc.Channel) -> None:
 
 def test_node_tells_who_it_is(api: RunningApi, stub: Any) -> None:
     node = stub.GetNode(chat_pb2.GetNodeRequest()).node
-    assert node.peer_id == api.on_trio(api.chat.node).peer_id
+    assert node.peer_id == api.on_trio(api.chat.directory.node).peer_id
     assert node.max_message_bytes == 32_768
     assert node.addresses
     assert all(address.endswith(f"/p2p/{node.peer_id}") for address in node.addresses)
@@ -138,7 +137,7 @@ def test_wrong_address_to_connect_is_told(stub: Any, address: str, code: str, re
 def test_connected_peers_are_listed_and_told(tmp_path: Path) -> None:
     with running_api(tmp_path / "a") as a, running_api(tmp_path / "b") as b:
         stub = stub_of(a.channel())
-        (address,) = b.on_trio(b.chat.node).addresses
+        (address,) = b.on_trio(b.chat.directory.node).addresses
         peer = stub.Connect(chat_pb2.ConnectRequest(address=address), timeout=CALL_S).peer
         assert address.endswith(peer.peer_id)
         assert peer.connection.kind == chat_pb2.CONNECTION_KIND_DIRECT
@@ -157,11 +156,11 @@ def test_connected_peers_are_listed_and_told(tmp_path: Path) -> None:
             lambda: stub_of(b.channel()).ListMessages(chat_pb2.ListMessagesRequest()).messages
         )
         assert page[0].message.message_id == answer.message_id
-        assert page[0].message.author_id == a.on_trio(a.chat.node).peer_id
+        assert page[0].message.author_id == a.on_trio(a.chat.directory.node).peer_id
 
 
-class UnansweredChat(Chat):
-    """A chat whose dials never end by themselves."""
+class UnansweredDialling:
+    """Dials that never end by themselves."""
 
     ended: bool
 
@@ -173,19 +172,25 @@ class UnansweredChat(Chat):
 
 
 def test_dial_ends_with_the_callers_deadline_and_says_so(tmp_path: Path) -> None:
-    UnansweredChat.ended = False
-    with running_api(tmp_path, make_chat=UnansweredChat) as api, api.channel() as channel:
+    UnansweredDialling.ended = False
+    with (
+        running_api(tmp_path, change=dialling_through(UnansweredDialling())) as api,
+        api.channel() as channel,
+    ):
         began = time.monotonic()
         with pytest.raises(grpc.RpcError) as caught:
             stub_of(channel).Connect(chat_pb2.ConnectRequest(address=NOBODY), timeout=2.0)
         assert time.monotonic() - began < 10
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert reason_of(caught.value) == "DIAL_TIMEOUT"
-        assert UnansweredChat.ended
+        assert UnansweredDialling.ended
 
 
 def test_dials_that_wait_leave_room_for_other_calls(tmp_path: Path) -> None:
-    with running_api(tmp_path, make_chat=UnansweredChat) as api, api.channel() as channel:
+    with (
+        running_api(tmp_path, change=dialling_through(UnansweredDialling())) as api,
+        api.channel() as channel,
+    ):
         stub = stub_of(channel)
         dials = [
             stub.Connect.future(chat_pb2.ConnectRequest(address=NOBODY), timeout=60)

@@ -14,23 +14,32 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.errors import ApiBindError, ApiCrashedError, ApiSettingsError
-from p2pd.chat.chat import Chat
+from p2pd.api.ports import Publishing
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, Follower, reason_of
-from tests.p2pd.api.running import RunningApi, running_api, stub_of
+from tests.p2pd.api.running import (
+    RunningApi,
+    dialling_through,
+    publishing_through,
+    running_api,
+    stub_of,
+)
 from tests.p2pd.facts import make_message
 
 
-class HeldChat(Chat):
-    """A chat that publishes nothing until it is let."""
+class HeldPublishing:
+    """Publishes nothing until the gate opens."""
 
     gate: trio.Event
     begun: int
 
+    def __init__(self, inner: Publishing) -> None:
+        self._inner = inner
+
     async def publish(self, publishes: Any) -> Any:
         type(self).begun += 1
         await self.gate.wait()
-        return await super().publish(publishes)
+        return await self._inner.publish(publishes)
 
 
 def test_free_port_is_picked_and_told(api: RunningApi) -> None:
@@ -114,11 +123,11 @@ def test_reader_that_never_reads_does_not_hold_the_stop(tmp_path: Path) -> None:
 
 
 def test_accepted_publish_is_answered_before_the_end(tmp_path: Path) -> None:
-    HeldChat.gate, HeldChat.begun = trio.Event(), 0
-    with running_api(tmp_path, make_chat=HeldChat) as api:
+    HeldPublishing.gate, HeldPublishing.begun = trio.Event(), 0
+    with running_api(tmp_path, change=publishing_through(HeldPublishing)) as api:
         stub = stub_of(api.channel())
         call = stub.Publish.future(chat_pb2.PublishRequest(text="kept"), timeout=CALL_S)
-        wait_until(lambda: HeldChat.begun)
+        wait_until(lambda: HeldPublishing.begun)
         follower = Follower(stub.Events(chat_pb2.EventsRequest()))
         follower.wait(bool)
         api.ask_to_stop()
@@ -126,28 +135,28 @@ def test_accepted_publish_is_answered_before_the_end(tmp_path: Path) -> None:
         with pytest.raises(grpc.RpcError) as caught:
             stub.Publish(chat_pb2.PublishRequest(text="late"), timeout=CALL_S)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-        api.on_trio(HeldChat.gate.set)
+        api.on_trio(HeldPublishing.gate.set)
         assert call.result().message_id
         api.stop()
     assert api.log.store.last_offset == 1
 
 
 def test_publish_that_never_ends_is_cut_at_the_grace(tmp_path: Path) -> None:
-    HeldChat.gate, HeldChat.begun = trio.Event(), 0
-    with running_api(tmp_path, make_chat=HeldChat, grace_s=1.0) as api:
+    HeldPublishing.gate, HeldPublishing.begun = trio.Event(), 0
+    with running_api(tmp_path, change=publishing_through(HeldPublishing), grace_s=1.0) as api:
         stub = stub_of(api.channel())
         call = stub.Publish.future(chat_pb2.PublishRequest(text="stuck"), timeout=CALL_S)
-        wait_until(lambda: HeldChat.begun)
+        wait_until(lambda: HeldPublishing.begun)
         assert 0.9 < api.stop() < 3
         assert call.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
 def test_dial_under_way_does_not_hold_the_stop(tmp_path: Path) -> None:
-    class UnansweredChat(Chat):
+    class UnansweredDialling:
         async def connect(self, address: str) -> Any:
             await trio.sleep_forever()
 
-    with running_api(tmp_path, make_chat=UnansweredChat) as api:
+    with running_api(tmp_path, change=dialling_through(UnansweredDialling())) as api:
         stub = stub_of(api.channel())
         call = stub.Connect.future(chat_pb2.ConnectRequest(address="x"), timeout=CALL_S)
         wait_until(lambda: api.api.counters.calls_active)

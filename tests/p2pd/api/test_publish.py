@@ -12,7 +12,8 @@ import trio
 from google.rpc.error_details_pb2 import RetryInfo
 from wsp.chat.v1 import chat_pb2
 
-from p2pd.chat.chat import Chat, ChatLimits
+from p2pd.api.ports import Publishing
+from p2pd.chat.publisher import PublishLimits
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import (
     CALL_S,
@@ -22,7 +23,7 @@ from tests.p2pd.api.reading import (
     reason_of,
     status_of,
 )
-from tests.p2pd.api.running import RunningApi, running_api, stub_of
+from tests.p2pd.api.running import RunningApi, publishing_through, running_api, stub_of
 
 
 def test_published_message_comes_back_as_an_event_at_the_same_cursor(stub: Any) -> None:
@@ -41,6 +42,21 @@ def test_published_message_comes_back_as_an_event_at_the_same_cursor(stub: Any) 
     assert message.send_time.seconds == message.receive_time.seconds or (
         message.receive_time.seconds - message.send_time.seconds <= 2
     )
+
+
+@pytest.mark.parametrize("other", [{"text": "twice"}, {"room": "lobby"}, {"data": b"once!"}])
+def test_client_message_id_of_another_publish_is_refused_by_name(
+    stub: Any, other: dict[str, Any]
+) -> None:
+    stub.JoinRoom(chat_pb2.JoinRoomRequest(room="lobby"))
+    first = {"text": "once", "client_message_id": "1"}
+    answer = stub.Publish(chat_pb2.PublishRequest(**first))
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Publish(chat_pb2.PublishRequest(**(first | other)))
+    assert caught.value.code() is grpc.StatusCode.ALREADY_EXISTS
+    assert reason_of(caught.value) == "CLIENT_MESSAGE_ID_REUSED"
+    assert field_of(caught.value) == "client_message_id"
+    assert stub.Publish(chat_pb2.PublishRequest(**first)) == answer
 
 
 def test_repeated_client_message_id_gets_the_first_answer(stub: Any) -> None:
@@ -95,7 +111,7 @@ def test_request_over_the_receive_limit_is_refused_and_the_connection_stays(stub
 
 
 def test_publish_over_the_rate_tells_when_to_come_back(tmp_path: Path) -> None:
-    limits = ChatLimits(max_message_bytes=32_768, rate_per_s=0.5, burst=1, history_ns=0)
+    limits = PublishLimits(max_message_bytes=32_768, rate_per_s=0.5, burst=1)
     with running_api(tmp_path, limits=limits) as api, api.channel() as channel:
         stub = stub_of(channel)
         stub.Publish(chat_pb2.PublishRequest(text="first"))
@@ -115,16 +131,22 @@ def test_burst_of_1000_publishes_from_one_caller_is_all_accepted(
     assert api.api.counters.calls_failed == 0
 
 
-class SlowChat(Chat):
-    """A chat whose disk and peers keep each burst waiting."""
+class SlowPublishing:
+    """A disk and peers that keep each burst waiting."""
+
+    def __init__(self, inner: Publishing) -> None:
+        self._inner = inner
 
     async def publish(self, publishes: Any) -> Any:
         await trio.sleep(0.2)
-        return await super().publish(publishes)
+        return await self._inner.publish(publishes)
 
 
-class FailingChat(Chat):
-    """A chat with a fault of its own."""
+class FailingPublishing:
+    """A fault of the node's own."""
+
+    def __init__(self, _inner: Publishing) -> None:
+        pass
 
     async def publish(self, publishes: Any) -> Any:
         raise RuntimeError("the words of a fault are for the log")
@@ -132,7 +154,10 @@ class FailingChat(Chat):
 
 def test_burst_beyond_what_may_wait_is_answered_or_refused_by_name(tmp_path: Path) -> None:
     bounds = {"max_active_calls": 16, "max_waiting_calls": 100}
-    with running_api(tmp_path, make_chat=SlowChat, **bounds) as api, api.channel() as channel:
+    with (
+        running_api(tmp_path, change=publishing_through(SlowPublishing), **bounds) as api,
+        api.channel() as channel,
+    ):
         outcomes = publish_burst(stub_of(channel), 1_000)
         assert set(outcomes) == {"OK", "RESOURCE_EXHAUSTED TOO_MANY_CALLS"}
         assert outcomes["OK"] >= 116
@@ -141,7 +166,10 @@ def test_burst_beyond_what_may_wait_is_answered_or_refused_by_name(tmp_path: Pat
 
 
 def test_publish_goes_on_when_its_caller_is_gone(tmp_path: Path) -> None:
-    with running_api(tmp_path, make_chat=SlowChat) as api, api.channel() as channel:
+    with (
+        running_api(tmp_path, change=publishing_through(SlowPublishing)) as api,
+        api.channel() as channel,
+    ):
         stub = stub_of(channel)
         call = stub.Publish.future(chat_pb2.PublishRequest(text="kept"))
         wait_until(lambda: api.api.counters.calls_active, lambda active: active == 1)
@@ -151,7 +179,10 @@ def test_publish_goes_on_when_its_caller_is_gone(tmp_path: Path) -> None:
 
 
 def test_fault_of_the_node_is_told_without_its_words(tmp_path: Path) -> None:
-    with running_api(tmp_path, make_chat=FailingChat) as api, api.channel() as channel:
+    with (
+        running_api(tmp_path, change=publishing_through(FailingPublishing)) as api,
+        api.channel() as channel,
+    ):
         with pytest.raises(grpc.RpcError) as caught:
             stub_of(channel).Publish(chat_pb2.PublishRequest(text="x"))
         assert caught.value.code() is grpc.StatusCode.INTERNAL

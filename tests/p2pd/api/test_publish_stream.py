@@ -12,11 +12,12 @@ import pytest
 import trio
 from wsp.chat.v1 import chat_pb2
 
+from p2pd.api.ports import Publishing
 from p2pd.api.publish_stream import MAX_BATCH, MAX_IN_HAND
-from p2pd.chat.chat import Chat, ChatLimits
+from p2pd.chat.publisher import PublishLimits
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, Follower, field_of, reason_of
-from tests.p2pd.api.running import running_api, stub_of
+from tests.p2pd.api.running import publishing_through, running_api, stub_of
 
 
 def request(*texts: str, prefix: str = "") -> chat_pb2.PublishStreamRequest:
@@ -77,7 +78,7 @@ def test_request_outside_the_bounds_ends_the_stream_behind_what_came_before(
 
 
 def test_refusals_over_the_rate_come_as_results(tmp_path: Path) -> None:
-    limits = ChatLimits(max_message_bytes=32_768, rate_per_s=0.001, burst=2, history_ns=0)
+    limits = PublishLimits(max_message_bytes=32_768, rate_per_s=0.001, burst=2)
     with running_api(tmp_path, limits=limits) as api, api.channel() as channel:
         results = results_of(stub_of(channel), [request("a", "b", "c")])
     assert [result.WhichOneof("outcome") for result in results] == [
@@ -97,16 +98,19 @@ def test_answers_come_while_the_stream_is_open(stub: Any) -> None:
     assert list(responses) == []
 
 
-class HeldChat(Chat):
-    """A chat that publishes nothing until it is let, and notes what it was given."""
+class HeldPublishing:
+    """Publishes nothing until the gate opens, and records what it was given."""
 
     batches: list[int]
     gate: trio.Event
 
+    def __init__(self, inner: Publishing) -> None:
+        self._inner = inner
+
     async def publish(self, publishes: Any) -> Any:
         self.batches.append(len(publishes))
         await self.gate.wait()
-        return await super().publish(publishes)
+        return await self._inner.publish(publishes)
 
 
 def test_server_stops_reading_while_too_much_is_in_hand(tmp_path: Path) -> None:
@@ -118,28 +122,34 @@ def test_server_stops_reading_while_too_much_is_in_hand(tmp_path: Path) -> None:
             taken.append(number)
             yield request(*("y" * 1_000 for _ in range(a_request)), prefix=str(number))
 
-    HeldChat.batches, HeldChat.gate = [], trio.Event()
-    with running_api(tmp_path, make_chat=HeldChat) as api, api.channel() as channel:
+    HeldPublishing.batches, HeldPublishing.gate = [], trio.Event()
+    with (
+        running_api(tmp_path, change=publishing_through(HeldPublishing)) as api,
+        api.channel() as channel,
+    ):
         responses = stub_of(channel).PublishStream(requests(), timeout=60)
-        wait_until(lambda: HeldChat.batches)
+        wait_until(lambda: HeldPublishing.batches)
         wait_until(lambda: _stays_at(taken), lambda stays: stays)
         in_hand = len(taken) * a_request
         assert in_hand < total * a_request / 2, f"the server let the caller send {len(taken)}"
-        api.on_trio(HeldChat.gate.set)
+        api.on_trio(HeldPublishing.gate.set)
         results = [result for response in responses for result in response.results]
     assert len(results) == total * a_request
-    assert max(HeldChat.batches) <= MAX_BATCH < MAX_IN_HAND
+    assert max(HeldPublishing.batches) <= MAX_BATCH < MAX_IN_HAND
 
 
 def test_what_was_read_is_answered_when_the_api_stops(tmp_path: Path) -> None:
     asked: queue.Queue[Any] = queue.Queue()
-    HeldChat.batches, HeldChat.gate = [], trio.Event()
-    with running_api(tmp_path, make_chat=HeldChat) as api, api.channel() as channel:
+    HeldPublishing.batches, HeldPublishing.gate = [], trio.Event()
+    with (
+        running_api(tmp_path, change=publishing_through(HeldPublishing)) as api,
+        api.channel() as channel,
+    ):
         follower = Follower(stub_of(channel).PublishStream(iter(asked.get, None)))
         asked.put(request("kept"))
-        wait_until(lambda: HeldChat.batches)
+        wait_until(lambda: HeldPublishing.batches)
         api.ask_to_stop()
-        api.on_trio(HeldChat.gate.set)
+        api.on_trio(HeldPublishing.gate.set)
         end = follower.wait_end()
     asked.put(None)
     results = [result for batch in follower.batches for result in batch.results]

@@ -160,7 +160,7 @@ def listed(stub: Any, method: str, items: str, **query: Any) -> list[list[Any]]:
 
 def test_list_of_peers_is_paged(own_api: RunningApi, own_stub: Any) -> None:
     peers = tuple(wide_peer(number) for number in range(300))
-    own_api.chat.peers = lambda room: peers  # type: ignore[method-assign]
+    own_api.chat.directory.peers = lambda room: peers  # type: ignore[method-assign]
     expected = [peer.peer_id for peer in peers]
     for query in ({}, {"page_size": 7}, {"page_size": 5_000}, {"room": "chat-room"}):
         found = listed(own_stub, "ListPeers", "peers", **query)

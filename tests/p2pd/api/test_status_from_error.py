@@ -16,6 +16,13 @@ Code = grpc.StatusCode
 CASES: list[tuple[errors.ChatError, grpc.StatusCode, str, str | None]] = [
     (errors.InvalidInputError("room", "WRONG", "m"), Code.INVALID_ARGUMENT, "WRONG", "room"),
     (errors.MessageTooLargeError(9, 8), Code.OUT_OF_RANGE, "MESSAGE_TOO_LARGE", "text"),
+    (
+        errors.ClientMessageIdReusedError(),
+        Code.ALREADY_EXISTS,
+        "CLIENT_MESSAGE_ID_REUSED",
+        "client_message_id",
+    ),
+    (errors.PublishFailedError(), Code.INTERNAL, "INTERNAL", None),
     (errors.RoomNotJoinedError("x"), Code.FAILED_PRECONDITION, "ROOM_NOT_JOINED", "room"),
     (errors.LimitReachedError("RATE", "m", 1.5), Code.RESOURCE_EXHAUSTED, "RATE", None),
     (errors.StorageFullError(2.0), Code.RESOURCE_EXHAUSTED, "STORAGE_FULL", None),

@@ -1,30 +1,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 import trio
 import trio.testing
 
-from p2pd.chat.outbox import Waiting
-from p2pd.chat.roombook import RoomBook
+from p2pd.chat.outbox import Outbox
 from p2pd.domain.messages import message_id_from_parts
-from p2pd.domain.names import DEFAULT_ROOM
+from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.store.memory_store import MemoryStore
+from tests.p2pd.chat.ports import OWN, RoomsInMemory, make_membership, make_signed
 from tests.p2pd.facts import NOW_NS, make_message
 
-OWN, OTHER = b"own", b"other"
+OTHER = b"other"
 
 
 class Sender:
     """A room of our own messages in a log, and the peers that take them."""
 
-    def __init__(self, directory: Path) -> None:
-        self.path = directory / "rooms.json"
+    def __init__(self) -> None:
+        self.records = RoomsInMemory()
         self.store = MemoryStore(10_000, 1 << 30)
         self.seqno = NOW_NS
         self.is_anybody_there = False
@@ -32,8 +30,8 @@ class Sender:
         self.restart()
 
     def restart(self) -> None:
-        self.rooms = RoomBook(self.path, [DEFAULT_ROOM], 0, NOW_NS)
-        self.waiting = Waiting(self.rooms, self.store, OWN)
+        self.membership = make_membership(self.records)
+        self.outbox = Outbox(self.membership, self.store, OWN)
 
     def keep(self, author: bytes = OWN) -> int:
         """Put the next message into the log; return its number."""
@@ -53,45 +51,43 @@ class Sender:
         return int(self.is_anybody_there)
 
     async def publish(self) -> int:
-        """Do what ``Chat`` does with a message."""
-        seqno = self.keep()
-        self.waiting.begin(DEFAULT_ROOM, seqno)
-        recipients = await self.take(b"%d" % seqno)
-        self.waiting.settle(DEFAULT_ROOM, seqno, recipients)
-        return seqno
+        """Do what ``Publisher`` does with a message."""
+        signed = make_signed(self.keep())
+        with self.outbox.sending([signed]) as handover:
+            handover.sent(signed, await self.take(signed.signed_bytes))
+        return signed.seqno
 
     def somebody_comes(self) -> None:
         self.is_anybody_there = True
-        self.waiting.room_filled(DEFAULT_ROOM)
+        self.outbox.room_filled(DEFAULT_ROOM)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.waiting.run, self.take)
+            nursery.start_soon(self.outbox.run, self.take)
             yield
             nursery.cancel_scope.cancel()
 
+    @property
+    def sent_until(self) -> int:
+        record = self.membership.record(DEFAULT_ROOM)
+        assert record is not None
+        return record.sent_until
+
     async def wait_sent(self, seqno: int) -> None:
         with trio.fail_after(10):
-            while self.rooms[DEFAULT_ROOM].sent_until < seqno:
+            while self.sent_until < seqno:
                 await trio.sleep(0.001)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[[Callable[[Sender], object]], None]:
-    def run_scenario(scenario: Callable[[Sender], object]) -> None:
-        async def main() -> None:
-            await scenario(Sender(tmp_path))  # type: ignore[misc]
+def run(scenario: Callable[[Sender], Awaitable[None]]) -> None:
+    async def main() -> None:
+        await scenario(Sender())
 
-        trio.run(main)
-
-    return run_scenario
+    trio.run(main)
 
 
-Run = Callable[[Callable[[Sender], object]], None]
-
-
-def test_what_nobody_took_is_sent_in_order_when_somebody_comes(run: Run) -> None:
+def test_what_nobody_took_is_sent_in_order_when_somebody_comes() -> None:
     async def scenario(sender: Sender) -> None:
         async with sender.running():
             numbers = []
@@ -105,7 +101,7 @@ def test_what_nobody_took_is_sent_in_order_when_somebody_comes(run: Run) -> None
     run(scenario)
 
 
-def test_what_nobody_took_before_a_restart_is_sent_after_it_and_nothing_twice(run: Run) -> None:
+def test_what_nobody_took_before_a_restart_is_sent_after_it_and_nothing_twice() -> None:
     async def scenario(sender: Sender) -> None:
         async with sender.running():
             sender.is_anybody_there = True
@@ -113,12 +109,12 @@ def test_what_nobody_took_before_a_restart_is_sent_after_it_and_nothing_twice(ru
             await sender.wait_sent(first)
             sender.is_anybody_there = False
             numbers = [await sender.publish() for _ in range(3)]
-        sender.rooms.save()
+        sender.membership.save_updates()
         sender.restart()
         async with sender.running():
             sender.somebody_comes()
             await sender.wait_sent(numbers[-1])
-        sender.rooms.save()
+        sender.membership.save_updates()
         sender.restart()
         async with sender.running():
             sender.somebody_comes()
@@ -129,7 +125,7 @@ def test_what_nobody_took_before_a_restart_is_sent_after_it_and_nothing_twice(ru
     run(scenario)
 
 
-def test_nothing_is_left_out_or_sent_twice_whoever_comes_and_goes_meanwhile(run: Run) -> None:
+def test_nothing_is_left_out_or_sent_twice_whoever_comes_and_goes_meanwhile() -> None:
     async def scenario(sender: Sender) -> None:
         chance = random.Random(7)
         numbers: list[int] = []
@@ -155,5 +151,55 @@ def test_nothing_is_left_out_or_sent_twice_whoever_comes_and_goes_meanwhile(run:
             sender.somebody_comes()
             await sender.wait_sent(sender.seqno)
         assert sorted(sender.taken) == sorted(numbers)
+
+    run(scenario)
+
+
+def test_a_room_that_takes_long_holds_up_no_other() -> None:
+    async def scenario(sender: Sender) -> None:
+        slow, quick = RoomName("slow"), RoomName("quick")
+        sender.membership = make_membership(sender.records, slow, quick)
+        sender.outbox = Outbox(sender.membership, sender.store, OWN)
+        signed = [make_signed(NOW_NS + 10 + n, room) for n, room in enumerate((slow, quick))]
+        for one in signed:
+            sender.store.append(
+                [
+                    replace(
+                        make_message(one.seqno, one.room),
+                        message_id=one.message_id,
+                        seqno=one.seqno,
+                        signed_bytes=one.signed_bytes,
+                    )
+                ]
+            )
+        taken: list[bytes] = []
+
+        async def send(signed_bytes: bytes) -> int:
+            if signed_bytes == signed[0].signed_bytes:
+                await trio.sleep_forever()
+            taken.append(signed_bytes)
+            return 1
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sender.outbox.run, send)
+            sender.outbox.room_filled(slow)
+            await trio.testing.wait_all_tasks_blocked()
+            sender.outbox.room_filled(quick)
+            with trio.fail_after(10):
+                while not taken:
+                    await trio.sleep(0.001)
+            nursery.cancel_scope.cancel()
+        assert taken == [signed[1].signed_bytes]
+
+    run(scenario)
+
+
+def test_a_room_that_was_left_costs_nothing() -> None:
+    async def scenario(sender: Sender) -> None:
+        signed = make_signed(sender.keep())
+        with sender.outbox.sending([signed]) as handover:
+            sender.outbox.room_left(DEFAULT_ROOM)
+            handover.sent(signed, 0)
+        assert len(sender.outbox) == 0
 
     run(scenario)

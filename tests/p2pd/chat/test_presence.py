@@ -13,7 +13,6 @@ from p2pd.domain.events import (
 )
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Peer
-from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.log.log import Log
 from p2pd.log.reader import Reader
@@ -30,7 +29,7 @@ class Told:
         self.log = Log(MemoryStore(100, 1 << 20), State(make_node(LOBBY, DEN), {}))
         self.filled: list[RoomName] = []
         self.met: list[Peer] = []
-        self.presence = Presence(self.log, Rejections(), self.filled.append, self.met.append)
+        self.presence = Presence(self.log, self.filled.append, self.met.append)
         self._reader: Reader = self.log.open_reader(None)
 
     def bodies(self) -> list[EventBody]:
@@ -89,3 +88,12 @@ def test_who_waits_to_send_is_told_of_every_arrival() -> None:
     told = Told()
     told.presence.peer_joined(A, LOBBY)
     assert told.filled == [LOBBY]
+
+
+def test_no_peer_is_in_a_room_that_was_left() -> None:
+    told = Told()
+    for name in "ab":
+        told.presence.peer_connected(replace(make_peer(name), rooms=(DEN, LOBBY)))
+    told.bodies()
+    told.presence.room_left(LOBBY)
+    assert told.bodies() == [PeerLeft(A, LOBBY), PeerLeft(PeerId("b"), LOBBY)]

@@ -13,8 +13,9 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
 
 from p2pd.chat.history import History
+from p2pd.chat.inbox import Inbox
+from p2pd.chat.membership import Membership, RoomDefaults
 from p2pd.chat.presence import Presence
-from p2pd.chat.roombook import RoomBook
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, PeerId, RoomName
 from p2pd.domain.rejections import Rejections
@@ -25,6 +26,7 @@ from p2pd.net.pubsub.gossip import message_from_wire
 from p2pd.net.pubsub.messages import message_from_bytes
 from p2pd.store.retention import Retention, keep_trimmed
 from p2pd.store.sqlite_store import open_store
+from tests.p2pd.chat.ports import RoomsInMemory
 from tests.p2pd.facts import make_node
 from tests.upstream.strangers import signed_message
 from tests.upstream.waiting import wait_seen
@@ -40,7 +42,7 @@ class Member:
 
     network: Network
     log: Log
-    rooms: RoomBook
+    membership: Membership
     rejections: Rejections
 
     @property
@@ -54,6 +56,10 @@ class Member:
     def ids(self) -> frozenset[MessageId]:
         """The messages it keeps."""
         return frozenset(one.message_id for one in self.log.store.items(ROOM))
+
+    def is_caught_up(self) -> bool:
+        record = self.membership.record(ROOM)
+        return record is not None and record.is_caught_up
 
     def count(self) -> int:
         return self.log.store.count(ROOM)
@@ -84,13 +90,14 @@ async def open_member(
     """
     key_pair = key_pair or create_new_key_pair()
     rejections = Rejections()
-    now_ns = time.time_ns()
     directory.mkdir(exist_ok=True)
     with open_store(directory) as store:
         log = Log(store, State(make_node(), {}))
-        rooms = RoomBook(directory / "rooms.json", [ROOM], now_ns - 7 * DAY_NS, now_ns)
-        presence = Presence(log, rejections, lambda room: None, lambda peer: None)
-        history = History(rooms, log, 30 * DAY_NS, newest, time.time_ns)
+        defaults = RoomDefaults(7 * DAY_NS, time.time_ns)
+        membership = Membership(RoomsInMemory(), [ROOM], defaults)
+        presence = Presence(log, lambda room: None, lambda peer: None)
+        inbox = Inbox(log, rejections)
+        history = History(membership, log, 30 * DAY_NS, newest, time.time_ns)
         options = NetworkOptions(
             key_pair,
             ("/ip4/127.0.0.1/tcp/0",),
@@ -102,13 +109,13 @@ async def open_member(
             sync_interval_s=interval_s,
         )
         async with (
-            open_network(options, presence, presence, log.items, history, rejections) as network,
+            open_network(options, inbox, presence, log.items, history, rejections) as network,
             trio.open_nursery() as nursery,
         ):
-            await network.join(ROOM)
+            await membership.start(network)
             retention = Retention(max_messages=keeps)
             nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
-            yield Member(network, log, rooms, rejections)
+            yield Member(network, log, membership, rejections)
             nursery.cancel_scope.cancel()
 
 

@@ -11,7 +11,6 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 
 from p2pd.sync.reconciliation import MAX_SEQNO
 from tests.p2pd.sync.members import (
-    ROOM,
     fill,
     in_order,
     make_signed,
@@ -75,7 +74,7 @@ async def test_who_joins_late_gets_the_newest_of_a_long_past_and_no_more(
         await meet(late, early)
         await late.wait_count(50)
         assert late.ids() == {message.message_id for message in newest}
-        await wait_seen(lambda: late.rooms[ROOM].is_caught_up)
+        await wait_seen(late.is_caught_up)
         await wait_quiet(late.network.sync_bytes)
         assert late.count() == 50
         assert not early.complaints()

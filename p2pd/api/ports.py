@@ -1,0 +1,79 @@
+"""What the API needs of the node: small protocols, implemented below in ``p2pd.chat``.
+
+Every method is called in the trio thread, through the bridge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from p2pd.domain.names import RoomName
+from p2pd.domain.peers import Node, Peer
+from p2pd.domain.publishes import Publish, Published
+from p2pd.domain.rooms import Room
+from p2pd.errors import ChatError
+from p2pd.log.log import Page
+from p2pd.log.reader import Reader
+
+
+class Publishing(Protocol):
+    """Publish messages."""
+
+    async def publish(self, publishes: Sequence[Publish]) -> list[Published | ChatError]:
+        """Publish in order; return the answer or the error of each."""
+
+
+class Membership(Protocol):
+    """Join and leave rooms."""
+
+    async def join(self, room: RoomName) -> None:
+        """Join a room; joined already is fine."""
+
+    async def leave(self, room: RoomName) -> None:
+        """Leave a room; not joined is fine."""
+
+
+class Directory(Protocol):
+    """Look up the node, its peers and its rooms."""
+
+    def node(self) -> Node:
+        """Return who and where this node is."""
+
+    def peers(self, room: RoomName | None) -> tuple[Peer, ...]:
+        """List the connected peers, or those in one room, by id."""
+
+    def rooms(self) -> tuple[Room, ...]:
+        """List the joined rooms by name."""
+
+    def room(self, room: RoomName) -> Room:
+        """Describe a room."""
+
+
+class Dialling(Protocol):
+    """Connect to peers."""
+
+    async def connect(self, address: str) -> Peer:
+        """Dial a peer and hold the connection."""
+
+
+class Feed(Protocol):
+    """Read the log."""
+
+    def open_reader(self, after: str | None, rooms: frozenset[RoomName]) -> Reader:
+        """Read the log behind a cursor; no rooms means all."""
+
+    def page(self, room: RoomName, *, before: str | None, after: str | None, limit: int) -> Page:
+        """Read stored messages of a room."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatPorts:
+    """All of it, handed to the API as one."""
+
+    publishing: Publishing
+    membership: Membership
+    directory: Directory
+    dialling: Dialling
+    feed: Feed

@@ -1,0 +1,130 @@
+"""The use cases put together: those the network needs first, then those that need the network.
+
+Called by ``p2pd.node`` and by tests of the API.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import trio
+
+from p2pd.chat.dialling import Dialling
+from p2pd.chat.directory import Directory
+from p2pd.chat.feed import Feed
+from p2pd.chat.history import History
+from p2pd.chat.inbox import Inbox
+from p2pd.chat.known_peers import KnownPeerList
+from p2pd.chat.membership import Membership, RoomDefaults
+from p2pd.chat.outbox import Outbox
+from p2pd.chat.presence import Presence
+from p2pd.chat.publisher import Publisher, PublishLimits
+from p2pd.domain.names import RoomName
+from p2pd.domain.rejections import Rejections
+from p2pd.log.log import Log
+from p2pd.net.network import Network
+from p2pd.store.peer_store import PeerStore
+from p2pd.store.room_store import RoomStore
+from p2pd.tasks import run_guarded
+
+
+@dataclass(frozen=True, slots=True)
+class ChatOptions:
+    """What the settings say of the chat.
+
+    Attributes:
+        rooms: Joined at the start, unless a caller left them.
+        history_ns: How much of the past of a room joined anew is fetched, in time.
+        history_messages: And in messages.
+        max_age_ns: What was sent longer ago is not fetched: it is not stored either.
+    """
+
+    rooms: tuple[RoomName, ...]
+    history_ns: int
+    history_messages: int
+    max_age_ns: int
+    limits: PublishLimits
+    clock_ns: Callable[[], int] = time.time_ns
+
+
+class NodeStore(RoomStore, PeerStore, Protocol):
+    """Rooms and known peers, over restarts."""
+
+
+class Receiving:
+    """What the network reports to, and what it asks.
+
+    Args:
+        author_bytes: What the ids of our own messages begin with.
+
+    Raises:
+        StorageFullError: There is no room to store that the configured rooms are joined.
+        StorageFailedError: The disk refuses to store it.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        memory: NodeStore,
+        author_bytes: bytes,
+        options: ChatOptions,
+        rejections: Rejections,
+    ) -> None:
+        defaults = RoomDefaults(options.history_ns, options.clock_ns)
+        self.membership = Membership(memory, options.rooms, defaults)
+        self.known_peers = KnownPeerList(memory)
+        self.outbox = Outbox(self.membership, log.store, author_bytes)
+        self.presence = Presence(log, self.outbox.room_filled, self.known_peers.peer_met)
+        self.inbox = Inbox(log, rejections)
+        self.history = History(
+            self.membership, log, options.max_age_ns, options.history_messages, options.clock_ns
+        )
+        self.membership.on_left += [self.presence.room_left, self.outbox.room_left]
+        self.first_seqno = max(log.store.max_seqno(author_bytes), self.membership.highest_sent)
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """What callers can ask of the node; ``p2pd.api`` names it by its own protocols."""
+
+    publishing: Publisher
+    membership: Membership
+    directory: Directory
+    dialling: Dialling
+    feed: Feed
+
+    def stop(self) -> None:
+        """Refuse what comes from now on; what is under way goes on."""
+        self.publishing.stop()
+        self.feed.stop()
+
+
+async def start_chat(
+    log: Log,
+    network: Network,
+    receiving: Receiving,
+    options: ChatOptions,
+    nursery: trio.Nursery,
+) -> Chat:
+    """Subscribe to the joined rooms and start the tasks of the use cases."""
+    membership, outbox = receiving.membership, receiving.outbox
+    directory = Directory(log, network, membership)
+    for listeners in (membership.on_joined, membership.on_left):
+        listeners.append(lambda _room: directory.emit_node_changed())
+    await membership.start(network)
+    send_waiting = partial(outbox.run, network.send_again)
+    nursery.start_soon(run_guarded, "outbox", send_waiting)
+    nursery.start_soon(run_guarded, "membership", membership.run)
+    nursery.start_soon(run_guarded, "known peers", receiving.known_peers.run)
+    nursery.start_soon(run_guarded, "node changes", directory.run)
+    return Chat(
+        Publisher(log, network, membership, outbox, options.limits, options.clock_ns),
+        membership,
+        directory,
+        Dialling(network, receiving.known_peers, directory),
+        Feed(log, membership),
+    )

@@ -1,0 +1,49 @@
+"""What callers read of the log: its events from a cursor on, and pages of a room."""
+
+from __future__ import annotations
+
+from p2pd.chat.membership import Membership
+from p2pd.domain.names import RoomName
+from p2pd.errors import NodeStoppingError, RoomNotJoinedError
+from p2pd.log.log import Log, Page
+from p2pd.log.reader import Reader
+
+
+class Feed:
+    """Open readers and read pages, of joined rooms only."""
+
+    def __init__(self, log: Log, membership: Membership) -> None:
+        self._log = log
+        self._membership = membership
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Open no reader from now on."""
+        self._is_stopping = True
+
+    def open_reader(self, after: str | None, rooms: frozenset[RoomName]) -> Reader:
+        """Read the log behind a cursor; no rooms means all.
+
+        Raises:
+            RoomNotJoinedError: One of the rooms is not joined.
+            NodeStoppingError: The node is stopping.
+        """
+        if self._is_stopping:
+            raise NodeStoppingError
+        for room in sorted(rooms):
+            self._check_joined(room, "rooms")
+        return self._log.open_reader(after, rooms)
+
+    def page(self, room: RoomName, *, before: str | None, after: str | None, limit: int) -> Page:
+        """Read stored messages of a room.
+
+        Raises:
+            RoomNotJoinedError: The room is not joined.
+            InvalidInputError: Not a cursor.
+        """
+        self._check_joined(room, "room")
+        return self._log.page(room, before=before, after=after, limit=limit)
+
+    def _check_joined(self, room: RoomName, field: str) -> None:
+        if room not in self._membership:
+            raise RoomNotJoinedError(room, field)

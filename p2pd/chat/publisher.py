@@ -1,0 +1,232 @@
+"""How a message of this node is published: check, sign, commit, send, wait, answer.
+
+Called by the API with what came in one burst. Each publish has an outcome of its
+own: what fails for one fails for no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+import trio
+
+from common.rates import TokenBucket
+from p2pd.chat.answers import Answer, Answers, Key, digest_of
+from p2pd.chat.batch import Batch, Outcome
+from p2pd.chat.membership import Membership
+from p2pd.chat.outbox import Outbox
+from p2pd.domain.messages import Message
+from p2pd.domain.names import RoomName
+from p2pd.domain.publishes import Publish, Published
+from p2pd.errors import (
+    ChatError,
+    InvalidInputError,
+    LimitReachedError,
+    MessageTooLargeError,
+    NodeStoppingError,
+    PublishFailedError,
+    RoomNotJoinedError,
+)
+from p2pd.log.log import Log
+from p2pd.net.pubsub.gossip import SignedMessage
+
+MAX_CLIENT_MESSAGE_ID_BYTES = 128
+MAX_ANSWERS = 100_000
+FULL_PRESSURE = 1.0
+PRESSURE_RETRY_S = 0.5
+ACCEPT_AT_ONCE = 16
+"""Publishes that share a commit; the first is sent once the last is signed."""
+
+log_line = structlog.get_logger(__name__)
+
+
+class Courier(Protocol):
+    """The network as the publisher needs it."""
+
+    def sign(self, room: RoomName, data: bytes) -> SignedMessage:
+        """Sign a message with the next sequence number."""
+
+    async def send(self, message: SignedMessage) -> int:
+        """Hand a message to the peers of its room; return how many took it."""
+
+    def send_pressure(self) -> float:
+        """Return how full the fullest queue to a peer is, 0.0 to 1.0."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishLimits:
+    """What callers may publish: so many bytes a message, and all together so many a second."""
+
+    max_message_bytes: int
+    rate_per_s: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """A publish that passed the checks, by its place in the batch."""
+
+    index: int
+    signed: SignedMessage
+    message: Message
+
+
+class Publisher:
+    """Publish for callers.
+
+    Args:
+        clock_ns: Wall clock, nanoseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        courier: Courier,
+        membership: Membership,
+        outbox: Outbox,
+        limits: PublishLimits,
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self._log = log
+        self._courier = courier
+        self._membership = membership
+        self._outbox = outbox
+        self._limits = limits
+        self._bucket = TokenBucket(limits.rate_per_s, limits.burst)
+        self._answers = Answers(MAX_ANSWERS, self._answer_in_log)
+        self._clock_ns = clock_ns
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """Refuse what comes from now on; what is under way goes on."""
+        self._is_stopping = True
+
+    async def publish(self, publishes: Sequence[Publish]) -> list[Outcome]:
+        """Publish in order; return the answer or the error of each.
+
+        Answers once all that was accepted is safe on disk.
+        """
+        batch = Batch(publishes, self._answers)
+        async with self._answers.claimed(batch.keys):
+            while chunk := batch.next_chunk(ACCEPT_AT_ONCE):
+                committed = self._commit(batch, self._sign(batch, chunk))
+                await self._send(batch, committed)
+            await self._wait_durable(batch)
+            batch.store_answers()
+        return batch.outcomes
+
+    def _sign(self, batch: Batch, chunk: Sequence[int]) -> list[_Signed]:
+        """Check and sign; what may not be published gets its error."""
+        signed: list[_Signed] = []
+        for index in chunk:
+            publish = batch.publishes[index]
+            try:
+                self._check(publish)
+                self._check_limits()
+                one = self._courier.sign(publish.room, publish.data)
+                signed.append(_Signed(index, one, self._own_message(one, publish)))
+            # Boundary: one publish fails, those beside it go on.
+            except Exception as error:
+                batch.set_outcome(index, _outcome_from(error))
+        return signed
+
+    def _commit(self, batch: Batch, signed: Sequence[_Signed]) -> list[tuple[_Signed, str]]:
+        """Append to the log in one commit, or one by one where that fails.
+
+        Returns:
+            What is in the log now, each with its cursor.
+        """
+        if not signed:
+            return []
+        try:
+            self._log.append([one.message for one in signed])
+        # Boundary: one publish fails, those beside it go on.
+        except Exception as error:
+            if len(signed) == 1:
+                batch.set_outcome(signed[0].index, _outcome_from(error))
+                return []
+            return [pair for one in signed for pair in self._commit(batch, [one])]
+        first = self._log.store.last_offset - len(signed) + 1
+        return [(one, self._log.cursor(first + number)) for number, one in enumerate(signed)]
+
+    async def _send(self, batch: Batch, committed: Sequence[tuple[_Signed, str]]) -> None:
+        """Hand messages to the peers of their rooms, now or once a peer comes."""
+        for one, cursor in committed:
+            published = Published(one.signed.message_id, cursor, recipients=0)
+            batch.set_outcome(one.index, published)
+        with self._outbox.sending([one.signed for one, _ in committed]) as sending:
+            for one, cursor in committed:
+                try:
+                    recipients = await self._courier.send(one.signed)
+                # Boundary: it is in the log and goes out with what waits.
+                except Exception:
+                    log_line.exception("message not sent", room=one.signed.room)
+                    continue
+                sending.sent(one.signed, recipients)
+                batch.set_outcome(one.index, Published(one.signed.message_id, cursor, recipients))
+
+    async def _wait_durable(self, batch: Batch) -> None:
+        if not batch.has_published:
+            return
+        try:
+            await self._log.store.wait_durable(self._log.store.last_offset)
+        except ChatError as error:
+            batch.fail(error)
+
+    def _check(self, publish: Publish) -> None:
+        if self._is_stopping:
+            raise NodeStoppingError
+        if not publish.data:
+            raise InvalidInputError("text", "EMPTY_MESSAGE", "the message is empty")
+        if len(publish.data) > self._limits.max_message_bytes:
+            raise MessageTooLargeError(len(publish.data), self._limits.max_message_bytes)
+        if len(publish.client_message_id.encode()) > MAX_CLIENT_MESSAGE_ID_BYTES:
+            raise InvalidInputError(
+                "client_message_id",
+                "INVALID_CLIENT_MESSAGE_ID",
+                f"client_message_id is over {MAX_CLIENT_MESSAGE_ID_BYTES} bytes",
+            )
+        if publish.room not in self._membership:
+            raise RoomNotJoinedError(publish.room)
+
+    def _check_limits(self) -> None:
+        if self._courier.send_pressure() >= FULL_PRESSURE:
+            raise LimitReachedError(
+                "SEND_QUEUE_FULL", "too much waits to be sent to peers", PRESSURE_RETRY_S
+            )
+        wait_s = self._bucket.consume(trio.current_time())
+        if wait_s:
+            raise LimitReachedError("PUBLISH_RATE", "over the publish rate", wait_s)
+
+    def _answer_in_log(self, key: Key) -> Answer | None:
+        """Find what was answered before a restart; who got it then is not known any more."""
+        caller, client_message_id = key
+        found = self._log.store.answer_of(client_message_id, caller)
+        if found is None:
+            return None
+        published = Published(found.message_id, self._log.cursor(found.offset), recipients=0)
+        return Answer(published, found.room, digest_of(found.data))
+
+    def _own_message(self, signed: SignedMessage, publish: Publish) -> Message:
+        return Message(
+            message_id=signed.message_id,
+            room=signed.room,
+            author_id=signed.author_id,
+            data=signed.data,
+            seqno=signed.seqno,
+            receive_time_ns=self._clock_ns(),
+            forwarder_id=signed.author_id,
+            signed_bytes=signed.signed_bytes,
+            client_message_id=publish.client_message_id,
+            caller=publish.caller.name,
+        )
+
+
+def _outcome_from(error: Exception) -> ChatError:
+    if isinstance(error, ChatError):
+        return error
+    log_line.error("publish failed", exc_info=error)
+    return PublishFailedError()

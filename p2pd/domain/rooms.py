@@ -1,0 +1,16 @@
+"""A joined room as callers see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from p2pd.domain.names import RoomName
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A joined room: how many peers are in it, and how many messages are stored of it."""
+
+    name: RoomName
+    peer_count: int
+    message_count: int
