@@ -22,7 +22,7 @@ up: install ## Run a node and a gateway; the page is http://127.0.0.1:8080
 demo: install ## Run two of each that find one another; pages on 8080 and 8081
 	@$(BIN)/honcho start -f Procfile.demo || [ $$? = 130 ]
 
-check: test-needs build/googleapis ## Check style, types, imports, the contract and JavaScript
+check: test-needs ## Check style, types, imports, the contract and JavaScript
 	ruff format --check .
 	ruff check .
 	mypy
@@ -55,7 +55,7 @@ lock: $(VENV)/.created ## Resolve requirements/*.in anew
 	    --override requirements/override.txt requirements/$$set.in -o requirements/$$set.txt || exit 1; \
 	done
 
-release-image: install build/googleapis ## Make the present contract the one that buf breaking guards
+release-image: install ## Make the present contract the one that buf breaking guards
 	buf build proto --exclude-source-info -o proto/released.binpb
 
 clean: ## Remove what the commands above made
@@ -92,15 +92,9 @@ $(NODE_TESTS)/node_modules/.installed: $(VENV)/.test $(NODE_TESTS)/package.json 
 	cd $(NODE_TESTS) && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-build/interop/.built: $(VENV)/.test build/googleapis proto/chat.proto tests/setup/go-programs $(wildcard tests/interop/go*/*.go tests/interop/go*/go.mod)
+build/interop/.built: $(VENV)/.test proto/chat.proto tests/setup/go-programs $(wildcard tests/interop/go*/*.go tests/interop/go*/go.mod)
 	tests/setup/go-programs
 	@touch $@
 
 test-needs: $(NODE_TESTS)/node_modules/.installed build/interop/.built
 	@tests/setup/system-programs
-
-# buf reads google/rpc/status.proto, which comes with a Python package.
-build/googleapis: $(VENV)/.run
-	@rm -rf $@ && mkdir -p $@/google/rpc
-	@cp "$$($(BIN)/python -c 'from google.rpc import status_pb2 as s; print(s.__file__)' | xargs dirname)/status.proto" $@/google/rpc/
-	@touch $@

@@ -50,7 +50,7 @@ def generate(proto_dir: Path, name: str, package: str, out: Path) -> None:
         "protoc",
         f"-I{package}={proto_dir}",
         f"-I{well_known}",
-        f"-I{googleapis_dir()}",
+        f"-I{proto_dir}",
         f"--plugin=protoc-gen-mypy={scripts / 'protoc-gen-mypy'}",
         f"--plugin=protoc-gen-mypy_grpc={scripts / 'protoc-gen-mypy_grpc'}",
         f"--python_out={out}",
@@ -61,10 +61,3 @@ def generate(proto_dir: Path, name: str, package: str, out: Path) -> None:
     ]
     if protoc.main(arguments) != 0:
         raise RuntimeError(f"protoc could not compile proto/{name}")
-
-
-def googleapis_dir() -> Path:
-    """Return the folder that holds ``google/rpc/*.proto``."""
-    from google.rpc import status_pb2
-
-    return Path(status_pb2.__file__).parents[2]

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "build" / "interop"
 NODE = Path(sys.executable).parent / "node"
 NODE_PROGRAMS = ROOT / "tests" / "javascript" / "interop"
-PROTO_DIRS = (ROOT / "proto", ROOT / "build" / "googleapis")
+PROTO_DIR = ROOT / "proto"
 
 
 def go_program(name: str) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.driver import EventListener, NodeProcess
-from tests.interop.programs import PROTO_DIRS, go_program, node_program, run
+from tests.interop.programs import PROTO_DIR, go_program, node_program, run
 
 CLIENTS: dict[str, Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "go": lambda: ((go_program("chat-client"),), ()),
-    "node": lambda: (node_program("chat-client.js"), tuple(map(str, PROTO_DIRS))),
+    "node": lambda: (node_program("chat-client.js"), (str(PROTO_DIR),)),
 }
 
 

@@ -1,98 +1,135 @@
-"""The clients that the README shows, as they stand there, against a real node."""
+"""The clients that the README shows run as they stand, in an empty folder with ``proto``.
+
+Each is set up with the README's own commands; they fetch what they name from the
+registries of their languages, or from a cache of those. The environment of this
+repository is not on their path.
+"""
 
 from __future__ import annotations
 
-import json
+import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.driver import EventListener, NodeProcess, wait_until
-from tests.interop.programs import NODE, ROOT
+from tests.interop.programs import ROOT
 
-GO_MODULE = ROOT / "tests" / "interop" / "go"
-GO_MAIN = """package main
+README = (ROOT / "README.md").read_text("utf-8")
+OWN_BIN = Path(sys.executable).parent
+SET_UP_S = 600
+"""Go compiles gRPC where its cache is empty."""
 
-import (
-	"context"
-	"fmt"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
-	"wsp.test/interop/chatv1"
-)
-
-func main() {
-	ctx := context.Background()
-	%s
+CLIENTS = {
+    # language: the program's file, the language of its block
+    "Python": ("client.py", "python"),
+    "Go": ("main.go", "go"),
+    "Node": ("client.mjs", "js"),
 }
-"""
 
 
-def snippet(language: str, node: NodeProcess) -> str:
-    """Return the README's only block in a language, with this node's address."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 1, blocks
-    assert "localhost:50051" in blocks[0]
-    return str(blocks[0]).replace("localhost:50051", node.grpc_address)
-
-
-def python_command(node: NodeProcess, directory: Path) -> list[str]:
-    program = directory / "client.py"
-    program.write_text(snippet("python", node))
-    return [sys.executable, "-u", str(program)]
-
-
-def node_command(node: NodeProcess, directory: Path) -> list[str]:
-    program = directory / "client.mjs"
-    program.write_text(snippet("js", node))
-    (directory / "node_modules").symlink_to(ROOT / "tests" / "javascript" / "node_modules")
-    (directory / "proto").symlink_to(ROOT / "proto")
-    (directory / "googleapis").symlink_to(ROOT / "build" / "googleapis")
-    return [str(NODE), str(program)]
-
-
-def go_command(node: NodeProcess, directory: Path) -> list[str]:
-    """Build the snippet as a package of the module that holds the generated code."""
-    source, overlay, program = (directory / name for name in ("main.go", "overlay.json", "client"))
-    source.write_text(GO_MAIN % snippet("go", node))
-    overlay.write_text(
-        json.dumps({"Replace": {str(GO_MODULE / "readme" / "main.go"): str(source)}})
+def blocks_of(language: str) -> tuple[str, str]:
+    """Return the program and the commands that the README shows for a language."""
+    file_name, block = CLIENTS[language]
+    shown = re.search(
+        rf"\*\*{language}\*\*, `{re.escape(file_name)}`.*?```{block}\n(.*?)```\n\n```sh\n(.*?)```",
+        README,
+        re.DOTALL,
     )
-    build = ["go", "build", "-buildvcs=false", "-overlay", str(overlay), "-o", str(program)]
-    built = subprocess.run(
-        [*build, "./readme"], cwd=GO_MODULE, capture_output=True, text=True, check=False
-    )
-    assert built.returncode == 0, built.stderr
-    return [str(program)]
+    assert shown, f"the README shows no client in {language}"
+    return shown[1], shown[2]
 
 
-COMMANDS = {"Python": python_command, "Go": go_command, "Node": node_command}
+def tools(directory: Path) -> Path:
+    """Put the programs that the README takes for granted into a folder of their own."""
+    directory.mkdir()
+    for name in ("node", "npm", "npx"):
+        (directory / name).symlink_to(OWN_BIN / name)
+    protoc = directory / "protoc"
+    # The compiler itself; where it is not installed, the same from grpcio-tools.
+    installed = shutil.which("protoc")
+    command = f'"{sys.executable}" -m grpc_tools.protoc' if installed is None else installed
+    protoc.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    protoc.chmod(0o755)
+    return directory
 
 
-@pytest.mark.parametrize("language", COMMANDS)
+def environment(tools_path: Path) -> dict[str, str]:
+    """Return this environment without the repository's own programs and packages."""
+    path = [one for one in os.environ["PATH"].split(os.pathsep) if Path(one) != OWN_BIN]
+    kept = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+    return {**kept, "PATH": os.pathsep.join([str(tools_path), *path]), "GOFLAGS": "-mod=mod"}
+
+
+UNWANTED = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "GOFLAGS", "NODE_PATH"}
+
+
+@contextmanager
+def running(
+    script: str, directory: Path, tools_path: Path
+) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+    """Run the commands in a folder; yield the file with what they print."""
+    output = directory / "output"
+    with output.open("wb") as printed:
+        client = subprocess.Popen(
+            ["bash", "-euc", script],
+            cwd=directory,
+            env=environment(tools_path),
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield output, client
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(client.pid, signal.SIGKILL)
+            client.wait()
+
+
+@pytest.mark.timeout(2 * SET_UP_S)
+@pytest.mark.parametrize("language", CLIENTS)
 def test_client_of_the_readme_publishes_and_receives(
     language: str, node: NodeProcess, tmp_path: Path
 ) -> None:
+    program, commands = blocks_of(language)
+    assert "localhost:50051" in program
     directory = tmp_path / "client"
     directory.mkdir()
-    command = COMMANDS[language](node, directory)
-    output = directory / "output"
-    with EventListener(node) as listener, output.open("wb") as printed:
-        client = subprocess.Popen(command, cwd=directory, stdout=printed, stderr=subprocess.STDOUT)
-        try:
-            hello = listener.wait_text(f"hello from {language}")
-            assert hello.author_id == node.peer_id
+    shutil.copytree(ROOT / "proto", directory / "proto")
+    source = program.replace("localhost:50051", node.grpc_address)
+    (directory / CLIENTS[language][0]).write_text(source, "utf-8")
+    tools_path = tools(tmp_path / "tools")
+    with (
+        EventListener(node) as listener,
+        running(commands, directory, tools_path) as (output, client),
+    ):
+        wait_until(
+            lambda: (listener.texts, client.poll(), output.read_text()[-2_000:]),
+            lambda seen: f"hello from {language}" in seen[0] or seen[1] is not None,
+            timeout_s=SET_UP_S,
+        )
+        assert client.poll() is None, output.read_text()
 
-            def look() -> str:
-                node.publish("to the client")
-                return output.read_text()
+        def look() -> str:
+            node.publish("to the client")
+            return output.read_text()
 
-            wait_until(look, lambda text: f"{node.peer_id} to the client" in text)
-        finally:
-            client.kill()
-            client.wait()
+        wait_until(look, lambda text: f"{node.peer_id} to the client" in text)
+
+
+def test_versions_that_the_readme_names_are_those_of_our_own_go_client() -> None:
+    modules = (ROOT / "tests" / "interop" / "go" / "go.mod").read_text("utf-8")
+    named = re.findall(r"(google\.golang\.org/[\w./-]+)@(v[\w.]+)", blocks_of("Go")[1])
+    assert named
+    for package, version in named:
+        module = package.replace("/cmd/protoc-gen-go@", "@")
+        module = module.removesuffix("/cmd/protoc-gen-go")
+        assert f"{module} {version}" in modules, (package, version)
