@@ -26,6 +26,7 @@ from gateway.fanout import Fanout
 from gateway.frames import NodeEvent
 from gateway.http.access import Access, access_from_address
 from gateway.http.app import http_app
+from gateway.http.refusal_log import RefusalLog
 from gateway.http.server import listening_socket, server_for
 from gateway.http.socket import Door
 from gateway.http.sweep import sweep
@@ -93,11 +94,12 @@ class Gateway:
         self._door = Door(
             services=services,
             access=access,
+            refusals=RefusalLog(counts),
             max_clients=settings.max_clients,
             max_frame_bytes=settings.max_frame_bytes,
             write_buffer_bytes=settings.write_buffer_bytes,
         )
-        self._app = http_app(services, link, access, settings.max_frame_bytes)
+        self._app = http_app(link, self._door)
         self._stall_timeout_s = settings.stall_timeout_s
 
     async def serve(self, listener: socket.socket, bound: Address) -> None:

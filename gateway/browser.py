@@ -7,7 +7,6 @@ answers, and holds the socket's reading back while too much is under way.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
@@ -15,6 +14,7 @@ from typing import Any, Protocol, assert_never
 import structlog
 
 from gateway.connection import (
+    Allowance,
     Close,
     Command,
     ConnectAsked,
@@ -72,30 +72,38 @@ class Services:
 class Browser:
     """The conversation with one browser.
 
-    At most ``max_in_flight`` commands are under way. What one read of the socket
-    brought beyond that waits in ``_backlog``, and reading pauses until it is
-    empty: the read's size is the backlog's bound.
+    A command starts once the bytes it may take are reserved. Until then it waits
+    alone in ``_waiting``, and the socket neither reads nor handles a frame.
     """
 
-    __slots__ = ("_backlog", "_connection", "_in_flight", "_reader", "_services", "_socket")
+    __slots__ = ("_allowance", "_connection", "_reader", "_services", "_socket", "_waiting")
 
     def __init__(self, socket: Socket, services: Services) -> None:
         self._socket = socket
         self._services = services
         self._connection = Connection(services.limits)
         self._reader: Reader | None = None
-        self._backlog: deque[Command] | None = None
-        self._in_flight = 0
+        self._allowance = Allowance(services.max_in_flight)
+        self._waiting: Command | None = None
+
+    @property
+    def reserved_bytes(self) -> int:
+        """What the commands under way may take in memory."""
+        return self._allowance.reserved_bytes
 
     def receive_text(self, payload: bytes, now_s: float) -> None:
-        """Take one whole text message."""
+        """Handle one whole text message; only while no command waits."""
         self._services.counts.frames_received += 1
         self._carry_out(self._connection.receive_text(payload, now_s))
 
     def receive_binary(self, now_s: float) -> None:
-        """Take one binary message."""
+        """Handle one binary message."""
         self._services.counts.frames_received += 1
         self._carry_out(self._connection.receive_binary(now_s))
+
+    def receive_control(self, now_s: float) -> None:
+        """Count a control frame or a fragment, which are free only up to a rate."""
+        self._carry_out(self._connection.receive_control(now_s))
 
     def resume_writing(self) -> None:
         """Go on writing: the socket takes more again."""
@@ -105,7 +113,7 @@ class Browser:
 
     def lost(self) -> None:
         """Let go of everything: the socket is gone. Commands under way go on."""
-        self._backlog = None
+        self._waiting = None
         self._services.publisher.forget(self._advance)
         if self._reader is not None:
             self._services.fanout.leave(self._reader)
@@ -123,23 +131,25 @@ class Browser:
                 self._services.counts.closes[f"code_{code}"] += 1
                 self._socket.close(code, reason)
             case _:
-                self._take(event)
+                self._start_or_wait(event)
 
-    def _take(self, command: Command) -> None:
-        """Start a command, or put it behind those that wait."""
-        if self._backlog is None and self._may_start():
+    def _start_or_wait(self, command: Command) -> None:
+        """Start a command, or stop reading until it can start."""
+        if self._may_start(command):
             self._start(command)
             return
-        if self._backlog is None:
-            self._backlog = deque()
-            self._socket.pause_reading()
-        self._backlog.append(command)
+        self._waiting = command
+        self._services.counts.bounds["browser_commands"] += 1
+        self._socket.pause_reading()
         self._wait_for_room()
 
-    def _may_start(self) -> bool:
-        """Whether there is room here and in the gateway, and answers are taken."""
-        room_here = self._in_flight < self._services.max_in_flight
-        return room_here and self._socket.is_writable and self._services.publisher.has_room()
+    def _may_start(self, command: Command) -> bool:
+        """Whether there is room here and in the gateway, and answers are read."""
+        return (
+            self._socket.is_writable
+            and self._allowance.fits(command)
+            and self._services.publisher.has_room()
+        )
 
     def _wait_for_room(self) -> None:
         """Be called when the gateway has room; an answer of our own calls anyway."""
@@ -147,19 +157,19 @@ class Browser:
             self._services.publisher.wait_for_room(self._advance)
 
     def _advance(self) -> None:
-        """Start what waits, as far as there is room."""
-        if self._backlog is None:
+        """Start the command that waits if there is room now, and read on."""
+        command = self._waiting
+        if command is None:
             return
-        while self._backlog and self._may_start():
-            self._start(self._backlog.popleft())
-        if self._backlog:
+        if not self._may_start(command):
             self._wait_for_room()
-        else:
-            self._backlog = None
-            self._socket.resume_reading()
+            return
+        self._waiting = None
+        self._start(command)
+        self._socket.resume_reading()
 
     def _start(self, command: Command) -> None:
-        self._in_flight += 1
+        self._allowance.reserve(command)
         if isinstance(command, PublishAsked):
             self._publish(command)
         else:
@@ -167,7 +177,7 @@ class Browser:
 
     def _publish(self, command: PublishAsked) -> None:
         def answer(outcome: Outcome) -> None:
-            self._finish(command.id, outcome)
+            self._finish(command, outcome)
 
         self._services.publisher.submit(
             command.room, command.text, command.client_message_id, answer
@@ -182,7 +192,7 @@ class Browser:
             # The boundary of one browser's command: it must always be answered.
             log.exception("command failed")
             outcome = Refusal("INTERNAL", "INTERNAL", "the gateway failed")
-        self._finish(command.id, outcome)
+        self._finish(command, outcome)
 
     async def _answer_to(
         self, command: ConnectAsked | JoinAsked | LeaveAsked | HistoryAsked
@@ -200,12 +210,12 @@ class Browser:
             case _:
                 assert_never(command)
 
-    def _finish(self, frame_id: FrameId, outcome: Outcome) -> None:
-        self._in_flight -= 1
+    def _finish(self, command: Command, outcome: Outcome) -> None:
+        self._allowance.release(command)
         if isinstance(outcome, Refusal):
-            self._refuse(frame_id, outcome)
+            self._refuse(command.id, outcome)
         else:
-            self._socket.write(ack(frame_id, outcome))
+            self._socket.write(ack(command.id, outcome))
         self._advance()
 
     def _refuse(self, frame_id: FrameId | None, refusal: Refusal) -> None:

@@ -11,7 +11,8 @@ is new and all its browsers return at once, a few calls serve all of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ import structlog
 from common.backoff import Backoff
 from gateway.channel import Entry
 from gateway.errors import NodeError
-from gateway.fanout import Fanout, Reader
+from gateway.fanout import WRITE_MAX_BYTES, Fanout, Reader
 from gateway.frames import NodeEvent
 
 log = structlog.get_logger(__name__)
@@ -82,12 +83,14 @@ class CatchUps:
             async with _Turn(self._turns) as turn, aclosing(events_after) as batches:
                 async for events in batches:
                     turn.use()
-                    await reader.wait_writable()
-                    told = list(_until_held(events, fanout))
-                    self._keep(past, told, fanout.write(reader, told), fanout.room_bytes)
-                    if fanout.meet(reader):
-                        fanout.prepend(past.after, past.entries)
-                        return True
+                    remaining = deque(events)
+                    while remaining:
+                        await reader.wait_writable()
+                        part = _next_part(remaining, fanout)
+                        self._keep(past, part, fanout.write(reader, part), fanout.room_bytes)
+                        if fanout.meet(reader):
+                            fanout.prepend(past.after, past.entries)
+                            return True
             return False
         finally:
             self._past_bytes -= past.size_bytes
@@ -136,15 +139,20 @@ class _Past:
         self.size_bytes = 0
 
 
-def _until_held(events: Sequence[NodeEvent], fanout: Fanout) -> Iterator[NodeEvent]:
-    """Yield events up to and with the first that the channel holds.
+def _next_part(events: deque[NodeEvent], fanout: Fanout) -> list[NodeEvent]:
+    """Return what one write brings: up to and with the first event that the channel holds.
 
     A snapshot is none: where its cursor is not the one asked for, a gap follows.
     """
-    for event in events:
-        yield event
+    part: list[NodeEvent] = []
+    size_bytes = 0
+    while events and size_bytes < WRITE_MAX_BYTES:
+        event = events.popleft()
+        part.append(event)
+        size_bytes += len(event.fields.get("text") or event.fields.get("data") or "")
         if event.fields["type"] != "snapshot" and fanout.holds(event.cursor):
-            return
+            break
+    return part
 
 
 class _Turn:

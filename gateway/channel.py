@@ -14,8 +14,10 @@ from dataclasses import dataclass
 ENTRY_OVERHEAD_BYTES = 300
 """What an entry costs in memory beside its bytes, roughly."""
 MAX_JOINED = 64
-"""Joined stretches kept between two appends; more browsers than this at places
+"""Joined stretches stored between two appends; more browsers than this at places
 of their own are rare, and each then joins for itself."""
+MAX_JOINED_BYTES = 2 * 1024 * 1024
+"""Memory that these stretches may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Channel:
         self._entries: dict[int, Entry] = {}
         self._places: dict[str, int] = {}
         self._joined: dict[tuple[int, frozenset[str], int], Stretch] = {}
+        self._joined_bytes = 0
 
     @property
     def start(self) -> int:
@@ -120,6 +123,7 @@ class Channel:
         while self._bytes > self._max_bytes and self._end - self._start > 1:
             self._drop_oldest()
         self._joined.clear()
+        self._joined_bytes = 0
 
     def prepend(self, after: str, entries: Sequence[Entry]) -> bool:
         """Put what led up to the oldest entry before it.
@@ -163,8 +167,9 @@ class Channel:
         stretch = self._joined.get(key)
         if stretch is None:
             stretch = self._join(place, rooms, max_bytes)
-            if len(self._joined) < MAX_JOINED:
+            if len(self._joined) < MAX_JOINED and self._joined_bytes < MAX_JOINED_BYTES:
                 self._joined[key] = stretch
+                self._joined_bytes += len(stretch.wire)
         return stretch
 
     def _join(self, place: int, rooms: frozenset[str], max_bytes: int) -> Stretch:

@@ -17,6 +17,8 @@ class Counts:
         refusals: Commands refused, by reason.
         closes: WebSockets that the gateway closed, by reason.
         turned_away: Requests refused at the door, by reason.
+        bounds: How often something waited or was dropped since a bound was reached,
+            by the bound's name.
     """
 
     clients: int = 0
@@ -30,3 +32,4 @@ class Counts:
     refusals: Counter[str] = field(default_factory=Counter)
     closes: Counter[str] = field(default_factory=Counter)
     turned_away: Counter[str] = field(default_factory=Counter)
+    bounds: Counter[str] = field(default_factory=Counter)

@@ -23,6 +23,8 @@ class Refusal:
         message: A sentence for people.
         field: The field at fault, where there is one.
         retry_after_ms: When it is worth another try, where that is known.
+        setting: The setting that allows what was refused, where there is one.
+        value: What was refused, such as an origin; for the log.
     """
 
     code: str
@@ -30,6 +32,8 @@ class Refusal:
     message: str
     field: str | None = None
     retry_after_ms: int | None = None
+    setting: str | None = None
+    value: str | None = None
 
 
 class GatewayError(Exception):

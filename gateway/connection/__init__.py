@@ -2,11 +2,13 @@
 
 events   what a browser asked for, as frozen facts that check themselves
 machine  the state machine: frames in, events out
+allowance  the bytes its commands may hold
 limits   the numbers it is held to
 """
 
 from __future__ import annotations
 
+from gateway.connection.allowance import Allowance
 from gateway.connection.events import (
     Action,
     Close,
@@ -25,6 +27,7 @@ from gateway.connection.machine import Connection
 
 __all__ = [
     "Action",
+    "Allowance",
     "Close",
     "Command",
     "ConnectAsked",

@@ -17,6 +17,8 @@ class Limits:
         refusals_per_s: Commands over the rate forgiven in the long run.
         refusal_burst: Commands over the rate forgiven at once: many more, since
             each is answered by name and a burst of a page is not abuse.
+        controls_per_s: Control frames and fragments in the long run.
+        control_burst: Control frames and fragments at once; the next closes with 1008.
     """
 
     rate_per_s: float = 20.0
@@ -25,3 +27,5 @@ class Limits:
     error_burst: int = 50
     refusals_per_s: float = 100.0
     refusal_burst: int = 10_000
+    controls_per_s: float = 200.0
+    control_burst: int = 1_000

@@ -50,11 +50,12 @@ class Connection:
     ``Close`` nothing comes out any more.
     """
 
-    __slots__ = ("_errors", "_rate", "_refusals", "state")
+    __slots__ = ("_controls", "_errors", "_rate", "_refusals", "state")
 
     def __init__(self, limits: Limits) -> None:
         self.state = State.OPEN
         self._rate = TokenBucket(limits.rate_per_s, limits.burst)
+        self._controls = TokenBucket(limits.controls_per_s, limits.control_burst)
         self._errors = TokenBucket(limits.errors_per_s, limits.error_burst)
         self._refusals = TokenBucket(limits.refusals_per_s, limits.refusal_burst)
 
@@ -80,6 +81,12 @@ class Connection:
     def receive_binary(self, now_s: float) -> Event | None:
         """Take one binary message, which no frame ever is."""
         return None if self.state is State.CLOSED else self._broken(None, TEXT_ONLY, now_s)
+
+    def receive_control(self, now_s: float) -> Event | None:
+        """Count one control frame or fragment; too many close the connection."""
+        if self.state is State.CLOSED or not self._controls.consume(now_s):
+            return None
+        return self._close(POLICY_VIOLATION, "too many control frames")
 
     def _admit(self, action: Action, frame_id: FrameId | None, now_s: float) -> Event:
         wait_s = self._rate.consume(now_s)

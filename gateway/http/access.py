@@ -16,7 +16,7 @@ import binascii
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Refusal
@@ -32,10 +32,14 @@ _ADDRESS = re.compile(
     r"(?:(?P<name>localhost)|(?P<v4>[0-9.]+)|\[(?P<v6>[0-9a-f:.]+)\])(?::[0-9]{1,5})?"
 )
 
-HOST_REFUSED = Refusal("PERMISSION_DENIED", "HOST_NOT_ALLOWED", "this Host is not answered to")
-ORIGIN_REFUSED = Refusal("PERMISSION_DENIED", "ORIGIN_NOT_ALLOWED", "this Origin may not do that")
+MAX_SHOWN_CHARS = 128
+"""Of a refused value in an answer and in the log."""
 TOKEN_REQUIRED = Refusal(
-    "UNAUTHENTICATED", "TOKEN_REQUIRED", "needs the gateway's token as authorization: Bearer TOKEN"
+    "UNAUTHENTICATED",
+    "TOKEN_REQUIRED",
+    "This gateway needs its token, as authorization: Bearer TOKEN; "
+    "it is in the file that GATEWAY_TOKEN_FILE names.",
+    setting="GATEWAY_TOKEN_FILE",
 )
 
 
@@ -60,7 +64,8 @@ class Access:
 
     def host_refusal(self, hosts: Iterable[str]) -> Refusal | None:
         """Check the Host headers: there is one, and it is allowed."""
-        return None if self._allowed_host(hosts) is not None else HOST_REFUSED
+        hosts = list(hosts)
+        return None if self._allowed_host(hosts) is not None else _host_refused(hosts)
 
     def origin_refusal(self, origins: Iterable[str], hosts: Iterable[str]) -> Refusal | None:
         """Check the Origin headers of something that changes or reveals."""
@@ -69,7 +74,7 @@ class Access:
             return None
         host = self._allowed_host(hosts)
         allowed = {f"http://{host}"} if self.origins is None else self.origins
-        return None if len(found) == 1 and found[0] in allowed else ORIGIN_REFUSED
+        return None if len(found) == 1 and found[0] in allowed else _origin_refused(found)
 
     def token_refusal(self, authorizations: Iterable[str]) -> Refusal | None:
         """Check ``authorization: Bearer TOKEN``."""
@@ -121,6 +126,29 @@ def access_from_address(
         origins=frozenset(origins) or None,
         token=token,
     )
+
+
+def _host_refused(hosts: Sequence[str]) -> Refusal:
+    code, reason, setting = "PERMISSION_DENIED", "HOST_NOT_ALLOWED", "GATEWAY_ALLOWED_HOSTS"
+    if len(hosts) != 1:
+        message = "A request needs exactly one Host header."
+        return Refusal(code, reason, message, setting=setting, value=_shown(", ".join(hosts)))
+    host = _shown(hosts[0].strip().lower())
+    message = f"This gateway does not answer to the host {host!r}: add it to {setting}."
+    return Refusal(code, reason, message, setting=setting, value=host)
+
+
+def _origin_refused(origins: Sequence[str]) -> Refusal:
+    code, reason, setting = "PERMISSION_DENIED", "ORIGIN_NOT_ALLOWED", "GATEWAY_ALLOWED_ORIGINS"
+    origin = _shown(", ".join(origins))
+    message = f"The origin {origin!r} may not use this gateway: add it to {setting}."
+    return Refusal(code, reason, message, setting=setting, value=origin)
+
+
+def _shown(value: str) -> str:
+    """Return a refused value as it may be printed."""
+    printable = value.encode("ascii", "backslashreplace").decode("ascii")
+    return printable[:MAX_SHOWN_CHARS]
 
 
 def _bracketed(host: str) -> str:

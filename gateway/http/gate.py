@@ -1,63 +1,59 @@
 """The gate: what every HTTP request passes before a route sees it.
 
-Outermost middleware of ``gateway.http.app``: Host, Origin, token, size and kind
-of the body; on the way back the security headers.
+Outermost middleware of ``gateway.http.app``: Host, Origin, token; on the way back
+the security headers. ``Bodies`` bounds what is sent to the routes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.counts import Counts
 from gateway.errors import Refusal
 from gateway.http.access import Access
 from gateway.http.answers import answer_from_refusal
 from gateway.http.headers import security_headers
+from gateway.http.refusal_log import RefusalLog
+from gateway.http.routing import SAFE_METHODS
 
-SAFE_METHODS = frozenset({"GET", "HEAD"})
 PROBES = frozenset({"/healthz", "/readyz"})
-"""Asked by address or by service name, by programs; they tell nothing."""
+"""Asked by address or by service name, by programs; they reveal nothing."""
 GUARDED = ("/api/", "/metrics", "/openapi.json")
 """What needs the token, where there is one. The page itself holds no secret."""
+ACCESS_PATH = "/api/access"
+"""Says itself whether the token is missing."""
 
 JSON_REQUIRED = Refusal(
-    "INVALID_ARGUMENT", "JSON_REQUIRED", "content-type must be application/json"
+    "INVALID_ARGUMENT", "JSON_REQUIRED", "The content-type must be application/json."
 )
-BODY_TOO_LARGE = Refusal("OUT_OF_RANGE", "BODY_TOO_LARGE", "the body is too large")
+BODY_TOO_LARGE = Refusal("OUT_OF_RANGE", "BODY_TOO_LARGE", "The body is too large.")
 
 
 class Gate:
-    """Let in what may come in.
+    """Let in what may come in."""
 
-    Args:
-        max_body_bytes: Largest body of a request.
-    """
-
-    def __init__(self, app: ASGIApp, access: Access, counts: Counts, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, access: Access, refusals: RefusalLog) -> None:
         self._app = app
         self._access = access
-        self._counts = counts
-        self._max_body_bytes = max_body_bytes
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check a request, pass it on, and dress its answer."""
+        """Check a request, pass it on, and add headers to its answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         refusal = self._refusal_of(scope, headers)
         dressed = _dressing(send, "" if refusal else headers.get("host", ""))
-        if refusal is not None:
-            self._counts.turned_away[refusal.reason] += 1
-            await answer_from_refusal(refusal)(scope, receive, dressed)
+        if refusal is None:
+            await self._app(scope, receive, dressed)
             return
-        limited = _limiting(receive, self._max_body_bytes)
-        await self._app(scope, limited, dressed)
+        self._refusals.report(refusal, time.monotonic())
+        await answer_from_refusal(refusal)(scope, receive, dressed)
 
     def _refusal_of(self, scope: Scope, headers: Headers) -> Refusal | None:
         path, method = scope["path"], scope["method"]
@@ -66,21 +62,43 @@ class Gate:
         hosts = headers.getlist("host")
         refusal = self._access.host_refusal(hosts)
         if refusal is None and method not in SAFE_METHODS:
-            refusal = self._refusal_of_change(headers, hosts)
-        if refusal is None and path.startswith(GUARDED):
+            refusal = self._access.origin_refusal(headers.getlist("origin"), hosts)
+        if refusal is None and path.startswith(GUARDED) and path != ACCESS_PATH:
             refusal = self._access.token_refusal(headers.getlist("authorization"))
         return refusal
 
-    def _refusal_of_change(self, headers: Headers, hosts: Iterable[str]) -> Refusal | None:
-        refusal = self._access.origin_refusal(headers.getlist("origin"), hosts)
-        if refusal is not None:
-            return refusal
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            return JSON_REQUIRED
+
+class Bodies:
+    """Bound the bodies of requests, and take nothing but JSON.
+
+    A page of another site can send a form, or plain text, without asking first;
+    JSON, PUT and DELETE it cannot.
+
+    Args:
+        max_bytes: Of one body.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check the headers of a body, and count what comes."""
+        refusal = self._refusal_of(scope) if scope["type"] == "http" else None
+        app = self._app if refusal is None else answer_from_refusal(refusal)
+        await app(scope, _limiting(receive, self._max_bytes), send)
+
+    def _refusal_of(self, scope: Scope) -> Refusal | None:
+        if scope["method"] in SAFE_METHODS:
+            return None
+        headers = Headers(scope=scope)
         length = headers.get("content-length", "0")
-        too_large = not length.isdigit() or int(length) > self._max_body_bytes
-        return BODY_TOO_LARGE if too_large else None
+        if not length.isdigit() or int(length) > self._max_bytes:
+            return BODY_TOO_LARGE
+        has_body = length.strip("0") or "transfer-encoding" in headers
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        needs_json = scope["method"] == "POST" or has_body
+        return JSON_REQUIRED if needs_json and kind != "application/json" else None
 
 
 def _dressing(send: Send, host: str) -> Send:

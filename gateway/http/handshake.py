@@ -7,27 +7,30 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-import orjson
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from gateway.errors import Refusal
 from gateway.http.access import SUBPROTOCOL, Access
+from gateway.http.answers import body_from_refusal, status_from_refusal
 
 PATH = "/ws"
 
-TOO_MANY_CLIENTS = Refusal(
-    "RESOURCE_EXHAUSTED", "TOO_MANY_CLIENTS", "too many browsers are connected"
+STOPPING = Refusal(
+    "UNAVAILABLE", "GATEWAY_STOPPING", "The gateway is stopping; connect again in a moment."
 )
-STOPPING = Refusal("UNAVAILABLE", "GATEWAY_STOPPING", "the gateway stops; come back in a moment")
-NOT_FOUND = Refusal("NOT_FOUND", "NOT_FOUND", "there is no WebSocket at this path")
-STATUS_OF = {
-    "PERMISSION_DENIED": HTTPStatus.FORBIDDEN,
-    "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
-    "RESOURCE_EXHAUSTED": HTTPStatus.SERVICE_UNAVAILABLE,
-    "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
-    "NOT_FOUND": HTTPStatus.NOT_FOUND,
-}
+NOT_FOUND = Refusal("NOT_FOUND", "NOT_FOUND", "There is no WebSocket at this path.")
+
+
+def too_many_clients(max_clients: int) -> Refusal:
+    """Refuse a browser over the cap."""
+    return Refusal(
+        "RESOURCE_EXHAUSTED",
+        "TOO_MANY_CLIENTS",
+        f"{max_clients} browsers are connected, as many as GATEWAY_MAX_CLIENTS allows.",
+        setting="GATEWAY_MAX_CLIENTS",
+        value=str(max_clients),
+    )
 
 
 def refusal_of_upgrade(request: Request, access: Access) -> Refusal | None:
@@ -59,8 +62,8 @@ def _subprotocols_of(request: Request) -> list[str]:
 
 def response_from_refusal(protocol: ServerProtocol, refusal: Refusal) -> Response:
     """Answer with the refusal as JSON instead of the upgrade."""
-    fields = {"code": refusal.code, "reason": refusal.reason, "message": refusal.message}
-    response = protocol.reject(STATUS_OF[refusal.code], orjson.dumps(fields).decode())
+    body = body_from_refusal(refusal).decode()
+    response = protocol.reject(status_from_refusal(refusal), body)
     del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json"
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _check_unicode(text: str) -> str:
+    """Refuse lone surrogates: JSON can write them, UTF-8 cannot."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("not valid Unicode") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_check_unicode)]
+"""A string that can be sent."""
 
 
 class Strict(BaseModel):
@@ -19,14 +32,14 @@ class Strict(BaseModel):
 class PublishBody(Strict):
     """A message to send."""
 
-    text: str
-    client_message_id: Annotated[str, Field(max_length=128)] = ""
+    text: Text
+    client_message_id: Annotated[Text, Field(max_length=128)] = ""
 
 
 class ConnectBody(Strict):
     """Whom to dial: a multiaddr that ends in ``/p2p/ID``."""
 
-    address: Annotated[str, Field(min_length=1, max_length=1024)]
+    address: Annotated[Text, Field(min_length=1, max_length=1024)]
 
 
 class Failure(BaseModel):
@@ -36,6 +49,7 @@ class Failure(BaseModel):
     reason: str
     message: str
     field: str | None = None
+    setting: str | None = None
 
 
 class Health(BaseModel):
@@ -158,6 +172,12 @@ class Published(BaseModel):
     message_id: str
     cursor: str
     recipients: int
+
+
+class Joined(BaseModel):
+    """The room that was joined."""
+
+    room: Room
 
 
 class Connected(BaseModel):

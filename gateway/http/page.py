@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import stat
 from pathlib import Path
 
 from starlette.responses import Response
@@ -32,6 +33,15 @@ class Page(StaticFiles):
     Without a build step names do not change with contents, so the answer is a
     304 by ETag instead of a long life.
     """
+
+    def has_file(self, path: str) -> bool:
+        """Return whether a path is a file of the page."""
+        try:
+            path.encode("utf-8")
+        except UnicodeEncodeError:
+            return False
+        _, found = self.lookup_path(path.removeprefix("/") or "index.html")
+        return found is not None and stat.S_ISREG(found.st_mode)
 
     def file_response(
         self,

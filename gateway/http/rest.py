@@ -18,6 +18,7 @@ from gateway.browser import Services
 from gateway.errors import NodeError, Refusal
 from gateway.frames import Fields
 from gateway.http import models
+from gateway.http.openapi import SentenceRoute
 
 MAX_CALLERS = 1024
 """Addresses whose rate is remembered; the oldest are forgotten first."""
@@ -26,14 +27,18 @@ PageToken = Annotated[str, Query(max_length=1024)]
 FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": models.Failure, "description": meaning}
     for status, meaning in (
-        (400, "a field breaks the rules"),
-        (409, "the room is not joined"),
-        (413, "the message is too large"),
-        (429, "too much at once; see retry-after"),
-        (503, "the node is away"),
-        (504, "the peer took too long"),
+        (400, "A field, or the body, breaks the rules."),
+        (401, "The gateway's token is missing or wrong."),
+        (403, "This Host, or this Origin, is not allowed."),
+        (409, "The room is not joined, or the client_message_id was used for something else."),
+        (413, "The message, or the body, is too large."),
+        (429, "Too much at once; see retry-after."),
+        (500, "The gateway or the node failed."),
+        (503, "The node is not reachable."),
+        (504, "The node, or the peer, took too long."),
     )
 }
+EMPTY_ROOM = Refusal("INVALID_ARGUMENT", "INVALID_ROOM", "The room's name is empty.", field="room")
 
 
 def api_router(services: Services, clock_s: Any) -> APIRouter:
@@ -42,13 +47,13 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
     Args:
         clock_s: A monotonic clock, for the rate of publishes.
     """
-    router = APIRouter(prefix="/api", responses=FAILURES)
+    router = APIRouter(prefix="/api", responses=FAILURES, route_class=SentenceRoute)
     commands, publisher = services.commands, services.publisher
     rates = Rates(services, clock_s)
 
     @router.get("/node", response_model=models.Node)
     async def get_node() -> Response:
-        """Tell who and where the node is."""
+        """Return the node: its id, addresses, rooms and storage."""
         return _json(await commands.get_node())
 
     @router.get("/peers", response_model=models.Peers)
@@ -66,14 +71,37 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
         """List the joined rooms, in pages."""
         return _json(await commands.list_rooms(page_size=page_size, page_token=page_token))
 
-    @router.get("/rooms/{room:path}/messages", response_model=models.Page)
+    @router.put("/rooms/{room:room}", response_model=models.Joined)
+    async def join_room(room: models.Text, request: Request) -> Response:
+        """Join a room; joining a joined room changes nothing.
+
+        A slash in the room's name is written as `%2F`.
+        """
+        _check_room(room)
+        rates.consume(_caller(request))
+        return _json(await commands.join(room))
+
+    @router.delete("/rooms/{room:room}", status_code=HTTPStatus.NO_CONTENT)
+    async def leave_room(room: models.Text, request: Request) -> Response:
+        """Leave a room; its stored messages stay, and leaving it again changes nothing."""
+        _check_room(room)
+        rates.consume(_caller(request))
+        await commands.leave(room)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @router.get("/rooms/{room:rooms}/messages", response_model=models.Page)
     async def list_messages(
-        room: str,
+        room: models.Text,
         before: Annotated[str | None, Query(max_length=256)] = None,
         after: Annotated[str | None, Query(max_length=256)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Response:
-        """Read a page of a room's stored messages; without a cursor the newest."""
+        """Return a page of a room's stored messages; without a cursor the newest.
+
+        A page ends earlier than `limit` where it would exceed about 1 MiB; only a
+        null `next_cursor` says that there is no more.
+        """
+        _check_room(room)
         if before is not None and after is not None:
             raise NodeError(
                 Refusal("INVALID_ARGUMENT", "INVALID_CURSOR", "before and after exclude each other")
@@ -81,20 +109,25 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
         return _json(await commands.list_messages(room, before=before, after=after, limit=limit))
 
     @router.post(
-        "/rooms/{room:path}/messages",
+        "/rooms/{room:rooms}/messages",
         response_model=models.Published,
         status_code=HTTPStatus.CREATED,
     )
-    async def publish(room: str, body: models.PublishBody, request: Request) -> Response:
-        """Send a text to a room; answered once the node owns it."""
-        rates.take(request.client.host if request.client else "")
+    async def publish(room: models.Text, body: models.PublishBody, request: Request) -> Response:
+        """Send a text to a room; the answer comes once the node has stored it.
+
+        The same `client_message_id` again, with the same room and text, returns the
+        first answer and sends nothing.
+        """
+        _check_room(room)
+        rates.consume(_caller(request))
         answer = await publisher.publish(room, body.text, body.client_message_id)
         return _json(answer, HTTPStatus.CREATED)
 
     @router.post("/connect", response_model=models.Connected)
     async def connect(body: models.ConnectBody, request: Request) -> Response:
         """Dial a peer and hold the connection."""
-        rates.take(request.client.host if request.client else "")
+        rates.consume(_caller(request))
         return _json(await commands.connect(body.address))
 
     return router
@@ -108,7 +141,7 @@ class Rates:
         self._clock_s = clock_s
         self._rates: KeyedRates[str] = KeyedRates(limits.rate_per_s, limits.burst, MAX_CALLERS)
 
-    def take(self, caller: str) -> None:
+    def consume(self, caller: str) -> None:
         """Count one call.
 
         Raises:
@@ -124,6 +157,16 @@ class Rates:
                     retry_after_ms=int(wait_s * 1000) + 1,
                 )
             )
+
+
+def _check_room(room: str) -> None:
+    """Refuse an empty name: in a path it is a slip, and not the default room."""
+    if not room:
+        raise NodeError(EMPTY_ROOM)
+
+
+def _caller(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _json(fields: Fields, status: HTTPStatus = HTTPStatus.OK) -> Response:

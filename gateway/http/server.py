@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from gateway.errors import ListenError
+from gateway.http.connection import HttpConnection
 from gateway.http.socket import Door, WebSocket
 from gateway.values import Address
 
@@ -60,10 +61,13 @@ def server_for(app: ASGIApp, door: Door, *, when_ready: Callable[[], None], drai
     ) -> WebSocket:
         return WebSocket(door, cast("set[Any]", server_state.connections))
 
+    def connection(**options: Any) -> HttpConnection:
+        return HttpConnection(door.requests, **options)
+
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=cast(Any, connection),
         ws=cast(Any, websocket),
         lifespan="off",
         interface="asgi3",

@@ -1,4 +1,4 @@
-"""Keeps an eye on all sockets: asks the silent for a sign of life, cuts the stalled.
+"""Looks after all connections: pings the silent, cuts the stalled.
 
 Run by ``gateway.app``: one task for all of them instead of timers for each.
 """
@@ -9,6 +9,7 @@ import asyncio
 
 import structlog
 
+from gateway.http.connection import HttpConnection
 from gateway.http.socket import Door, WebSocket
 
 log = structlog.get_logger(__name__)
@@ -16,36 +17,59 @@ log = structlog.get_logger(__name__)
 LOOKS = 8
 """Looks within one stall timeout."""
 LONGEST_PAUSE_S = 2.0
+REQUEST_TIMEOUT_S = 30.0
+"""How long a client may take to send one request."""
 
 
 async def sweep(door: Door, stall_timeout_s: float) -> None:
-    """Look after the sockets, for ever."""
+    """Look after the connections, for ever."""
     while True:
         await asyncio.sleep(min(LONGEST_PAUSE_S, stall_timeout_s / LOOKS))
         now_s = asyncio.get_running_loop().time()
         for socket in list(door.sockets):
-            why = look_after(socket, now_s, stall_timeout_s)
-            if why is not None:
-                door.services.counts.closes[why] += 1
-                log.info("browser cut off", why=why, waiting_bytes=socket.waiting_bytes())
-                socket.abort()
+            _cut(door, socket, reason_to_cut_socket(socket, now_s, stall_timeout_s))
+        for connection in door.requests:
+            _cut(door, connection, reason_to_cut_request(connection, now_s, stall_timeout_s))
 
 
-def look_after(socket: WebSocket, now_s: float, stall_timeout_s: float) -> str | None:
+def reason_to_cut_socket(socket: WebSocket, now_s: float, stall_timeout_s: float) -> str | None:
     """Ping a socket that is silent; return why to cut it, if it is to be cut.
 
-    ``stalled``: bytes wait for it and it took none for the whole time.
+    ``stalled``: bytes wait for it and it drained too few for the whole time.
     ``silent``: a ping had no answer for the whole time.
     """
-    waiting_bytes = socket.waiting_bytes()
-    taken_bytes = socket.written_bytes - waiting_bytes
-    if taken_bytes > socket.taken_bytes or not waiting_bytes:
-        socket.taken_bytes = taken_bytes
-        socket.taken_at_s = now_s
-    if now_s - socket.taken_at_s >= stall_timeout_s:
+    if not socket.waiting_bytes():
+        socket.draining.reset()
+    elif socket.draining.is_stalled(now_s, socket.drained_bytes(), stall_timeout_s):
         return "stalled"
     if socket.pinged_at_s is not None:
         return "silent" if now_s - socket.pinged_at_s >= stall_timeout_s else None
     if socket.is_writable and now_s - socket.heard_at_s >= stall_timeout_s / 2:
         socket.ping(now_s)
     return None
+
+
+def reason_to_cut_request(
+    connection: HttpConnection, now_s: float, stall_timeout_s: float
+) -> str | None:
+    """Return why to cut an HTTP connection, if it is to be cut.
+
+    ``stalled``: an answer waits for it and it drained too little for the whole time.
+    ``slow_request``: it takes too long to send its request.
+    """
+    if not connection.waiting_bytes():
+        connection.draining.reset()
+    elif connection.draining.is_stalled(now_s, connection.drained_bytes(), stall_timeout_s):
+        return "stalled"
+    since_s = connection.receiving_since_s
+    if since_s is not None and now_s - since_s >= REQUEST_TIMEOUT_S:
+        return "slow_request"
+    return None
+
+
+def _cut(door: Door, connection: WebSocket | HttpConnection, reason: str | None) -> None:
+    if reason is None:
+        return
+    door.services.counts.closes[reason] += 1
+    log.info("connection cut off", reason=reason, waiting_bytes=connection.waiting_bytes())
+    connection.abort()

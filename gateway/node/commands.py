@@ -16,10 +16,10 @@ from wsp.chat.v1 import chat_pb2
 from gateway.errors import NodeError
 from gateway.frames import Fields
 from gateway.node.link import Link
+from gateway.node.pages import page_from_proto
 from gateway.node.refusals import refusal_from_rpc_error
 from gateway.node.translation import (
     fields_from_node,
-    fields_from_page,
     fields_from_peer,
     fields_from_room,
 )
@@ -29,8 +29,10 @@ DIAL_TIMEOUT_S = 20.0
 """The node itself gives a dial 15 s."""
 MAX_CALLS = 256
 """Calls under way; more wait for their turn. gRPC cancels some of very many."""
+MAX_DIALS = 64
+"""Dials under way besides: each may last long, and must not keep other calls waiting."""
 MAX_PAGES = 8
-"""Pages of messages under way among these: each may take some memory."""
+"""Pages of messages under way: each takes some memory while it is translated."""
 
 AnswerT = TypeVar("AnswerT")
 
@@ -44,6 +46,7 @@ class Commands:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._turns = asyncio.Semaphore(MAX_CALLS)
+        self._dial_turns = asyncio.Semaphore(MAX_DIALS)
         self._page_turns = asyncio.Semaphore(MAX_PAGES)
 
     async def get_node(self) -> Fields:
@@ -77,12 +80,14 @@ class Commands:
         if after is not None:
             request.after = after
         async with self._page_turns:
-            return fields_from_page(await self._call(self._link.stub.ListMessages, request))
+            page = await self._call(self._link.stub.ListMessages, request)
+            return page_from_proto(page, forward=after is not None)
 
     async def connect(self, address: str) -> Fields:
         """Dial a peer."""
         request = chat_pb2.ConnectRequest(address=address)
-        answer = await self._call(self._link.stub.Connect, request, DIAL_TIMEOUT_S)
+        async with self._dial_turns:
+            answer = await self._ask(self._link.stub.Connect, request, DIAL_TIMEOUT_S)
         return {"peer": fields_from_peer(answer.peer)}
 
     async def join(self, room: str) -> Fields:
@@ -96,16 +101,16 @@ class Commands:
         await self._call(self._link.stub.LeaveRoom, chat_pb2.LeaveRoomRequest(room=room))
         return {}
 
-    async def _call(
-        self,
-        method: Callable[..., Awaitable[AnswerT]],
-        request: Message,
-        timeout_s: float = CALL_TIMEOUT_S,
-    ) -> AnswerT:
+    async def _call(self, method: Callable[..., Awaitable[AnswerT]], request: Message) -> AnswerT:
         async with self._turns:
-            try:
-                answer = await method(request, timeout=timeout_s, metadata=self._link.metadata())
-            except grpc.aio.AioRpcError as error:
-                raise NodeError(refusal_from_rpc_error(error)) from None
+            return await self._ask(method, request, CALL_TIMEOUT_S)
+
+    async def _ask(
+        self, method: Callable[..., Awaitable[AnswerT]], request: Message, timeout_s: float
+    ) -> AnswerT:
+        try:
+            answer = await method(request, timeout=timeout_s, metadata=self._link.metadata())
+        except grpc.aio.AioRpcError as error:
+            raise NodeError(refusal_from_rpc_error(error)) from None
         self._link.heard()
         return answer

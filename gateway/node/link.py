@@ -28,8 +28,8 @@ QUIET_S = 0.4
 ANSWER_S = 1.2
 """How long it may take to answer; with ``QUIET_S`` less than two seconds."""
 SHORTEST_PAUSE_S = 0.1
-MAX_RECEIVE_BYTES = 80 * 1024 * 1024
-"""A page of 1,000 messages of the largest size that nodes forward, and more."""
+MAX_RECEIVE_BYTES = 4 * 1024 * 1024
+"""Of one response; the node keeps each within about 1 MiB."""
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -39,6 +39,9 @@ CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
+    # A stream that nobody reads holds this much, and not what the line could carry.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 256 * 1024),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
 )

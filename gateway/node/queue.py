@@ -20,6 +20,8 @@ MAX_BATCH = 500
 MAX_BATCH_BYTES = 128 * 1024
 """One publish is at most a frame, so a batch stays below the node's 256 KiB."""
 OVERHEAD_BYTES = 64
+MAX_QUEUE_BYTES = 16 * 1024 * 1024
+"""Of all publishes without an answer."""
 
 Outcome: TypeAlias = Fields | Refusal
 Answer: TypeAlias = Callable[[Outcome], None]
@@ -38,17 +40,23 @@ class Pending:
     deadline_s: float
     node_life: str = ""
     is_answered: bool = False
+    size_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self.size_bytes = self.request.ByteSize() + OVERHEAD_BYTES
 
 
 class PublishQueue:
-    """Publishes that have no answer yet, at most ``max_in_flight``.
+    """Publishes that have no answer yet, at most ``max_in_flight`` and ``max_bytes``.
 
-    The bound is kept by the callers, who ask ``has_room`` first and are called
+    Both bounds are kept by the callers, who ask ``has_room`` first and are called
     by turns when there is room again.
     """
 
-    def __init__(self, max_in_flight: int) -> None:
+    def __init__(self, max_in_flight: int, max_bytes: int = MAX_QUEUE_BYTES) -> None:
         self._max_in_flight = max_in_flight
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._waiting: deque[Pending] = deque()
         self._sent: deque[Pending] = deque()
         self._count = 0
@@ -64,7 +72,7 @@ class PublishQueue:
 
     def has_room(self) -> bool:
         """Whether one more may be added."""
-        return self._count < self._max_in_flight
+        return self._count < self._max_in_flight and self._bytes < self._max_bytes
 
     def wait_for_room(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` once when there is room again."""
@@ -77,6 +85,7 @@ class PublishQueue:
     def add(self, pending: Pending) -> None:
         """Take in a publish."""
         self._count += 1
+        self._bytes += pending.size_bytes
         self._waiting.append(pending)
 
     def next_batch(self, node_life: str) -> list[chat_pb2.PublishRequest]:
@@ -88,7 +97,7 @@ class PublishQueue:
             if pending.is_answered:
                 continue
             pending.node_life = node_life
-            size_bytes += pending.request.ByteSize() + OVERHEAD_BYTES
+            size_bytes += pending.size_bytes
             self._sent.append(pending)
             batch.append(pending.request)
         return batch
@@ -131,6 +140,7 @@ class PublishQueue:
             return
         pending.is_answered = True
         self._count -= 1
+        self._bytes -= pending.size_bytes
         pending.answer(outcome)
         while self._room_wanted and self.has_room():
             callback = next(iter(self._room_wanted))

@@ -95,16 +95,6 @@ def fields_from_room(room: chat_pb2.Room) -> Fields:
     }
 
 
-def fields_from_page(page: chat_pb2.ListMessagesResponse) -> Fields:
-    """Translate a page of messages."""
-    events = (event_from_proto(one) for one in page.messages)
-    return {
-        "messages": [one.fields for one in events if one is not None],
-        "next_cursor": page.next_cursor or None,
-        "gap": _fields_from_gap(page.gap) if page.HasField("gap") else None,
-    }
-
-
 def fields_from_published(published: chat_pb2.PublishResponse) -> Fields:
     """Translate the answer to a publish."""
     return {
@@ -176,7 +166,8 @@ def _fields_from_snapshot(snapshot: chat_pb2.Snapshot) -> dict[str, Any]:
     }
 
 
-def _fields_from_gap(gap: chat_pb2.Gap) -> dict[str, Any]:
+def fields_from_gap(gap: chat_pb2.Gap) -> dict[str, Any]:
+    """Translate a gap."""
     return {"reason": GAP_REASONS.get(gap.reason, UNKNOWN), "missing": gap.missing}
 
 
@@ -187,7 +178,7 @@ BODIES: dict[str, Callable[[Any], dict[str, Any]]] = {
     "peer_disconnected": lambda one: {"peer_id": one.peer_id},
     "peer_joined": lambda one: {"peer_id": one.peer_id, "room": one.room},
     "peer_left": lambda one: {"peer_id": one.peer_id, "room": one.room},
-    "gap": _fields_from_gap,
+    "gap": fields_from_gap,
     "node_changed": lambda one: {"node": fields_from_node(one.node)},
 }
 """How each event's own fields are translated, by the event's name."""

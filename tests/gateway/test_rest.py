@@ -76,7 +76,7 @@ def test_messages_are_paged_both_ways(gateway: GatewayProcess) -> None:
         ("GET", "rooms?page_token=x", None, (400, "INVALID_PAGE_TOKEN", "page_token")),
         ("GET", "peers?page_size=-1", None, (400, "INVALID_FIELD", "page_size")),
         ("GET", "nothing", None, (404, "NOT_FOUND", 0)),
-        ("DELETE", "node", None, (400, "JSON_REQUIRED", 0)),
+        ("DELETE", "node", None, (405, "METHOD_NOT_ALLOWED", 0)),
         ("PUT", "node", {}, (405, "METHOD_NOT_ALLOWED", 0)),
     ],
 )
@@ -116,7 +116,10 @@ def test_openapi_names_every_call(shared_gateway: GatewayProcess) -> None:
     assert calls == {
         ("get", "/healthz"),
         ("get", "/readyz"),
+        ("get", "/api/access"),
         ("get", "/api/node"),
+        ("put", "/api/rooms/{room}"),
+        ("delete", "/api/rooms/{room}"),
         ("get", "/api/peers"),
         ("get", "/api/rooms"),
         ("get", "/api/rooms/{room}/messages"),
