@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from common.errors import SettingsError
 from common.logs import configure_logs, report_failure, wanted_format
 from common.settings import report_unknown
+from common.stop_switch import StopSwitch, end_process
 from gateway.config import Settings, command_from
 from gateway.errors import ListenError, NodeError
 
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
+STOP_DEADLINE_S = 4.7
+"""From the signal to the end of the process; 5 s are promised."""
 
 
 def main() -> None:
@@ -32,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
             return _check(command.settings)
         configure_logs(command.settings.log_level, command.settings.log_format)
         report_unknown(command.unknown)
-        return _serve(command.settings)
+        end_process(_serve(command.settings, StopSwitch(STOP_DEADLINE_S)))
     except SettingsError as error:
         report_failure("gateway", str(error), log_format)
         return EXIT_SETTINGS
@@ -50,14 +53,14 @@ def _check(settings: Settings) -> int:
     return EXIT_FAILED if problem else 0
 
 
-def _serve(settings: Settings) -> int:
+def _serve(settings: Settings, switch: StopSwitch) -> int:
     # What gRPC's core writes to stderr by itself comes back as an error anyway.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import uvloop
 
     from gateway.app import run as run_gateway
 
-    uvloop.run(run_gateway(settings))
+    uvloop.run(run_gateway(settings, switch.subscribe))
     return 0
 
 

@@ -7,13 +7,15 @@ accepted be answered, close browsers, then the link to the node.
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
 
+from common.addresses import TcpAddress, dialled_address
 from common.open_files import raise_open_file_limit
 from gateway.browser import Services
 from gateway.catchup import CatchUps
@@ -23,7 +25,7 @@ from gateway.connection import Limits
 from gateway.counts import Counts
 from gateway.credentials import node_address_from, token_from_file
 from gateway.fanout import Fanout
-from gateway.frames import NodeEvent
+from gateway.frames import LinkState, NodeEvent
 from gateway.http.access import Access, access_from_address
 from gateway.http.app import http_app
 from gateway.http.refusal_log import RefusalLog
@@ -44,8 +46,12 @@ SPARE_FILES = 512
 """Open files beside one a browser."""
 
 
-async def run(settings: Settings) -> None:
-    """Run the gateway until SIGTERM or SIGINT.
+Subscribe = Callable[[Callable[[], None]], None]
+"""Has a function called, in any thread, when the gateway is to stop."""
+
+
+async def run(settings: Settings, on_stop: Subscribe) -> None:
+    """Run the gateway until it is to stop.
 
     Raises:
         ListenError: The address cannot be bound.
@@ -63,7 +69,7 @@ async def run(settings: Settings) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             gateway = Gateway(settings, link, access, tasks)
-            await gateway.serve(listener, bound)
+            await gateway.serve(listener, bound, on_stop)
             gateway.end()
     finally:
         await link.close()
@@ -102,15 +108,15 @@ class Gateway:
         self._app = http_app(link, self._door)
         self._stall_timeout_s = settings.stall_timeout_s
 
-    async def serve(self, listener: socket.socket, bound: Address) -> None:
-        """Serve until a signal comes; returns once everybody is served or cut off."""
+    async def serve(self, listener: socket.socket, bound: Address, on_stop: Subscribe) -> None:
+        """Serve until it is to stop; returns once everybody is served or cut off."""
         server = server_for(
             self._app, self._door, when_ready=lambda: _tell_ready(bound), drain=self._drain
         )
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, setattr, server, "should_exit", True)
+        on_stop(lambda: _call_in(loop, partial(setattr, server, "should_exit", True)))
         self._link.on_change(self._fanout.tell_state)
+        self._link.on_change(partial(_report_page, dialled_address(bound)))
         self._spawn(follow(self._link, self._hear))
         self._spawn(self._link.watch())
         self._spawn(self._publisher.run())
@@ -140,6 +146,17 @@ class Gateway:
         log.info("gateway stops", clients=len(self._door.sockets))
         self._door.close()
         await self._publisher.drain(DRAIN_S)
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None:
+    with suppress(RuntimeError):  # the loop is closed: the gateway has ended already
+        loop.call_soon_threadsafe(function)
+
+
+def _report_page(address: TcpAddress, state: LinkState) -> None:
+    """Log where the page is, once it is of use."""
+    if state == "ready":
+        log.info("the page is ready", url=f"http://{address}/")
 
 
 def _tell_ready(bound: Address) -> None:

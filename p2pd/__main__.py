@@ -13,6 +13,7 @@ from common.errors import SettingsError
 from common.logs import configure_logs, report_failure, wanted_format
 from common.open_files import raise_open_file_limit
 from common.settings import report_unknown
+from common.stop_switch import StopSwitch, end_process
 from p2pd.config import Settings, command_from
 
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
@@ -20,6 +21,8 @@ SWITCH_INTERVAL_S = 0.0005
 """How long one thread may hold the interpreter: libp2p's bursts must not hold gRPC up."""
 WANTED_FILES = 8192
 """Connections of peers and callers, and the store's files, with much to spare."""
+STOP_DEADLINE_S = 4.7
+"""From the signal to the end of the process; 5 s are promised."""
 OWNER_ONLY_UMASK = 0o077
 """Whatever the node writes, SQLite's files too, is for its owner only."""
 
@@ -38,13 +41,13 @@ def run(arguments: Sequence[str]) -> int:
             return _check(command.settings)
         configure_logs(command.settings.log_level, command.settings.log_format)
         report_unknown(command.unknown)
-        return _run(command.settings)
+        end_process(_run(command.settings, StopSwitch(STOP_DEADLINE_S)))
     except SettingsError as error:
         report_failure("p2pd", str(error), log_format)
         return EXIT_SETTINGS
 
 
-def _run(settings: Settings) -> int:
+def _run(settings: Settings, switch: StopSwitch) -> int:
     # What gRPC's core writes to stderr by itself comes back as an error anyway.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import trio  # late: --help and --check should not wait for libp2p
@@ -55,7 +58,7 @@ def _run(settings: Settings) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     os.umask(OWNER_ONLY_UMASK)
     try:
-        trio.run(run_node, settings, _print_ready)
+        trio.run(run_node, settings, _print_ready, switch.subscribe)
     except (*EXPECTED_ERRORS, BaseExceptionGroup) as error:
         return _report(list(_leaves(error)), EXPECTED_ERRORS, settings.log_format)
     return 0

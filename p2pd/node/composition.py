@@ -6,7 +6,6 @@ the API first, so that nothing new is accepted, then the network, then the log.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -46,9 +45,11 @@ from p2pd.net.network import (
     peer_id_from_key,
 )
 from p2pd.net.pubsub.verified import signed_message_reader
+from p2pd.node.closing import left_in_thread
 from p2pd.node.data_directory import open_data_directory
 from p2pd.node.errors import DataDirectoryError, MetricsBindError
-from p2pd.node.metrics import Gauges, serve_metrics
+from p2pd.node.metrics import Feed, snapshot_of
+from p2pd.node.metrics_server import serve_metrics
 from p2pd.node.recovery import Recovery
 from p2pd.store.errors import StoreOpenError
 from p2pd.store.memory_store import MemoryStore
@@ -61,7 +62,10 @@ AGENT = f"wsp/{__version__}"
 SECONDS = 1.0
 DAY_NS = DAY_S * 10**9
 MEMORY_STORE_BYTES = 256 << 20
-STOP_DEADLINE_S = 4.5 * SECONDS
+PARTS_STOP_S = 3.3 * SECONDS
+API_GRACE_S = 2.5 * SECONDS
+STORE_CLOSE_S = 1.2 * SECONDS
+"""With the parts before it still less than the stop switch allows the process."""
 
 EXPECTED_ERRORS = (
     SettingsError,
@@ -78,8 +82,14 @@ EXPECTED_ERRORS = (
 log_line = structlog.get_logger(__name__)
 
 
-async def run_node(settings: Settings, announce_ready: Callable[[str], None]) -> None:
-    """Run a node until SIGTERM or SIGINT.
+Subscribe = Callable[[Callable[[], None]], None]
+"""Has a function called, in any thread, when the node is to stop."""
+
+
+async def run_node(
+    settings: Settings, announce_ready: Callable[[str], None], on_stop: Subscribe
+) -> None:
+    """Run a node until it is to stop.
 
     Args:
         announce_ready: Called once with the line that names peer id and addresses.
@@ -89,21 +99,42 @@ async def run_node(settings: Settings, announce_ready: Callable[[str], None]) ->
         ApiError: The API cannot start, or ended by itself.
         OSError: The data directory cannot be used.
     """
-    with (
-        trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
-        trio.CancelScope() as life,
-    ):
-        async with _open_parts(settings) as (chat, api):
+    stop = _stop_event(on_stop)
+    feed = Feed()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_end_by_deadline, stop, feed, nursery.cancel_scope)
+        async with _open_parts(settings, feed) as (chat, api):
             announce_ready(_ready_line(chat.directory.node(), api.address))
             api.set_serving(True)
-            await anext(signals)
+            feed.set_serving(True)
+            await stop.wait()
             log_line.info("stopping")
-            life.deadline = trio.current_time() + STOP_DEADLINE_S
+            feed.set_serving(False)
             chat.stop()
+        nursery.cancel_scope.cancel()
+
+
+def _stop_event(on_stop: Subscribe) -> trio.Event:
+    stop, token = trio.Event(), trio.lowlevel.current_trio_token()
+
+    def wake() -> None:
+        with suppress(trio.RunFinishedError):
+            token.run_sync_soon(stop.set)
+
+    on_stop(wake)
+    return stop
+
+
+async def _end_by_deadline(stop: trio.Event, feed: Feed, scope: trio.CancelScope) -> None:
+    """Give the parts their time to stop; what has not served yet is ended at once."""
+    await stop.wait()
+    if feed.has_started:
+        await trio.sleep(PARTS_STOP_S)
+    scope.cancel()
 
 
 @asynccontextmanager
-async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
+async def _open_parts(settings: Settings, feed: Feed) -> AsyncIterator[tuple[Chat, Api]]:
     """Open log, network and API, each inside the one before."""
     rejections = Rejections()
     data_dir = open_data_directory(settings.data_dir)
@@ -115,7 +146,11 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
     retention = Retention(settings.retention_days * DAY_S, settings.retention_messages)
     author_bytes = author_bytes_from_key(key_pair)
     chat_options = _chat_options(settings)
-    with _open_stores(settings, data_dir, recovery.note) as (disk, store):
+    stores = _open_stores(settings, data_dir, recovery.note)
+    async with (
+        left_in_thread(stores, "message store", STORE_CLOSE_S) as (disk, store),
+        serve_metrics(settings.metrics_listen, feed),
+    ):
         log = Log(store, State(node, {}))
         own = Receiving(log, disk, author_bytes, chat_options, rejections)
         options = _network_options(settings, key_pair, own.first_seqno)
@@ -135,9 +170,8 @@ async def _open_parts(settings: Settings) -> AsyncIterator[tuple[Chat, Api]]:
             nursery.start_soon(run_guarded, "retention", trim)
             _report_access(settings, access, data_dir)
             async with open_api(_ports_of(chat), log.on_append, api_settings) as api:
-                gauges = Gauges(log, network, api, rejections)
-                with serve_metrics(settings.metrics_listen, gauges):
-                    yield chat, api
+                feed.start(partial(snapshot_of, log, network, api, rejections))
+                yield chat, api
             nursery.cancel_scope.cancel()
             own.membership.save_updates()
 
@@ -214,6 +248,7 @@ def _api_settings(settings: Settings, data_dir: Path) -> ApiSettings:
         tls_certificate=settings.grpc_tls_cert,
         tls_key=settings.grpc_tls_key,
         tls_client_ca=settings.grpc_tls_client_ca,
+        grace_s=API_GRACE_S,
     )
 
 

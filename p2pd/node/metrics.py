@@ -1,99 +1,169 @@
-"""Prometheus metrics of the node: read when they are asked for, never pushed."""
+"""Prometheus metrics of the node, made from frozen snapshots.
+
+The trio thread makes a snapshot when one is asked for; the threads that answer
+scrapes read nothing else of the node.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+import trio
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import start_http_server
+from prometheus_client.metrics_core import InfoMetricFamily
 from prometheus_client.registry import Collector
 
+from p2pd import __version__
+from p2pd.api.rpc_server import ApiCounters
 from p2pd.api.server import Api
 from p2pd.domain.rejections import Rejections
 from p2pd.log.log import Log
 from p2pd.net.network import Network
-from p2pd.node.errors import MetricsBindError
+
+ANSWER_S = 1.0
+"""How long a scrape waits for the trio thread; then it shows the snapshot before."""
 
 
-class Gauges(Collector):
-    """Read the log, the network, the API and the rejections for one scrape.
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the node counts, as it was at one moment of the trio thread."""
 
-    Called in the metrics server's thread; reads single values only.
+    peers: int
+    rooms: int
+    first_offset: int
+    last_offset: int
+    send_pressure: float
+    sync_bytes: int
+    rejected: tuple[tuple[str, int], ...]
+    api: ApiCounters
+
+
+class Feed:
+    """Hands snapshots from the trio thread to others.
+
+    Made in the trio thread; ``snapshot`` is called in any other.
     """
 
-    def __init__(self, log: Log, network: Network, api: Api, rejections: Rejections) -> None:
-        self._log = log
-        self._network = network
-        self._api = api
-        self._rejections = rejections
+    def __init__(self) -> None:
+        self._trio = trio.lowlevel.current_trio_token()
+        self._take_snapshot: Callable[[], Snapshot] | None = None
+        self._latest: Snapshot | None = None
+        self._latest_at_s = 0.0
+        self._is_serving = False
+
+    def start(self, take_snapshot: Callable[[], Snapshot]) -> None:
+        """Serve snapshots from now on: all parts of the node are there."""
+        self._take_snapshot = take_snapshot
+        self._refresh()
+
+    @property
+    def has_started(self) -> bool:
+        """Whether all parts of the node were there."""
+        return self._take_snapshot is not None
+
+    def set_serving(self, is_serving: bool) -> None:
+        """Publish whether the node serves."""
+        self._is_serving = is_serving
+
+    def snapshot(self) -> tuple[Snapshot | None, float]:
+        """Return a snapshot and its age in seconds: of now, unless the trio thread hangs."""
+        done = threading.Event()
+
+        def answer() -> None:
+            self._refresh()
+            done.set()
+
+        with suppress(trio.RunFinishedError):
+            self._trio.run_sync_soon(answer)
+            done.wait(ANSWER_S)
+        return self._latest, time.monotonic() - self._latest_at_s
+
+    def is_ready(self) -> bool:
+        """Whether the node serves and its trio thread answers."""
+        _, age_s = self.snapshot()
+        return self._is_serving and age_s < ANSWER_S
+
+    def _refresh(self) -> None:
+        if self._take_snapshot is not None:
+            self._latest = self._take_snapshot()
+        self._latest_at_s = time.monotonic()
+
+
+def snapshot_of(log: Log, network: Network, api: Api, rejections: Rejections) -> Snapshot:
+    """Read the node's parts; called in the trio thread."""
+    return Snapshot(
+        peers=len(log.state.peers),
+        rooms=len(log.state.node.rooms),
+        first_offset=log.store.first_offset,
+        last_offset=log.store.last_offset,
+        send_pressure=network.send_pressure(),
+        sync_bytes=network.sync_bytes(),
+        rejected=tuple(sorted(rejections.totals.items())),
+        api=api.counters,
+    )
+
+
+class NodeCollector(Collector):
+    """Turns snapshots into metrics; called in the threads that answer scrapes."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def describe(self) -> list[Metric]:
+        """Name nothing ahead: it would take a snapshot."""
+        return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric as it is now."""
-        state, store = self._log.state, self._log.store
-        yield GaugeMetricFamily("p2pd_peers", "Connected peers.", len(state.peers))
-        yield GaugeMetricFamily("p2pd_rooms", "Joined rooms.", len(state.node.rooms))
-        yield CounterMetricFamily(
-            "p2pd_messages", "Messages appended to the log.", store.last_offset
-        )
-        kept = store.last_offset - store.first_offset + 1
-        yield GaugeMetricFamily("p2pd_messages_kept", "Messages that can be read again.", kept)
+        """Yield every metric."""
+        build = {"version": __version__, "python": platform.python_version()}
+        yield InfoMetricFamily("p2pd_build", "The program.", build)
+        snapshot, age_s = self._feed.snapshot()
         yield GaugeMetricFamily(
-            "p2pd_send_pressure_ratio",
-            "Fill of the fullest queue to a peer.",
-            self._network.send_pressure(),
+            "p2pd_snapshot_age_seconds",
+            "Age of these values; more than a second while the node's loop hangs.",
+            age_s,
         )
-        yield CounterMetricFamily(
-            "p2pd_sync_bytes",
-            "Sent and received to synchronise with peers.",
-            self._network.sync_bytes(),
-        )
-        rejected = CounterMetricFamily(
-            "p2pd_rejected_inputs", "Inputs of peers that were dropped.", labels=["reason"]
-        )
-        for reason, total in dict(self._rejections.totals).items():
-            rejected.add_metric([reason], total)
-        yield rejected
-        yield from self._collect_api()
-
-    def _collect_api(self) -> Iterator[Metric]:
-        counters = self._api.counters
-        yield GaugeMetricFamily("p2pd_grpc_calls", "Calls under way.", counters.calls_active)
-        yield GaugeMetricFamily("p2pd_grpc_streams", "Open streams.", counters.streams_open)
-        failed = "Calls that ended with an error of the node's own."
-        yield CounterMetricFamily("p2pd_grpc_failed_calls", failed, counters.calls_failed)
-        refused = CounterMetricFamily(
-            "p2pd_grpc_refusals", "Calls that a bound turned away.", labels=["bound"]
-        )
-        refused.add_metric(["calls"], counters.calls_refused)
-        refused.add_metric(["streams"], counters.streams_refused)
-        refused.add_metric(["token"], counters.tokens_refused)
-        yield refused
+        if snapshot is not None:
+            yield from _node_metrics(snapshot)
+            yield from _api_metrics(snapshot.api)
 
 
-@contextmanager
-def serve_metrics(listen: str | None, gauges: Gauges) -> Iterator[None]:
-    """Serve ``/metrics`` at HOST:PORT inside the block; None serves nothing.
+def _node_metrics(snapshot: Snapshot) -> Iterator[Metric]:
+    yield GaugeMetricFamily("p2pd_peers", "Connected peers.", snapshot.peers)
+    yield GaugeMetricFamily("p2pd_rooms", "Joined rooms.", snapshot.rooms)
+    yield CounterMetricFamily(
+        "p2pd_messages", "Messages appended to the log.", snapshot.last_offset
+    )
+    retained = snapshot.last_offset - snapshot.first_offset + 1
+    yield GaugeMetricFamily("p2pd_messages_kept", "Messages that can be read again.", retained)
+    yield GaugeMetricFamily(
+        "p2pd_send_pressure_ratio", "Fill of the fullest queue to a peer.", snapshot.send_pressure
+    )
+    yield CounterMetricFamily(
+        "p2pd_sync_bytes", "Sent and received to synchronise with peers.", snapshot.sync_bytes
+    )
+    rejected = CounterMetricFamily(
+        "p2pd_rejected_inputs", "Inputs of peers that were dropped.", labels=["reason"]
+    )
+    for reason, total in snapshot.rejected:
+        rejected.add_metric([reason], total)
+    yield rejected
 
-    Raises:
-        MetricsBindError: The address cannot be listened on.
-    """
-    if listen is None:
-        yield
-        return
-    registry = CollectorRegistry()
-    registry.register(gauges)
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    host, _, port = listen.rpartition(":")
-    try:
-        server, thread = start_http_server(int(port), addr=host.strip("[]"), registry=registry)
-    except OSError as error:
-        raise MetricsBindError(listen, error.strerror or str(error)) from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+
+def _api_metrics(counters: ApiCounters) -> Iterator[Metric]:
+    yield GaugeMetricFamily("p2pd_grpc_calls", "Calls under way.", counters.calls_active)
+    yield GaugeMetricFamily("p2pd_grpc_streams", "Open streams.", counters.streams_open)
+    failed = "Calls that ended with an error of the node's own."
+    yield CounterMetricFamily("p2pd_grpc_failed_calls", failed, counters.calls_failed)
+    refused = CounterMetricFamily(
+        "p2pd_grpc_refusals", "Calls that a bound turned away.", labels=["bound"]
+    )
+    refused.add_metric(["calls"], counters.calls_refused)
+    refused.add_metric(["streams"], counters.streams_refused)
+    refused.add_metric(["token"], counters.tokens_refused)
+    yield refused
