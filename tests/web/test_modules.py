@@ -1,4 +1,4 @@
-"""Runs the tests of the page's model, which need no browser, under Node."""
+"""Runs the tests of the page's modules, which need no browser, under Node."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIMEOUT_S = 60
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in HERE.glob("*.test.mjs")))
-def test_model_keeps_its_promises(file: str) -> None:
+def test_page_modules(file: str) -> None:
     node = shutil.which("node")
     assert node, "node is not on the PATH; `make test` installs it"
     command = [node, "--test", str(HERE / file)]
