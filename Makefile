@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export GOTOOLCHAIN := local
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo check test test-needs test-kills test-steps test-upstream bench lock release-image clean
+.PHONY: help install up demo asyncapi check test test-needs test-kills test-steps test-upstream bench lock release-image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test-upstream: test-needs ## Show each correction of py-libp2p against the stock
 bench: test-needs ## Measure, beside peers in the same run; ARGS choose what
 	$(BIN)/python -m bench $(ARGS)
 
+asyncapi: $(VENV)/.test ## Write the generated parts of docs/asyncapi.yaml anew
+	$(BIN)/python -m codegen.asyncapi
+
 lock: $(VENV)/.created ## Resolve requirements/*.in anew
 	@command -v uv >/dev/null || $(PIP) install uv
 	for set in run build test; do \
@@ -80,7 +83,7 @@ $(VENV)/.run: $(VENV)/.created requirements/build.txt requirements/run.txt
 	$(PIP) install --require-hashes --no-deps --no-build-isolation -r requirements/run.txt
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.run pyproject.toml hatch_build.py proto/chat.proto proto/sync.proto
+$(VENV)/.installed: $(VENV)/.run pyproject.toml hatch_build.py proto/chat.proto proto/sync.proto $(wildcard codegen/*.py)
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 

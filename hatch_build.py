@@ -30,6 +30,7 @@ class ProtoBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         generated.mkdir(parents=True)
         for name, package in PACKAGES.items():
             generate(root / "proto", name, package, generated)
+        write_json_modules(root, generated / PACKAGES["chat.proto"])
         (generated / "wsp" / "py.typed").touch()
         if version == "standard":
             build_data["force_include"][str(generated / "wsp")] = "wsp"
@@ -61,3 +62,14 @@ def generate(proto_dir: Path, name: str, package: str, out: Path) -> None:
     ]
     if protoc.main(arguments) != 0:
         raise RuntimeError(f"protoc could not compile proto/{name}")
+
+
+def write_json_modules(root: Path, out: Path) -> None:
+    """Write what is derived from the proto: its messages as JSON and as pydantic models."""
+    sys.path.insert(0, str(root))
+    from codegen import models, python_json
+    from codegen.shapes import contract_from_proto
+
+    contract = contract_from_proto(root / "proto")
+    (out / "chat_json.py").write_text(python_json.source(contract), "utf-8")
+    (out / "chat_models.py").write_text(models.source(contract), "utf-8")

@@ -12,6 +12,7 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
+from wsp.chat.v1 import chat_models as answers
 
 from common.rates import KeyedRates
 from gateway.browser import Services
@@ -51,12 +52,12 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
     commands, publisher = services.commands, services.publisher
     rates = Rates(services, clock_s)
 
-    @router.get("/node", response_model=models.Node)
+    @router.get("/node", response_model=answers.Node)
     async def get_node() -> Response:
         """Return the node: its id, addresses, rooms and storage."""
         return _json(await commands.get_node())
 
-    @router.get("/peers", response_model=models.Peers)
+    @router.get("/peers", response_model=answers.ListPeersResponse)
     async def list_peers(
         room: Annotated[str | None, Query(max_length=256)] = None,
         page_size: PageSize = 0,
@@ -66,12 +67,12 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
         page = commands.list_peers(room, page_size=page_size, page_token=page_token)
         return _json(await page)
 
-    @router.get("/rooms", response_model=models.Rooms)
+    @router.get("/rooms", response_model=answers.ListRoomsResponse)
     async def list_rooms(page_size: PageSize = 0, page_token: PageToken = "") -> Response:
         """List the joined rooms, in pages."""
         return _json(await commands.list_rooms(page_size=page_size, page_token=page_token))
 
-    @router.put("/rooms/{room:room}", response_model=models.Joined)
+    @router.put("/rooms/{room:room}", response_model=answers.JoinRoomResponse)
     async def join_room(room: models.Text, request: Request) -> Response:
         """Join a room; joining a joined room changes nothing.
 
@@ -89,7 +90,7 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
         await commands.leave(room)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    @router.get("/rooms/{room:rooms}/messages", response_model=models.Page)
+    @router.get("/rooms/{room:rooms}/messages", response_model=answers.ListMessagesResponse)
     async def list_messages(
         room: models.Text,
         before: Annotated[str | None, Query(max_length=256)] = None,
@@ -110,7 +111,7 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
 
     @router.post(
         "/rooms/{room:rooms}/messages",
-        response_model=models.Published,
+        response_model=answers.PublishResponse,
         status_code=HTTPStatus.CREATED,
     )
     async def publish(room: models.Text, body: models.PublishBody, request: Request) -> Response:
@@ -124,7 +125,7 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
         answer = await publisher.publish(room, body.text, body.client_message_id)
         return _json(answer, HTTPStatus.CREATED)
 
-    @router.post("/connect", response_model=models.Connected)
+    @router.post("/connect", response_model=answers.ConnectResponse)
     async def connect(body: models.ConnectBody, request: Request) -> Response:
         """Dial a peer and hold the connection."""
         rates.consume(_caller(request))

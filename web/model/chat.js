@@ -41,8 +41,9 @@ export class Chat {
 
   /** Take an event or a word of the gateway; return the topics it changed. */
   receive(frame) {
-    if (!Object.hasOwn(this.#takers, frame.type)) return [];
-    const topics = this.#takers[frame.type](frame);
+    if (Object.hasOwn(frame, "id")) return []; // an answer, whose cursor is no place in the stream
+    const isKnown = Object.hasOwn(this.#takers, frame.type);
+    const topics = isKnown ? this.#takers[frame.type](frame) : [];
     const isNext = frame.type !== "snapshot" || this.cursor === null;
     if (isNext && typeof frame.cursor === "string") this.cursor = frame.cursor;
     return topics;
