@@ -16,6 +16,7 @@ import { ConversationView } from "./views/conversation-view.js";
 import { mountDial } from "./views/dial.js";
 import { mountDrawers } from "./views/drawers.js";
 import { mountHeader } from "./views/header.js";
+import { mountInputMethod } from "./views/input-method.js";
 import { mountMe } from "./views/me.js";
 import { mountPeers } from "./views/peers.js";
 import { mountRooms } from "./views/rooms.js";
@@ -39,6 +40,7 @@ export const link = new Link(new URL("ws", document.baseURI).href.replace(/^http
 export const outgoing = new Outgoing({ chat, outbox, link, touch });
 const actions = new Actions({ chat, link, outgoing, token, touch });
 
+mountInputMethod();
 const conversation = new ConversationView(chat, {
   retry: (clientId) => outgoing.retry(clientId),
   remove: (clientId) => outgoing.remove(clientId),

@@ -1,4 +1,4 @@
-/** Where messages are written. Enter sends, Shift+Enter makes a new line. */
+/** Where messages are written. Enter sends, Shift+Enter makes a new line; see also input-method.js. */
 import { DEFAULT_MAX_MESSAGE_BYTES } from "../limits.js";
 import { byId, setText } from "./dom.js";
 import { number } from "./formats.js";
@@ -34,7 +34,7 @@ export function mountComposer(chat, send) {
   form.addEventListener("submit", submit);
   text.addEventListener("input", changed);
   text.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
+    if (event.key === "Enter" && !event.shiftKey) submit(event);
   });
   return function render() {
     const isJoined = !chat.node || chat.rooms.includes(chat.activeRoom);
