@@ -1,6 +1,8 @@
 /** What people and the gateway do to the page, each as one step. */
 import { loadOlder } from "./history.js";
+import { REFUSED_RECONNECT_MS } from "./limits.js";
 import { roomFromHash, showRoomInAddress } from "./route.js";
+import { askAdmission } from "./socket/admission.js";
 
 /** Frames after which what waited for the node can go on. */
 const WAKING = new Set(["snapshot", "node_state", "gap"]);
@@ -11,14 +13,16 @@ export class Actions {
   #outgoing;
   #token;
   #touch;
+  #draw;
 
-  /** @param touch draws the topics it is given */
-  constructor({ chat, link, outgoing, token, touch }) {
+  /** @param touch has the topics it is given drawn soon; `draw` draws them now */
+  constructor({ chat, link, outgoing, token, touch, draw }) {
     this.#chat = chat;
     this.#link = link;
     this.#outgoing = outgoing;
     this.#token = token;
     this.#touch = touch;
+    this.#draw = draw;
   }
 
   begin() {
@@ -46,7 +50,8 @@ export class Actions {
   }
 
   async turnedAway() {
-    this.#chat.link.isTokenWanted = await this.#token.isWanted();
+    this.#chat.link.turnAway(await askAdmission(this.#token.headers));
+    if (this.#chat.link.refusal) this.#link.postpone(REFUSED_RECONNECT_MS);
     this.#touch(["link"]);
   }
 
@@ -75,8 +80,15 @@ export class Actions {
     return this.#link.request({ type: "connect", address });
   }
 
-  dismissGap() {
-    this.#chat.gap = null;
+  /** Say that the page itself failed; what it was about may not have been done. */
+  failed(error) {
+    this.#chat.failure = String(error?.message ?? error);
+    this.#touch(["link"]);
+  }
+
+  /** @param kind of the notice that was read */
+  dismiss(kind) {
+    this.#chat[kind] = null;
     this.#touch(["link"]);
   }
 
@@ -86,6 +98,7 @@ export class Actions {
 
   #turnTo(room) {
     this.#touch(this.#chat.enter(room));
+    this.#draw();
     this.#goOn();
   }
 

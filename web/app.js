@@ -1,8 +1,10 @@
 /** Builds the page: the model, the link to the gateway, and the views on both. */
 import { Actions } from "./actions.js";
 import { Chat } from "./model/chat.js";
+import { Drafts } from "./model/drafts.js";
 import { Outbox } from "./model/outbox.js";
 import { Outgoing } from "./outgoing.js";
+import { DraftStore } from "./socket/draft-store.js";
 import { Link } from "./socket/link.js";
 import { OutboxStore } from "./socket/outbox-store.js";
 import { watchRoundTrips } from "./socket/round-trips.js";
@@ -15,7 +17,9 @@ import { mountComposer } from "./views/composer.js";
 import { ConversationView } from "./views/conversation-view.js";
 import { mountDial } from "./views/dial.js";
 import { mountDrawers } from "./views/drawers.js";
+import { watchFailures } from "./views/failures.js";
 import { mountHeader } from "./views/header.js";
+import { askBeforeLeaving } from "./views/leaving.js";
 import { mountInputMethod } from "./views/input-method.js";
 import { mountMe } from "./views/me.js";
 import { mountPeers } from "./views/peers.js";
@@ -27,6 +31,8 @@ const screen = new Screen();
 const touch = (topics) => screen.touch(topics);
 const storage = openStorage();
 const token = new Token(storage);
+const draftStore = new DraftStore(openStorage("sessionStorage"), storage);
+export const drafts = new Drafts(draftStore);
 export const chat = new Chat();
 const store = new OutboxStore(storage);
 export const outbox = new Outbox(store);
@@ -38,7 +44,8 @@ export const link = new Link(new URL("ws", document.baseURI).href.replace(/^http
   turnedAway: () => actions.turnedAway(),
 });
 export const outgoing = new Outgoing({ chat, outbox, link, touch });
-const actions = new Actions({ chat, link, outgoing, token, touch });
+const actions = new Actions({ chat, link, outgoing, token, touch, draw: () => screen.draw() });
+watchFailures((error) => actions.failed(error));
 
 mountInputMethod();
 const conversation = new ConversationView(chat, {
@@ -51,23 +58,34 @@ const enter = (room) => {
   closeDrawers();
   actions.enter(room);
 };
-const send = (text) => {
-  outgoing.send(text);
+const send = (text, room) => {
+  outgoing.send(text, room);
   conversation.follow();
 };
+const composer = mountComposer(chat, drafts, send);
 screen.add(["messages", "node", "link", "peers"], () => conversation.render());
 screen.add(["node", "rooms", "peers", "link"], mountHeader(chat));
 screen.add(["rooms", "node", "peers"], mountRooms(chat, { enter, join: (room) => actions.join(room), leave: (room) => actions.leave(room) }));
 screen.add(["peers", "node"], mountPeers(chat));
 screen.add(["node"], mountAddresses(chat));
 screen.add(["node"], mountMe(chat));
-screen.add(["rooms", "node"], mountComposer(chat, send));
-screen.add(["link", "node"], mountBanners(chat, { retry: () => link.open(), dismiss: () => actions.dismissGap() }));
+screen.add(["rooms", "node"], composer.render);
+screen.add(["drafts"], composer.showDraft);
+screen.add(["link", "node"], mountBanners(chat, {
+  retry: () => link.open(),
+  reload: () => location.reload(),
+  dismiss: (kind) => actions.dismiss(kind),
+}));
 screen.add(["link"], mountToken(chat, (value) => actions.enterToken(value)));
 mountDial((address) => actions.dial(address));
 
 outgoing.begin();
 store.watch((id) => outgoing.droppedElsewhere(id));
+draftStore.watch((room, draft) => {
+  drafts.droppedElsewhere(room, draft);
+  touch(["drafts"]);
+});
+askBeforeLeaving(() => outbox.isSafe && drafts.isSafe);
 actions.begin();
 keepVigil(link);
 watchRoundTrips({
@@ -75,3 +93,4 @@ watchRoundTrips({
   headers: () => token.headers,
   take: (peers) => actions.measured(peers),
 });
+document.documentElement.dataset.started = "";

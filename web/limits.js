@@ -3,6 +3,10 @@
 /** The first pause before the gateway is tried again; doubles up to the longest. */
 export const RECONNECT_FIRST_MS = 250;
 export const RECONNECT_LONGEST_MS = 8_000;
+/** The pause before a gateway that refuses this page is tried again. */
+export const REFUSED_RECONNECT_MS = 60_000;
+/** So often the gateway answers over HTTP, and no WebSocket opens, before that is said. */
+export const FAILURES_BEFORE_BLOCKED = 3;
 /** A connection that stood this long starts the pauses from the first again. */
 export const CONNECTION_STABLE_MS = 5_000;
 /** An attempt to reach the gateway that takes longer is given up. */
@@ -38,6 +42,10 @@ export const GROUP_WITHIN_MS = 5 * 60_000;
  * GossipSub takes to repair a loss, less than it takes to read on.
  */
 export const LATE_AFTER_MS = 5_000;
+/** A message may seem sent so long after its receipt: clocks of machines differ a little. */
+export const CLOCK_SKEW_MS = 1_000;
+/** How far back synchronisation reaches: as long as nodes retain messages by default. */
+export const SYNC_WINDOW_MS = 30 * 86_400_000;
 /** Late messages that follow one another and came within this time share a mark. */
 export const LATE_TOGETHER_MS = 60_000;
 /** Messages that are in the document at once. */

@@ -1,6 +1,7 @@
 /** What becomes of the messages written here, from the key pressed to kept by the node. */
 import { LOOK_FOR_UNSENT_MS } from "./limits.js";
 import { newClientId } from "./model/messages.js";
+import { wellFormed } from "./model/text.js";
 import { Courier } from "./socket/courier.js";
 
 export class Outgoing {
@@ -24,7 +25,6 @@ export class Outgoing {
   begin() {
     for (const entry of this.#outbox.entries) this.#chat.propose(entry);
     setInterval(() => this.goOn(), LOOK_FOR_UNSENT_MS);
-    window.addEventListener("beforeunload", (event) => this.#outbox.isSafe || event.preventDefault());
   }
 
   /**
@@ -39,8 +39,9 @@ export class Outgoing {
     this.#courier.pump();
   }
 
-  send(text) {
-    const entry = { id: newClientId(), room: this.#chat.activeRoom, text: text.toWellFormed(), time: new Date().toISOString() };
+  /** Send a text to a room; by default to the one that is shown. */
+  send(text, room = this.#chat.activeRoom) {
+    const entry = { id: newClientId(), room, text: wellFormed(text), time: new Date().toISOString() };
     this.#touch(this.#chat.propose(entry));
     this.#courier.post(entry);
   }
@@ -51,7 +52,7 @@ export class Outgoing {
   }
 
   retry(clientId) {
-    this.#chat.active.mark(clientId, { state: "sending", failure: "" });
+    this.#conversationOf(clientId)?.mark(clientId, { state: "sending", failure: "" });
     this.#touch(["messages"]);
     this.#courier.retry(clientId);
   }
@@ -65,9 +66,14 @@ export class Outgoing {
   }
 
   remove(clientId) {
+    this.#conversationOf(clientId)?.withdraw(clientId);
     this.#outbox.remove(clientId);
-    this.#chat.active.withdraw(clientId);
     this.#touch(["messages"]);
+  }
+
+  #conversationOf(clientId) {
+    const entry = this.#outbox.entry(clientId);
+    return entry && this.#chat.conversation(entry.room);
   }
 
   #kept({ id, room }, { message_id: messageId, recipients }) {
@@ -76,8 +82,23 @@ export class Outgoing {
     this.#touch(["messages"]);
   }
 
-  #refused({ id, room }, error) {
+  #refused(entry, error) {
+    const { id, room } = entry;
+    if (error.reason === ID_REUSED && !entry.isRenamed) return this.#sendRenamed(entry);
     this.#chat.conversation(room).mark(id, { state: "failed", failure: error.message });
     this.#touch(["messages"]);
   }
+
+  /**
+   * Send a text whose id the node knows of another one: under that id it is not
+   * stored, so under a new one it is not sent twice.
+   */
+  #sendRenamed({ id, room, text, time }) {
+    const entry = { id: newClientId(), room, text, time, isRenamed: true };
+    this.#chat.propose(entry);
+    this.#courier.post(entry);
+    this.remove(id);
+  }
 }
+
+const ID_REUSED = "CLIENT_MESSAGE_ID_REUSED";

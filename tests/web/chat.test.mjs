@@ -75,11 +75,14 @@ test("messages of other rooms are unread until the room is entered", () => {
   assert.equal(chat.active.unread, 0);
 });
 
-test("frames of a kind that is not known are passed over", () => {
+test("of an event of an unknown kind only the cursor is stored", () => {
   const chat = openChat();
-  assert.deepEqual(chat.receive({ type: "constructor", cursor: "evil" }), []);
-  assert.deepEqual(chat.receive({ type: "from_the_future", cursor: "c99" }), []);
-  assert.equal(chat.cursor, "c0");
+  for (const type of ["constructor", "from_the_future", "caught_up", "progress", undefined]) {
+    assert.deepEqual(chat.receive({ type, cursor: `c ${type}` }), []);
+    assert.equal(chat.cursor, `c ${type}`);
+  }
+  assert.deepEqual(chat.receive({ type: "without_a_cursor" }), []);
+  assert.equal(chat.cursor, "c undefined");
 });
 
 test("banners tell of the gateway before the node, and of what is missing", () => {

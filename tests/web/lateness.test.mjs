@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LATE_AFTER_MS, LATE_TOGETHER_MS } from "../../web/limits.js";
+import { LATE_AFTER_MS, LATE_TOGETHER_MS, SYNC_WINDOW_MS } from "../../web/limits.js";
 import { Conversation } from "../../web/model/conversation.js";
 import { latenessOf } from "../../web/model/lateness.js";
 import { messageFromEntry, messageFromFrame } from "../../web/model/messages.js";
@@ -8,6 +8,7 @@ import { ROOM, messageFrame } from "./frames.mjs";
 
 const BEGIN = Date.parse("2026-11-23T10:00:00Z");
 const at = (ms) => new Date(BEGIN + ms).toISOString();
+const DAY_MS = 86_400_000;
 let number = 0;
 
 /** A message sent and received so many ms after the beginning. */
@@ -36,10 +37,44 @@ test("what synchronisation brought noticeably later is marked, sooner is not", (
   assert.deepEqual(marksOf(FIRST, late(1, LATE_AFTER_MS + 1)), [0, 1]);
 });
 
-test("what came live and late is marked where it stands before what was here", () => {
-  const heldUp = message(1, 90_000);
-  assert.deepEqual(marksOf(FIRST, message(50_000, 50_000), heldUp), [0, 1, 0]);
-  assert.deepEqual(marksOf(FIRST, heldUp, message(95_000, 95_000)), [0, 0, 0]);
+test("what came live stands where it arrived, without a mark, whatever time its author gave", () => {
+  for (const sent of [1, -40 * DAY_MS, -10 * 365 * DAY_MS, 200_000, 365 * DAY_MS]) {
+    const conversation = new Conversation(ROOM);
+    const odd = message(sent, 90_000);
+    for (const one of [FIRST, message(50_000, 50_000), odd, message(95_000, 95_000)]) conversation.append(one);
+    assert.equal(conversation.messages.findIndex(({ id }) => id === odd.id), 2);
+    assert.equal(conversation.messages[2].time, at(90_000));
+    assert.deepEqual(latenessOf(conversation.messages).map(({ isLate }) => isLate), [false, false, false, false]);
+  }
+});
+
+test("what synchronisation brought stands by its author's time only as far back as it reaches", () => {
+  const timeOf = (sent) => late(sent, 0).time;
+  assert.equal(timeOf(-10 * DAY_MS), at(-10 * DAY_MS));
+  assert.equal(timeOf(-SYNC_WINDOW_MS), at(0));
+  assert.equal(timeOf(60_000), at(0), "nothing is sent after it is received");
+  assert.deepEqual(marksOf(FIRST, message(50, 50), late(-SYNC_WINDOW_MS, 90_000)), [0, 0, 0]);
+});
+
+test("messages sent at once stand in the same order on every page", () => {
+  const [early, later] = [{ message_id: "b", sent: 0 }, { message_id: "a", sent: 3 }];
+  const orderOf = (received) => {
+    const conversation = new Conversation(ROOM);
+    for (const { message_id, sent } of [later, early]) {
+      const times = { send_time: at(sent), receive_time: at(received(sent)) };
+      conversation.append(messageFromFrame(messageFrame(1, { message_id, ...times })));
+    }
+    return conversation.messages.map(({ id }) => id);
+  };
+  assert.deepEqual(orderOf((sent) => 10 - sent), ["b", "a"]);
+  assert.deepEqual(orderOf((sent) => sent - 20), ["b", "a"]);
+});
+
+test("a frame with times that are none is a message all the same", () => {
+  for (const times of [{ send_time: "yesterday" }, { receive_time: "" }, { receive_time: undefined, time: undefined }]) {
+    const { time, received, lag } = messageFromFrame(messageFrame(1, times));
+    assert.ok(!Number.isNaN(Date.parse(time)) && !Number.isNaN(received) && lag >= 0);
+  }
 });
 
 test("late ones between others are marked each, those together once with their number", () => {

@@ -17,6 +17,8 @@ export class Chat {
   /** What the gateway says of the node: null until told, `ready` or `away`. */
   nodeState = null;
   gap = null;
+  /** What failed on this page itself, in the error's words. */
+  failure = null;
   peers = new Peers();
   conversations = new Conversations();
   activeRoom = DEFAULT_ROOM;
@@ -35,15 +37,23 @@ export class Chat {
     return this.conversation(this.activeRoom);
   }
 
+  /** What layout.js needs to know besides the messages shown. */
+  get surroundings() {
+    const isAlone = this.peers.in(this.activeRoom).length === 0;
+    return { me: this.node?.peer_id, isWaiting: !this.isReady, isAlone };
+  }
+
   conversation(room) {
     return this.conversations.of(room);
   }
 
-  /** Take an event or a word of the gateway; return the topics it changed. */
+  /**
+   * Take an event or a word of the gateway; return the topics it changed. Of an event
+   * of an unknown kind only the cursor is stored: it may be of a later version.
+   */
   receive(frame) {
     if (Object.hasOwn(frame, "id")) return []; // an answer, whose cursor is no place in the stream
-    const isKnown = Object.hasOwn(this.#takers, frame.type);
-    const topics = isKnown ? this.#takers[frame.type](frame) : [];
+    const topics = this.#takers.get(frame.type)?.(frame) ?? [];
     const isNext = frame.type !== "snapshot" || this.cursor === null;
     if (isNext && typeof frame.cursor === "string") this.cursor = frame.cursor;
     return topics;
@@ -69,20 +79,22 @@ export class Chat {
     return ["messages"];
   }
 
-  #takers = {
-    snapshot: ({ node, peers }) => {
-      this.peers.replace(peers);
-      return this.#changed({ node });
-    },
-    node_changed: ({ node }) => this.#changed({ node }),
-    node_state: ({ state }) => this.#changed({ nodeState: state }),
-    message: (frame) => this.#takeMessage(frame),
-    peer_connected: (frame) => this.#takePeer(frame),
-    peer_disconnected: (frame) => this.#takePeer(frame),
-    peer_joined: (frame) => this.#takePeer(frame),
-    peer_left: (frame) => this.#takePeer(frame),
-    gap: ({ reason, missing }) => this.#changed({ gap: { reason, missing } }),
-  };
+  #takers = new Map([
+    ["snapshot", ({ node, peers }) => this.#takeSnapshot(node, peers)],
+    ["node_changed", ({ node }) => this.#changed({ node })],
+    ["node_state", ({ state }) => this.#changed({ nodeState: state })],
+    ["message", (frame) => this.#takeMessage(frame)],
+    ["peer_connected", (frame) => this.#takePeer(frame)],
+    ["peer_disconnected", (frame) => this.#takePeer(frame)],
+    ["peer_joined", (frame) => this.#takePeer(frame)],
+    ["peer_left", (frame) => this.#takePeer(frame)],
+    ["gap", ({ reason, missing }) => this.#changed({ gap: { reason, missing } })],
+  ]);
+
+  #takeSnapshot(node, peers) {
+    this.peers.replace(peers);
+    return this.#changed({ node });
+  }
 
   #changed(facts) {
     Object.assign(this, facts);

@@ -4,10 +4,9 @@
  * so it is marked. Worked out from the messages' own fields, so that a reload
  * shows the same.
  *
- * Late is what synchronisation brought, or what stands before something that was
- * here earlier, if it came noticeably after it was sent. A message that was held
- * up but is the newest is read like any other, and an author whose clock is slow
- * is late only where that puts a message out of sight.
+ * Late is what synchronisation brought noticeably after it was sent, and what stands
+ * before something that was received earlier. A live message stands where it arrived
+ * (see believed-time.js), so it is never late, however slow its author's clock is.
  *
  * Late ones that stand together and came together are one run with one mark: who
  * was away for a night finds one, not two hundred. The run that what is shown begins
@@ -31,7 +30,7 @@ export function latenessOf(messages) {
 function lateOnes(messages) {
   let firstReceived = Infinity;
   const late = [];
-  for (const { lag, received, isBackfilled } of messages.toReversed()) {
+  for (const { lag, received, isBackfilled } of [...messages].reverse()) {
     late.push(lag >= LATE_AFTER_MS && (isBackfilled || firstReceived < received));
     if (received < firstReceived) firstReceived = received;
   }

@@ -1,48 +1,48 @@
 /** Finds the web addresses in a text. Only http and https are ever links. */
+import { urlFromText } from "./text.js";
+import { linkEnd } from "./link-end.js";
 
-/** No blanks, quotes, angle brackets, controls or marks that change direction. */
-const CANDIDATE =
-  // eslint-disable-next-line no-control-regex
-  /\bhttps?:\/\/[^\s<>"'`\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+/giu;
-const TRAILING = ".,;:!?…*_~";
-const BRACKETS = ["()", "[]", "{}"];
+const START = /https?:\/\//giu;
+const WORD = /[a-z0-9]/i;
 const MAX_LINK_CHARACTERS = 2_048;
 
 /** Cut a text into parts: `{text}` or `{text, href}`; together they are the text. */
 export function partsOf(text) {
   const parts = [];
   let end = 0;
-  for (const match of text.matchAll(CANDIDATE)) {
-    const shown = match[0].length > MAX_LINK_CHARACTERS ? "" : withoutTail(match[0]);
-    const href = hrefOf(shown);
+  START.lastIndex = 0;
+  for (let match = START.exec(text); match; match = START.exec(text)) {
+    const { index } = match;
+    if (index > 0 && WORD.test(text[index - 1])) continue;
+    const candidateEnd = linkEnd(text, index + match[0].length);
+    START.lastIndex = candidateEnd;
+    const shown = text.slice(index, candidateEnd);
+    const href = shown.length > MAX_LINK_CHARACTERS ? null : hrefOf(shown);
     if (!href) continue;
-    if (match.index > end) parts.push({ text: text.slice(end, match.index) });
+    if (index > end) parts.push({ text: text.slice(end, index) });
     parts.push({ text: shown, href });
-    end = match.index + shown.length;
+    end = candidateEnd;
   }
   if (end < text.length) parts.push({ text: text.slice(end) });
   return parts;
 }
 
-/** Leave out punctuation, and closing brackets that were opened before it. */
-function withoutTail(candidate) {
-  const surplus = Object.fromEntries(BRACKETS.map((pair) => [pair[1], surplusOf(candidate, pair)]));
-  let end = candidate.length;
-  for (; end > 0; end -= 1) {
-    const last = candidate[end - 1];
-    if (surplus[last] > 0) surplus[last] -= 1;
-    else if (!TRAILING.includes(last)) break;
+/** Cut parts so that together they are the first characters; a link that is cut is no link. */
+export function firstParts(parts, length) {
+  const first = [];
+  let left = length;
+  for (const part of parts) {
+    if (left <= 0) break;
+    first.push(part.text.length > left ? { text: part.text.slice(0, left) } : part);
+    left -= part.text.length;
   }
-  return candidate.slice(0, end);
+  return first;
 }
 
-function surplusOf(candidate, [opening, closing]) {
-  return candidate.split(closing).length - candidate.split(opening).length;
-}
-
+/** An address with a name or password shows another host than it leads to, so it is no link. */
 function hrefOf(shown) {
-  if (!URL.canParse(shown)) return null;
-  const url = new URL(shown);
+  const url = urlFromText(shown);
+  if (!url) return null;
   const isWeb = url.protocol === "http:" || url.protocol === "https:";
   return isWeb && url.hostname && !url.username && !url.password ? url.href : null;
 }

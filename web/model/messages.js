@@ -1,12 +1,9 @@
 /** Messages as the page keeps them, made from frames and from what is typed. */
+import { timesOfFrame } from "./believed-time.js";
 import { orderFromTime } from "./times.js";
 
-/**
- * Read a `message` frame. `received` is when the node had it, in ms since the
- * epoch, and `lag` how long that was after it was sent, 0 where nobody knows.
- */
+/** Read a `message` frame; `time`, `received` and `lag` are those of believed-time.js. */
 export function messageFromFrame(frame) {
-  const received = Date.parse(frame.receive_time);
   return {
     id: frame.message_id,
     clientId: frame.client_message_id || undefined,
@@ -15,9 +12,7 @@ export function messageFromFrame(frame) {
     forwarder: frame.forwarder_id,
     text: frame.text ?? null,
     byteCount: frame.data ? Math.floor((frame.data.replace(/=+$/, "").length * 3) / 4) : 0,
-    time: frame.send_time ?? frame.receive_time,
-    received,
-    lag: frame.send_time ? received - Date.parse(frame.send_time) : 0,
+    ...timesOfFrame(frame),
     isBackfilled: frame.delivery === "backfilled",
   };
 }

@@ -3,20 +3,30 @@ import { AWAY_NOTICE_AFTER_MS } from "../limits.js";
 
 /** List the banners that are due at a moment: `{kind, text, action}`. */
 export function noticesOf(chat, now) {
-  return [linkNotice(chat, now), storageNotice(chat.node?.storage), gapNotice(chat.gap)].filter(Boolean);
+  const { link, node, gap, failure } = chat;
+  return [failureNotice(failure), linkNotice(chat, link, now), storageNotice(node?.storage), gapNotice(gap)].filter(Boolean);
 }
 
-function linkNotice(chat, now) {
-  const { state, retryTime, awaySince, isTokenWanted } = chat.link;
-  if (state !== "open") {
-    if (isTokenWanted || now - awaySince < AWAY_NOTICE_AFTER_MS) return null;
-    const text = `The gateway is away. ${whenTried(state, retryTime - now)} ${KEPT}`;
-    return { kind: "gateway-away", text, action: "retry" };
+function failureNotice(failure) {
+  if (failure === null) return null;
+  const text = `Something on this page failed (${failure}). What you write is kept. If a reload does not help, update the browser.`;
+  return { kind: "failure", text, action: "reload" };
+}
+
+function linkNotice({ nodeState }, link, now) {
+  const { state, retryTime, closedSince, refusal, isTokenWanted } = link;
+  if (state === "open") return nodeState === "away" ? { kind: "node-away", text: `The node is away. ${KEPT}`, action: null } : null;
+  if (isTokenWanted || now - closedSince < AWAY_NOTICE_AFTER_MS) return null;
+  const when = whenTried(state, retryTime - now);
+  if (refusal) {
+    const text = `The gateway does not let this page in: ${sentence(refusal.message || refusal.reason)} ${when}`;
+    return { kind: "gateway-refuses", text, action: "retry" };
   }
-  if (chat.nodeState === "away") {
-    return { kind: "node-away", text: `The node is away. ${KEPT}`, action: null };
-  }
-  return null;
+  return { kind: "gateway-away", text: `The gateway is away. ${when} ${KEPT}`, action: "retry" };
+}
+
+function sentence(text) {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 const KEPT = "What you write is kept and sent when it is back.";
@@ -47,4 +57,5 @@ function gapNotice(gap) {
 const WHY = {
   expired: "The node no longer kept them.",
   unknown_cursor: "The node has begun a new log.",
+  not_stored: "The node could not store them.",
 };

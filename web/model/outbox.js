@@ -18,6 +18,10 @@ export class Outbox {
     return [...this.#entries.values()];
   }
 
+  entry(id) {
+    return this.#entries.get(id);
+  }
+
   /** Whether all of it would outlive the page. */
   get isSafe() {
     return this.entries.every((entry) => entry.isSaved);

@@ -24,7 +24,7 @@ export class Window {
 
   /** Stay with what is shown now, whatever is added behind it. */
   stay(messages) {
-    if (this.follows && messages.length > 0) this.#lastShown = messages.at(-1);
+    if (this.follows && messages.length > 0) this.#lastShown = messages[messages.length - 1];
   }
 
   /** Move towards the beginning; false where the first is shown already. */

@@ -2,15 +2,9 @@
  * The connection to the gateway. It comes back by itself, says hello with the
  * last cursor each time, and matches answers to requests.
  */
-import {
-  CONNECTION_STABLE_MS,
-  CONNECT_DEADLINE_MS,
-  REQUEST_DEADLINE_MS,
-  SIGN_OF_LIFE_MS,
-  SILENCE_MS,
-} from "../limits.js";
-import { pauseBefore } from "../model/backoff.js";
+import { CONNECT_DEADLINE_MS, REQUEST_DEADLINE_MS, SIGN_OF_LIFE_MS, SILENCE_MS } from "../limits.js";
 import { newClientId } from "../model/messages.js";
+import { Attempts } from "./attempts.js";
 import { AWAY, RequestError, Requests, TOO_LARGE, isTooLarge } from "./requests.js";
 
 export class Link {
@@ -18,10 +12,8 @@ export class Link {
   #on;
   #socket = null;
   #requests = new Requests();
-  #attempt = 0;
+  #attempts = new Attempts();
   #isGreeted = false;
-  #timer = 0;
-  #stableTimer = 0;
   #lastFrameTime = 0;
 
   /**
@@ -36,14 +28,18 @@ export class Link {
   /** Try the gateway now. */
   open() {
     if (this.#socket) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#giveUp(), CONNECT_DEADLINE_MS);
+    this.#attempts.after(CONNECT_DEADLINE_MS, () => this.#giveUp());
     const socket = new WebSocket(this.#url, this.#on.subprotocols());
     this.#socket = socket;
     socket.onopen = () => this.#opened(socket);
     socket.onmessage = ({ data }) => socket === this.#socket && this.#received(JSON.parse(data));
     socket.onclose = ({ code }) => this.#closed(socket, code);
     this.#on.change("connecting", 0);
+  }
+
+  /** Try again only after a pause: the gateway refuses us, and would again. */
+  postpone(pauseMs) {
+    if (!this.#socket) this.#openAfter(pauseMs);
   }
 
   /** Give a connection up that was silent for long and gives no sign of life when asked. */
@@ -65,9 +61,8 @@ export class Link {
   }
 
   #opened(socket) {
-    clearTimeout(this.#timer);
+    this.#attempts.opened();
     this.#isGreeted = true;
-    this.#stableTimer = setTimeout(() => (this.#attempt = 0), CONNECTION_STABLE_MS);
     socket.send(JSON.stringify(this.#on.hello()));
     this.#on.change("open", 0);
   }
@@ -75,8 +70,8 @@ export class Link {
   #received(frame) {
     this.#lastFrameTime = Date.now();
     const isAnswer = frame.type === "ack" || frame.type === "error";
-    if (isAnswer && this.#requests.settle(frame)) return;
-    this.#on.receive(frame);
+    if (isAnswer) this.#requests.settle(frame);
+    else this.#on.receive(frame);
   }
 
   /** A connection that brought nothing since a late request is a dead one. */
@@ -96,12 +91,13 @@ export class Link {
     this.#socket = null;
     if (!this.#isGreeted && code !== GIVEN_UP) this.#on.turnedAway();
     this.#isGreeted = false;
-    clearTimeout(this.#stableTimer);
-    clearTimeout(this.#timer);
-    const pauseMs = pauseBefore(this.#attempt++, Math.random());
-    this.#timer = setTimeout(() => this.open(), pauseMs);
-    this.#on.change("waiting", Date.now() + pauseMs);
+    this.#openAfter(this.#attempts.closed());
     this.#requests.failAll(code === MESSAGE_TOO_BIG ? TOO_LARGE : AWAY);
+  }
+
+  #openAfter(pauseMs) {
+    this.#attempts.after(pauseMs, () => this.open());
+    this.#on.change("waiting", Date.now() + pauseMs);
   }
 }
 

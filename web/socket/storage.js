@@ -14,7 +14,11 @@ export class PageStorage {
   }
 
   get(key) {
-    return this.#own.get(key) ?? this.#shared?.getItem(key) ?? null;
+    try {
+      return this.#own.get(key) ?? this.#shared?.getItem(key) ?? null;
+    } catch {
+      return null;
+    }
   }
 
   /** Keep a value; false where it will not outlive the page. */
@@ -31,13 +35,23 @@ export class PageStorage {
 
   remove(key) {
     this.#own.delete(key);
-    this.#shared?.removeItem(key);
+    try {
+      this.#shared?.removeItem(key);
+    } catch {
+      this.#shared = null;
+    }
+  }
+
+  /** Whether this is the area that an event tells of. */
+  isOn(area) {
+    return this.#shared !== null && this.#shared === area;
   }
 }
 
-export function openStorage() {
+/** @param kind `localStorage`, which all tabs share, or `sessionStorage`, this tab's own */
+export function openStorage(kind = "localStorage") {
   try {
-    return new PageStorage(window.localStorage);
+    return new PageStorage(window[kind] ?? null);
   } catch {
     return new PageStorage(null);
   }

@@ -25,21 +25,9 @@ export class Token {
     const value = this.#storage.get(KEY);
     return value ? { authorization: `Bearer ${value}` } : {};
   }
-
-  /** Ask whether the gateway turns us away for want of a token. */
-  async isWanted() {
-    const request = { headers: this.headers };
-    try {
-      return (await fetch(new URL("api/node", document.baseURI), request)).status === UNAUTHORIZED;
-    } catch {
-      return false;
-    }
-  }
 }
-
-const UNAUTHORIZED = 401;
 
 function base64Url(text) {
   const bytes = String.fromCharCode(...new TextEncoder().encode(text));
-  return btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return btoa(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }

@@ -4,9 +4,9 @@ import { byId, el, icon, setText } from "./dom.js";
 import { KeyedList } from "./keyed.js";
 
 const TICK_MS = 1_000;
-const LABELS = { retry: "Try now", dismiss: "Dismiss" };
+const LABELS = { retry: "Try now", reload: "Reload", dismiss: "Dismiss" };
 
-/** @param actions `retry()` the gateway, `dismiss()` the word of missing messages */
+/** @param actions `retry()` the gateway, `reload()` the page, `dismiss(kind)` a notice that was read */
 export function mountBanners(chat, actions) {
   const list = new KeyedList(byId("banners"), (notice) => notice.kind, (notice) => banner(notice, actions));
   let timer = 0;
@@ -23,7 +23,7 @@ function banner({ kind, action }, actions) {
   const element = el("div", { class: "banner", "data-kind": kind }, icon(kind.endsWith("away") ? "away" : "warning"), text);
   if (action) {
     const button = el("button", { class: "text-button", type: "button" }, LABELS[action]);
-    button.addEventListener("click", () => actions[action]());
+    button.addEventListener("click", () => actions[action](kind));
     element.append(button);
   }
   return { element, update: (notice) => setText(text, notice.text) };

@@ -7,41 +7,67 @@ const ENCODER = new TextEncoder();
 /** From this part of the limit on, what is left of it is told. */
 const TELL_FROM = 0.8;
 
-/** @param send takes the text of a message */
-export function mountComposer(chat, send) {
+/**
+ * @param drafts what is written and not sent, by room
+ * @param send takes the text of a message and the room it was written in
+ * @returns `render()`, and `showDraft()` for when another tab removed it
+ */
+export function mountComposer(chat, drafts, send) {
   const form = byId("composer");
   const text = byId("composer-text");
-  const resize = () => {
-    text.style.height = "auto";
-    text.style.height = `${text.scrollHeight}px`;
+  let room = null;
+  const changed = () => {
+    resize(text);
+    showRoomLeft(chat, text);
   };
   const submit = (event) => {
     event.preventDefault();
     if (!text.value.trim() || leftOf(chat, text.value) < 0) return;
-    send(text.value);
+    send(text.value, room ?? chat.activeRoom);
     text.value = "";
+    drafts.clear(room ?? chat.activeRoom);
     changed();
     text.focus();
   };
-  const changed = () => {
-    resize();
-    showRoomLeft(chat, text);
+  const showDraft = () => {
+    text.value = drafts.textIn(room);
+    changed();
   };
+  const turnTo = (next) => {
+    const typedEarly = room === null ? text.value : "";
+    room = next;
+    if (typedEarly) drafts.update(room, drafts.textIn(room) + typedEarly);
+    showDraft();
+  };
+  form.addEventListener("submit", submit);
+  text.addEventListener("input", () => {
+    drafts.update(room ?? chat.activeRoom, text.value);
+    changed();
+  });
+  text.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey) submit(event);
+  });
+  bindSkipLink(text);
+  const render = () => {
+    if (room !== chat.activeRoom) turnTo(chat.activeRoom);
+    const isJoined = !chat.node || chat.rooms.includes(room);
+    form.hidden = !isJoined;
+    byId("join-bar").hidden = isJoined;
+    text.placeholder = `Write to ${room}`;
+  };
+  return { render, showDraft };
+}
+
+function bindSkipLink(text) {
   byId("skip").addEventListener("click", (event) => {
     event.preventDefault();
     text.focus();
   });
-  form.addEventListener("submit", submit);
-  text.addEventListener("input", changed);
-  text.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey) submit(event);
-  });
-  return function render() {
-    const isJoined = !chat.node || chat.rooms.includes(chat.activeRoom);
-    form.hidden = !isJoined;
-    byId("join-bar").hidden = isJoined;
-    text.placeholder = `Write to ${chat.activeRoom}`;
-  };
+}
+
+function resize(text) {
+  text.style.height = "auto";
+  text.style.height = `${text.scrollHeight}px`;
 }
 
 function mostOf(chat) {

@@ -3,6 +3,7 @@ import { MAX_RENDERED } from "../limits.js";
 import { laidOut } from "../model/layout.js";
 import { Window } from "../model/window.js";
 import { byId, setText } from "./dom.js";
+import { whenResized } from "./resize.js";
 import { count } from "./formats.js";
 import { KeyedList } from "./keyed.js";
 import { startNote } from "./log-start.js";
@@ -29,7 +30,7 @@ export class ConversationView {
     this.#rows = new KeyedList(this.#list, (laid) => laid.key, (laid) => messageRow(laid, actions));
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#button.addEventListener("click", () => this.follow());
-    new ResizeObserver(() => this.#window.follows && this.#place.goToEnd()).observe(this.#log);
+    whenResized(this.#log, () => this.#window.follows && this.#place.goToEnd());
   }
 
   /** Go to the newest message and stay with it. */
@@ -42,8 +43,8 @@ export class ConversationView {
     const conversation = this.#chat.active;
     if (conversation !== this.#shown) this.#begin(conversation);
     conversation.isHeld = !this.#window.follows;
-    this.#log.ariaBusy = String(conversation.older.state === "loading");
-    this.#laid = laidOut(this.#visible(conversation), this.#around());
+    this.#log.setAttribute("aria-busy", String(conversation.older.state === "loading"));
+    this.#laid = laidOut(this.#visible(conversation), this.#chat.surroundings);
     setText(byId("log-start"), startNote(conversation));
     if (this.#window.follows) {
       this.#rows.show(this.#laid);
@@ -54,11 +55,6 @@ export class ConversationView {
     }
     this.#showButton(conversation.arrivals - this.#readArrivals);
     this.#bringOlder(conversation);
-  }
-
-  #around() {
-    const { node, isReady, peers, activeRoom } = this.#chat;
-    return { me: node?.peer_id, isWaiting: !isReady, isAlone: peers.in(activeRoom).length === 0 };
   }
 
   #begin(conversation) {

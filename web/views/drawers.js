@@ -12,9 +12,9 @@ export function mountDrawers() {
     const panel = byId(button.dataset.openPanel);
     opener = button;
     frame.dataset.drawer = panel.id;
-    panel.role = "dialog";
-    panel.ariaModal = "true";
-    button.ariaExpanded = "true";
+    panel.setAttribute("role", "dialog");
+    panel.setAttribute("aria-modal", "true");
+    button.setAttribute("aria-expanded", "true");
     for (const other of panels) other.inert = other !== panel;
     panel.querySelector("[data-close-panel]").focus();
   }
@@ -22,11 +22,11 @@ export function mountDrawers() {
   function close() {
     if (!opener) return;
     const panel = byId(frame.dataset.drawer);
-    panel.role = "complementary";
-    panel.ariaModal = null;
+    panel.setAttribute("role", "complementary");
+    panel.removeAttribute("aria-modal");
     delete frame.dataset.drawer;
     for (const other of panels) other.inert = false;
-    opener.ariaExpanded = "false";
+    opener.setAttribute("aria-expanded", "false");
     opener.focus();
     opener = null;
   }

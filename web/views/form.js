@@ -10,12 +10,12 @@ export function bindForm(form, result, { busy, run, done }) {
   const tell = (text, state) => {
     setText(result, text);
     result.dataset.state = state;
-    form.ariaBusy = String(state === "busy");
+    form.setAttribute("aria-busy", String(state === "busy"));
   };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const value = field.value.trim();
-    if (!value || form.ariaBusy === "true") return;
+    if (!value || form.getAttribute("aria-busy") === "true") return;
     tell(busy, "busy");
     try {
       tell(done(await run(value)), "done");

@@ -1,4 +1,8 @@
-/** A list whose elements stay the same as long as their items are in it. */
+/**
+ * A list whose elements stay the same as long as their items are in it. A row that
+ * cannot be drawn says so in its place, and the rows behind it are drawn.
+ */
+import { el } from "./dom.js";
 
 export class KeyedList {
   #list;
@@ -16,11 +20,12 @@ export class KeyedList {
   /** Bring the document to these items, in this order. */
   show(items) {
     this.#dropAllBut(new Set(items.map(this.#keyOf)));
-    let next = this.#list.firstElementChild;
+    let previous = null;
     for (const item of items) {
       const { element } = this.#rowFor(item);
-      if (element === next) next = next.nextElementSibling;
-      else this.#list.insertBefore(element, next);
+      const next = previous ? previous.nextElementSibling : this.#list.firstElementChild;
+      if (element !== next) this.#list.insertBefore(element, next);
+      previous = element;
     }
   }
 
@@ -31,10 +36,19 @@ export class KeyedList {
 
   #rowFor(item) {
     const key = this.#keyOf(item);
-    if (!this.#rows.has(key)) this.#rows.set(key, this.#make(item));
-    const row = this.#rows.get(key);
-    row.update(item);
-    return row;
+    const known = this.#rows.get(key);
+    try {
+      const row = known ?? this.#make(item);
+      row.update(item);
+      this.#rows.set(key, row);
+      return row;
+    } catch (error) {
+      console.error(error);
+      const failed = failedRow();
+      known?.element.remove();
+      this.#rows.set(key, failed);
+      return failed;
+    }
   }
 
   #dropAllBut(keys) {
@@ -45,3 +59,9 @@ export class KeyedList {
     }
   }
 }
+
+function failedRow() {
+  return { element: el("li", { class: "row-failed" }, FAILED), update: () => undefined };
+}
+
+const FAILED = "This cannot be shown here.";

@@ -30,7 +30,7 @@ export class Place {
    */
   keepDuring(rows, change) {
     const anchor = rows[this.firstVisible(rows)];
-    const text = anchor?.querySelector(".bubble");
+    const text = anchor?.querySelector(".bubble") ?? anchor;
     const before = text?.getBoundingClientRect().top;
     change();
     if (anchor?.isConnected) this.#log.scrollTop += text.getBoundingClientRect().top - before;

@@ -41,7 +41,7 @@ function showRoom(chat, room, { button, unread, here }) {
   else button.removeAttribute("aria-current");
   unread.hidden = unreadCount === 0;
   setText(unread, unreadCount > 99 ? "99+" : String(unreadCount));
-  unread.ariaLabel = `${unreadCount} unread`;
+  unread.setAttribute("aria-label", `${unreadCount} unread`);
   setText(here, unreadCount === 0 && peerCount > 0 ? String(peerCount) : "");
   here.title = count(peerCount, "other");
 }

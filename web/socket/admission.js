@@ -1,0 +1,34 @@
+/**
+ * Asks why the gateway does not let this page in. A browser does not show a page
+ * the answer to a refused upgrade, so the same is asked over HTTP; by POST, since
+ * only then does the browser send the page's origin.
+ */
+
+const PATH = "api/admission";
+const UNAUTHORIZED = 401;
+const FORBIDDEN = 403;
+const REFUSING = [UNAUTHORIZED, FORBIDDEN];
+
+/**
+ * @param headers of a request
+ * @returns promises `{isReached, refusal}`: whether the gateway answered, and the
+ *   `reason` and `message` of a refusal, or null
+ */
+export async function askAdmission(headers) {
+  try {
+    const answer = await fetch(new URL(PATH, document.baseURI), {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: "{}",
+    });
+    return admissionOf(answer.status, await answer.json());
+  } catch {
+    return { isReached: false, refusal: null };
+  }
+}
+
+/** A refusal has a reason; without one the answer is a proxy's and not the gateway's. */
+function admissionOf(status, { code, reason = "", message = "" }) {
+  const isRefusal = REFUSING.includes(status) || code === "RESOURCE_EXHAUSTED";
+  return { isReached: true, refusal: isRefusal && reason ? { reason, message } : null };
+}
