@@ -1,16 +1,14 @@
 /** Builds the page: the model, the link to the gateway, and the views on both. */
-import { Actions } from "./actions.js";
+import { Actions } from "./actions/actions.js";
+import { Outgoing } from "./actions/outgoing.js";
 import { Chat } from "./model/chat.js";
 import { Drafts } from "./model/drafts.js";
 import { Outbox } from "./model/outbox.js";
-import { Outgoing } from "./outgoing.js";
-import { DraftStore } from "./socket/draft-store.js";
-import { Link } from "./socket/link.js";
-import { OutboxStore } from "./socket/outbox-store.js";
-import { watchRoundTrips } from "./socket/round-trips.js";
-import { openStorage } from "./socket/storage.js";
-import { Token } from "./socket/token.js";
-import { keepVigil } from "./socket/vigil.js";
+import { Source } from "./socket/source.js";
+import { DraftStore } from "./storage/draft-store.js";
+import { OutboxStore } from "./storage/outbox-store.js";
+import { openStorage } from "./storage/page-storage.js";
+import { Token } from "./storage/token.js";
 import { mountAddresses } from "./views/addresses.js";
 import { mountBanners } from "./views/banners.js";
 import { mountComposer } from "./views/composer.js";
@@ -19,11 +17,12 @@ import { mountDial } from "./views/dial.js";
 import { mountDrawers } from "./views/drawers.js";
 import { watchFailures } from "./views/failures.js";
 import { mountHeader } from "./views/header.js";
-import { askBeforeLeaving } from "./views/leaving.js";
 import { mountInputMethod } from "./views/input-method.js";
+import { askBeforeLeaving } from "./views/leaving.js";
 import { mountMe } from "./views/me.js";
 import { mountPeers } from "./views/peers.js";
 import { mountRooms } from "./views/rooms.js";
+import { route } from "./views/route.js";
 import { Screen } from "./views/screen.js";
 import { mountToken } from "./views/token.js";
 
@@ -36,15 +35,18 @@ export const drafts = new Drafts(draftStore);
 export const chat = new Chat();
 const store = new OutboxStore(storage);
 export const outbox = new Outbox(store);
-export const link = new Link(new URL("ws", document.baseURI).href.replace(/^http/, "ws"), {
-  subprotocols: () => token.subprotocols,
+const source = new Source(token, {
   hello: () => ({ type: "hello", after: chat.cursor, rooms: [] }),
+  isReady: () => chat.isReady,
   receive: (frame) => actions.receive(frame),
   change: (state, retryTime) => actions.linkChanged(state, retryTime),
-  turnedAway: () => actions.turnedAway(),
+  turnedAway: (admission) => actions.turnedAway(admission),
+  measured: (peers) => actions.measured(peers),
 });
-export const outgoing = new Outgoing({ chat, outbox, link, touch });
-const actions = new Actions({ chat, link, outgoing, token, touch, draw: () => screen.draw() });
+export { source as link };
+export const outgoing = new Outgoing({ chat, outbox, source, touch });
+const draw = () => screen.draw();
+const actions = new Actions({ chat, source, outgoing, token, route, touch, draw });
 watchFailures((error) => actions.failed(error));
 
 mountInputMethod();
@@ -72,25 +74,19 @@ screen.add(["node"], mountMe(chat));
 screen.add(["rooms", "node"], composer.render);
 screen.add(["drafts"], composer.showDraft);
 screen.add(["link", "node"], mountBanners(chat, {
-  retry: () => link.open(),
+  retry: () => source.open(),
   reload: () => location.reload(),
   dismiss: (kind) => actions.dismiss(kind),
 }));
 screen.add(["link"], mountToken(chat, (value) => actions.enterToken(value)));
 mountDial((address) => actions.dial(address));
 
-outgoing.begin();
 store.watch((id) => outgoing.droppedElsewhere(id));
 draftStore.watch((room, draft) => {
   drafts.droppedElsewhere(room, draft);
   touch(["drafts"]);
 });
 askBeforeLeaving(() => outbox.isSafe && drafts.isSafe);
-actions.begin();
-keepVigil(link);
-watchRoundTrips({
-  isReady: () => chat.isReady,
-  headers: () => token.headers,
-  take: (peers) => actions.measured(peers),
-});
+outgoing.start();
+actions.start();
 document.documentElement.dataset.started = "";

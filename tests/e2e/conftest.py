@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.driver import GatewayProcess, NodeProcess
 from tests.e2e.chat_page import ChatPage
+from tests.e2e.scripted_gateway import ScriptedGateway
 
 FLAGS = (
     "--no-sandbox",
@@ -76,3 +77,22 @@ def pair_of_nodes_and_a_page(
     """Give a node, the peer it is connected to, and the page of the first."""
     node, peer = node_pair
     return node, peer, open_page(gateway_pair[0])
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedGateway]:
+    """Give a gateway that answers from a script."""
+    gateway = ScriptedGateway()
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def scripted_page(browser: Browser, scripted: ScriptedGateway) -> Iterator[ChatPage]:
+    """Give a page in front of the scripted gateway."""
+    context = browser.new_context()
+    scripted.accept(context)
+    page = ChatPage(context, scripted.url)
+    page.wait_ready()
+    yield page
+    page.close()

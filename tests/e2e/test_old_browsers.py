@@ -7,6 +7,7 @@ import pytest
 from tests.driver import GatewayProcess, NodeProcess, wait_until
 from tests.e2e.chat_page import ChatPage
 from tests.e2e.conftest import OpenPage
+from tests.e2e.scripted_gateway import ScriptedGateway
 
 #: What browsers of 2021 lack, and what is missing on a page that came over plain HTTP.
 LACKING = """
@@ -36,11 +37,17 @@ delete AbortSignal.any;
 delete HTMLElement.prototype.inert;
 delete HTMLElement.prototype.showPopover;
 delete window.HTMLDialogElement;
-for (const name of ["at", "findLast", "findLastIndex", "toReversed", "toSorted", "toSpliced", "with"])
+for (const name of ["at", "findLast", "findLastIndex", "toReversed", "toSorted", "toSpliced"])
   delete Array.prototype[name];
 for (const name of Object.getOwnPropertyNames(Element.prototype))
   if (name.startsWith("aria") || name === "role") delete Element.prototype[name];
 """
+
+
+@pytest.fixture
+def page(scripted_page: ChatPage) -> ChatPage:
+    """Give a page whose gateway answers from a script."""
+    return scripted_page
 
 
 def test_a_browser_of_2021_sends_and_shows_everything(
@@ -94,11 +101,8 @@ def test_syntax_that_a_browser_does_not_know_is_told_of(page: ChatPage) -> None:
 
 
 def test_a_message_that_cannot_be_drawn_says_so_and_those_behind_it_are_drawn(
-    node_pair: tuple[NodeProcess, NodeProcess],
-    gateway_pair: tuple[GatewayProcess, GatewayProcess],
-    open_page: OpenPage,
+    page: ChatPage, scripted: ScriptedGateway
 ) -> None:
-    page, peer = open_page(gateway_pair[0]), node_pair[1]
     page.page.evaluate("""() => {
       const append = Element.prototype.append;
       Element.prototype.append = function (...children) {
@@ -107,7 +111,7 @@ def test_a_message_that_cannot_be_drawn_says_so_and_those_behind_it_are_drawn(
       };
     }""")
     for text in ("before", "poison", "behind"):
-        peer.publish(text)
+        scripted.send_message(text)
     page.wait_message("behind")
     page.type("and on")
     page.wait_message("and on", state="Sent")

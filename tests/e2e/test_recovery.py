@@ -45,7 +45,7 @@ def test_the_page_comes_back_after_the_node_was_killed(node_pair: Nodes, page_pa
     a.type("written while the node was away")
     a.wait_message("written while the node was away", state="Waiting")
     node_a.restart()
-    wait_until(lambda: a.banners, lambda seen: "node-away" not in seen)
+    wait_until(lambda: a.banners, lambda seen: "node-unreachable" not in seen)
     node_a.wait_peer(node_b, "chat-room", timeout_s=60)
     b.wait_message("written while the node was away", author=node_a.peer_id)
     a.wait_message("written while the node was away", own=True)

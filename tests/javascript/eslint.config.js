@@ -22,7 +22,7 @@ export default [
   },
   { files: ["web/support.js"], languageOptions: { ecmaVersion: 5, sourceType: "script" } },
   {
-    files: ["web/model/**/*.js", "web/limits.js"],
+    files: ["web/model/**/*.js", "web/model/limits.js"],
     languageOptions: { globals: Object.fromEntries(["document", "window", "localStorage", "WebSocket", "fetch"].map((name) => [name, "off"])) },
   },
   {
@@ -56,7 +56,7 @@ export default [
     },
   },
   {
-    files: ["web/model/**/*.js", "web/limits.js"],
+    files: ["web/model/**/*.js", "web/model/limits.js"],
     rules: { "no-restricted-globals": ["error", "structuredClone", "setTimeout", "setInterval", "requestAnimationFrame"] },
   },
   { files: ["web/support.js"], rules: { "no-var": "off", "object-shorthand": "off" } },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AWAY_NOTICE_AFTER_MS, RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS } from "../../web/limits.js";
+import { UNREACHABLE_NOTICE_AFTER_MS, RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS } from "../../web/model/limits.js";
 import { hueOf, patternOf, shortId } from "../../web/model/author.js";
 import { pauseBefore } from "../../web/model/backoff.js";
 import { Chat } from "../../web/model/chat.js";
@@ -90,12 +90,12 @@ test("banners tell of the gateway before the node, and of what is missing", () =
   const kinds = (now) => noticesOf(chat, now).map((notice) => notice.kind);
   assert.deepEqual(kinds(0), []);
   chat.receive({ type: "node_state", state: "away" });
-  assert.deepEqual(kinds(0), ["node-away"]);
+  assert.deepEqual(kinds(0), ["node-unreachable"]);
   assert.equal(chat.isReady, false);
   chat.changeLink("waiting", 5_000, 1_000);
   chat.changeLink("connecting", 0, 1_100);
   chat.changeLink("waiting", 5_000, 1_200);
-  assert.deepEqual(kinds(1_000 + AWAY_NOTICE_AFTER_MS - 1), []);
+  assert.deepEqual(kinds(1_000 + UNREACHABLE_NOTICE_AFTER_MS - 1), []);
   assert.match(noticesOf(chat, 2_000)[0].text, /again in 3 s/);
   chat.changeLink("open", 0, 3_000);
   chat.receive({ type: "node_state", state: "ready" });
@@ -114,16 +114,16 @@ test("the outbox outlives the page, keeps its order, and forgets what is kept", 
   const store = storeOf();
   const before = new Outbox(store);
   for (const id of ["a", "b", "c"]) before.add({ id, room: ROOM, text: id, time: "2026-11-23T10:00:00Z" });
-  assert.equal(before.takeNext().id, "a");
+  assert.equal(before.claimNext().id, "a");
   const after = new Outbox(store);
-  assert.deepEqual([after.takeNext().id, after.takeNext().id], ["a", "b"]);
+  assert.deepEqual([after.claimNext().id, after.claimNext().id], ["a", "b"]);
   after.remove("a");
-  after.putBack("b");
+  after.requeue("b");
   after.fail("c");
-  assert.equal(after.takeNext().id, "b");
-  assert.equal(after.takeNext(), null);
-  after.putBack("c");
-  assert.equal(after.takeNext().id, "c");
+  assert.equal(after.claimNext().id, "b");
+  assert.equal(after.claimNext(), null);
+  after.requeue("c");
+  assert.equal(after.claimNext().id, "c");
   assert.deepEqual([...store.kept.keys()], ["b", "c"]);
 });
 

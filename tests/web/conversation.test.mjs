@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KEPT_AFTER_CUT, MAX_KEPT, MAX_RENDERED } from "../../web/limits.js";
+import { KEPT_AFTER_CUT, MAX_KEPT, MAX_RENDERED } from "../../web/model/limits.js";
 import { Conversation } from "../../web/model/conversation.js";
 import { laidOut } from "../../web/model/layout.js";
 import { messageFromEntry, messageFromFrame, newClientId } from "../../web/model/messages.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MAX_IN_FLIGHT } from "../../web/limits.js";
+import { MAX_IN_FLIGHT } from "../../web/model/limits.js";
 import { Outbox } from "../../web/model/outbox.js";
-import { Courier } from "../../web/socket/courier.js";
+import { Courier } from "../../web/actions/courier.js";
 import { RequestError } from "../../web/socket/requests.js";
 
 const NO_STORE = { load: () => [], save: () => undefined, drop: () => undefined };
@@ -23,6 +23,13 @@ function open() {
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Let the pause after a refusal pass. */
+async function pass(context) {
+  await turn();
+  context.mock.timers.tick(2);
+  await turn();
+}
 
 test("a message is sent at once under its own id, and told when kept", async () => {
   const { post, requests, told } = open();
@@ -52,11 +59,12 @@ test("only so many are on their way at once", async () => {
   assert.equal(ids().length, MAX_IN_FLIGHT + 1);
 });
 
-test("what the rate refused is sent again after the pause told", async () => {
+test("what the rate refused is sent again after the pause told", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
   const { post, requests, ids, told } = open();
   post("a");
   requests[0].reject(new RequestError({ code: "RESOURCE_EXHAUSTED", retry_after_ms: 1 }));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await pass(context);
   assert.deepEqual(ids(), ["a", "a"]);
   assert.deepEqual(told, []);
 });
@@ -65,11 +73,12 @@ for (const error of [
   { code: "UNAVAILABLE", reason: "OUTCOME_UNKNOWN" },
   { code: "DEADLINE_EXCEEDED", reason: "NO_ANSWER" },
 ]) {
-  test(`${error.reason} has the message sent again under the same id until somebody knows`, async () => {
+  test(`${error.reason} has the message sent again under the same id until somebody knows`, async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout"] });
     const { post, requests, ids, told } = open();
     post("a");
     requests[0].reject(new RequestError({ ...error, retry_after_ms: 1 }));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pass(context);
     assert.deepEqual(ids(), ["a", "a"]);
     requests[1].resolve({});
     await turn();
@@ -77,15 +86,16 @@ for (const error of [
   });
 }
 
-test("a lost connection puts messages back; they go out again under the same id", async () => {
+test("a lost connection puts messages back; they go out again under the same id", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
   const { courier, post, requests, ids, state, told } = open();
   post("a");
   state.isReady = false;
-  requests[0].reject(new RequestError({ code: "UNAVAILABLE", reason: "GATEWAY_AWAY", retry_after_ms: 1 }));
+  requests[0].reject(new RequestError({ code: "UNAVAILABLE", reason: "GATEWAY_UNREACHABLE", retry_after_ms: 1 }));
   await turn();
   assert.deepEqual(ids(), ["a"]);
   state.isReady = true;
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await pass(context);
   courier.pump();
   assert.deepEqual(ids(), ["a", "a"]);
   assert.deepEqual(told, []);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LATE_AFTER_MS, LATE_TOGETHER_MS, SYNC_WINDOW_MS } from "../../web/limits.js";
+import { LATE_AFTER_MS, LATE_TOGETHER_MS, SYNC_WINDOW_MS } from "../../web/model/limits.js";
 import { Conversation } from "../../web/model/conversation.js";
 import { latenessOf } from "../../web/model/lateness.js";
 import { messageFromEntry, messageFromFrame } from "../../web/model/messages.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Outbox } from "../../web/model/outbox.js";
-import { OutboxStore } from "../../web/socket/outbox-store.js";
-import { PageStorage } from "../../web/socket/storage.js";
+import { OutboxStore } from "../../web/storage/outbox-store.js";
+import { PageStorage } from "../../web/storage/page-storage.js";
 import { ROOM } from "./frames.mjs";
 
 /** A `Storage` as browsers have it, with room for so many values. */
@@ -36,7 +36,7 @@ test("what a closed tab left is taken over by one that is open, once", () => {
   one.add(entry("b"));
   assert.deepEqual(idsOf(other.adopt()), ["a", "b"]);
   assert.deepEqual(other.adopt(), []);
-  assert.deepEqual([other.takeNext().id, other.takeNext().id], ["a", "b"]);
+  assert.deepEqual([other.claimNext().id, other.claimNext().id], ["a", "b"]);
   other.remove("a");
   assert.deepEqual(idsOf(open(shared).entries), ["b"]);
 });
@@ -60,8 +60,8 @@ test("a message that failed goes where another tab removed it; one that waits st
   const outbox = open(new Shared());
   for (const id of ["failed", "waiting"]) outbox.add(entry(id));
   outbox.fail("failed");
-  assert.equal(outbox.takeFailed("waiting"), null);
-  assert.equal(outbox.takeFailed("failed").id, "failed");
+  assert.equal(outbox.removeFailed("waiting"), null);
+  assert.equal(outbox.removeFailed("failed").id, "failed");
   assert.deepEqual(idsOf(outbox.entries), ["waiting"]);
 });
 

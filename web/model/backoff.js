@@ -1,5 +1,5 @@
 /** How long to wait before the gateway is tried again. */
-import { RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS } from "../limits.js";
+import { RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS } from "./limits.js";
 
 /**
  * Double the pause with every attempt, up to the longest, and take a part of it

@@ -7,7 +7,7 @@
  * synchronisation brought is believed as far back as synchronisation reaches. No
  * message stands after its receipt by more than clocks differ.
  */
-import { CLOCK_SKEW_MS, LATE_AFTER_MS, SYNC_WINDOW_MS } from "../limits.js";
+import { CLOCK_SKEW_MS, LATE_AFTER_MS, SYNC_WINDOW_MS } from "./limits.js";
 
 /**
  * Read the times of a `message` frame.

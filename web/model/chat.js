@@ -1,8 +1,8 @@
 /**
  * All the page knows: the node, its peers, the rooms and their conversations.
- * It takes frames and tells which topics they changed; it does no I/O.
+ * It receives frames and returns which topics they changed; it does no I/O.
  */
-import { DEFAULT_ROOM } from "../limits.js";
+import { DEFAULT_ROOM } from "./limits.js";
 import { Conversations } from "./conversations.js";
 import { LinkState } from "./link-state.js";
 import { messageFromEntry, messageFromFrame } from "./messages.js";
@@ -53,7 +53,7 @@ export class Chat {
    */
   receive(frame) {
     if (Object.hasOwn(frame, "id")) return []; // an answer, whose cursor is no place in the stream
-    const topics = this.#takers.get(frame.type)?.(frame) ?? [];
+    const topics = this.#handlers.get(frame.type)?.(frame) ?? [];
     const isNext = frame.type !== "snapshot" || this.cursor === null;
     if (isNext && typeof frame.cursor === "string") this.cursor = frame.cursor;
     return topics;
@@ -79,19 +79,19 @@ export class Chat {
     return ["messages"];
   }
 
-  #takers = new Map([
-    ["snapshot", ({ node, peers }) => this.#takeSnapshot(node, peers)],
+  #handlers = new Map([
+    ["snapshot", ({ node, peers }) => this.#receiveSnapshot(node, peers)],
     ["node_changed", ({ node }) => this.#changed({ node })],
     ["node_state", ({ state }) => this.#changed({ nodeState: state })],
-    ["message", (frame) => this.#takeMessage(frame)],
-    ["peer_connected", (frame) => this.#takePeer(frame)],
-    ["peer_disconnected", (frame) => this.#takePeer(frame)],
-    ["peer_joined", (frame) => this.#takePeer(frame)],
-    ["peer_left", (frame) => this.#takePeer(frame)],
+    ["message", (frame) => this.#receiveMessage(frame)],
+    ["peer_connected", (frame) => this.#receivePeer(frame)],
+    ["peer_disconnected", (frame) => this.#receivePeer(frame)],
+    ["peer_joined", (frame) => this.#receivePeer(frame)],
+    ["peer_left", (frame) => this.#receivePeer(frame)],
     ["gap", ({ reason, missing }) => this.#changed({ gap: { reason, missing } })],
   ]);
 
-  #takeSnapshot(node, peers) {
+  #receiveSnapshot(node, peers) {
     this.peers.replace(peers);
     return this.#changed({ node });
   }
@@ -101,12 +101,12 @@ export class Chat {
     return TOPICS;
   }
 
-  #takePeer(frame) {
+  #receivePeer(frame) {
     this.peers.receive(frame);
     return ["peers", "rooms"];
   }
 
-  #takeMessage(frame) {
+  #receiveMessage(frame) {
     const conversation = this.conversation(frame.room);
     const isNew = conversation.append(messageFromFrame(frame));
     if (isNew && frame.room !== this.activeRoom && frame.author_id !== this.node?.peer_id) {

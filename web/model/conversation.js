@@ -2,7 +2,7 @@
  * The messages of one room: what the log told, by time, and behind it what is
  * not sent yet. Owned by the chat, read by the views.
  */
-import { KEPT_AFTER_CUT, LATE_AFTER_MS, MAX_KEPT, MAX_KEPT_WHILE_READ } from "../limits.js";
+import { KEPT_AFTER_CUT, LATE_AFTER_MS, MAX_KEPT, MAX_KEPT_WHILE_READ } from "./limits.js";
 import { orderFromTime, placeOf } from "./times.js";
 
 export class Conversation {

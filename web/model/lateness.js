@@ -12,7 +12,7 @@
  * was away for a night finds one, not two hundred. The run that what is shown begins
  * with has none: what is above it is not here, or this node came only after it.
  */
-import { LATE_AFTER_MS, LATE_TOGETHER_MS } from "../limits.js";
+import { LATE_AFTER_MS, LATE_TOGETHER_MS } from "./limits.js";
 
 /** Say for each of a conversation's messages in order: `{isLate, lateCount}`, the count where a mark is due. */
 export function latenessOf(messages) {

@@ -1,5 +1,5 @@
 /** What a message's neighbours mean for it: where a day, a group, a late run begins. */
-import { GROUP_WITHIN_MS } from "../limits.js";
+import { GROUP_WITHIN_MS } from "./limits.js";
 import { latenessOf } from "./lateness.js";
 
 /**

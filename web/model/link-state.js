@@ -1,5 +1,5 @@
 /** How the connection to the gateway stands; changed by what the link reports. */
-import { FAILURES_BEFORE_BLOCKED } from "../limits.js";
+import { FAILURES_BEFORE_BLOCKED } from "./limits.js";
 
 export class LinkState {
   /** `connecting`, `open` or `waiting` until `retryTime`. */
@@ -25,11 +25,15 @@ export class LinkState {
     this.retryTime = retryTime;
   }
 
-  /** Record what the gateway answers over HTTP when no connection could be opened. */
+  /**
+   * Record what the gateway answers over HTTP when no connection could be opened;
+   * return whether it refuses us, so that there is no hurry to try it again.
+   */
   turnAway({ isReached, refusal }) {
     this.#failures = isReached ? this.#failures + 1 : 0;
     const isBlocked = this.#failures >= FAILURES_BEFORE_BLOCKED;
     this.refusal = refusal ?? (isBlocked ? WEBSOCKET_BLOCKED : null);
+    return refusal !== null;
   }
 }
 

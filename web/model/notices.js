@@ -1,5 +1,5 @@
 /** What the banners say: the worst of the link first, then what is missing. */
-import { AWAY_NOTICE_AFTER_MS } from "../limits.js";
+import { UNREACHABLE_NOTICE_AFTER_MS } from "./limits.js";
 
 /** List the banners that are due at a moment: `{kind, text, action}`. */
 export function noticesOf(chat, now) {
@@ -15,14 +15,14 @@ function failureNotice(failure) {
 
 function linkNotice({ nodeState }, link, now) {
   const { state, retryTime, closedSince, refusal, isTokenWanted } = link;
-  if (state === "open") return nodeState === "away" ? { kind: "node-away", text: `The node is away. ${KEPT}`, action: null } : null;
-  if (isTokenWanted || now - closedSince < AWAY_NOTICE_AFTER_MS) return null;
+  if (state === "open") return nodeState === "away" ? { kind: "node-unreachable", text: `The node is away. ${KEPT}`, action: null } : null;
+  if (isTokenWanted || now - closedSince < UNREACHABLE_NOTICE_AFTER_MS) return null;
   const when = whenTried(state, retryTime - now);
   if (refusal) {
     const text = `The gateway does not let this page in: ${sentence(refusal.message || refusal.reason)} ${when}`;
     return { kind: "gateway-refuses", text, action: "retry" };
   }
-  return { kind: "gateway-away", text: `The gateway is away. ${when} ${KEPT}`, action: "retry" };
+  return { kind: "gateway-unreachable", text: `The gateway is away. ${when} ${KEPT}`, action: "retry" };
 }
 
 function sentence(text) {

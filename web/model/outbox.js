@@ -40,8 +40,8 @@ export class Outbox {
     this.#put(placed, this.#store.save(placed));
   }
 
-  /** Take the first that waits, as being on its way now. */
-  takeNext() {
+  /** Return the first that waits, which is on its way from now on; null where none is. */
+  claimNext() {
     for (const entry of this.#entries.values()) {
       if (entry.state !== "waiting") continue;
       entry.state = "flying";
@@ -51,7 +51,7 @@ export class Outbox {
   }
 
   /** Let an entry wait for its turn again. */
-  putBack(id) {
+  requeue(id) {
     const entry = this.#entries.get(id);
     if (entry) entry.state = "waiting";
   }
@@ -73,7 +73,7 @@ export class Outbox {
   }
 
   /** Remove an entry that failed; null where it is none. */
-  takeFailed(id) {
+  removeFailed(id) {
     const entry = this.#entries.get(id);
     if (entry?.state !== "failed") return null;
     this.remove(id);

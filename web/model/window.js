@@ -2,7 +2,7 @@
  * Which part of a conversation is in the document. Without an anchor it is the
  * end and follows it; with one it stays where the reader is.
  */
-import { MAX_RENDERED, WINDOW_STEP } from "../limits.js";
+import { MAX_RENDERED, WINDOW_STEP } from "./limits.js";
 import { placeOf } from "./times.js";
 
 export class Window {

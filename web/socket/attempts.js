@@ -1,5 +1,5 @@
 /** When the gateway is tried again: after pauses that grow until a connection has stood a while. */
-import { CONNECTION_STABLE_MS } from "../limits.js";
+import { CONNECTION_STABLE_MS } from "../model/limits.js";
 import { pauseBefore } from "../model/backoff.js";
 
 export class Attempts {

@@ -2,10 +2,10 @@
  * The connection to the gateway. It comes back by itself, says hello with the
  * last cursor each time, and matches answers to requests.
  */
-import { CONNECT_DEADLINE_MS, REQUEST_DEADLINE_MS, SIGN_OF_LIFE_MS, SILENCE_MS } from "../limits.js";
+import { CONNECT_DEADLINE_MS, REQUEST_DEADLINE_MS, SIGN_OF_LIFE_MS, SILENCE_MS } from "../model/limits.js";
 import { newClientId } from "../model/messages.js";
 import { Attempts } from "./attempts.js";
-import { AWAY, RequestError, Requests, TOO_LARGE, isTooLarge } from "./requests.js";
+import { RequestError, Requests, TOO_LARGE, UNREACHABLE, isTooLarge } from "./requests.js";
 
 export class Link {
   #url;
@@ -50,7 +50,7 @@ export class Link {
 
   /** Send a frame and promise its answer; rejects with a RequestError. */
   request(frame, deadlineMs = REQUEST_DEADLINE_MS) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return Promise.reject(new RequestError(AWAY));
+    if (this.#socket?.readyState !== WebSocket.OPEN) return Promise.reject(new RequestError(UNREACHABLE));
     const id = frame.id ?? newClientId();
     const json = JSON.stringify({ ...frame, id });
     if (isTooLarge(json)) return Promise.reject(new RequestError(TOO_LARGE));
@@ -92,7 +92,7 @@ export class Link {
     if (!this.#isGreeted && code !== GIVEN_UP) this.#on.turnedAway();
     this.#isGreeted = false;
     this.#openAfter(this.#attempts.closed());
-    this.#requests.failAll(code === MESSAGE_TOO_BIG ? TOO_LARGE : AWAY);
+    this.#requests.failAll(code === MESSAGE_TOO_BIG ? TOO_LARGE : UNREACHABLE);
   }
 
   #openAfter(pauseMs) {

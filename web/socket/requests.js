@@ -1,5 +1,5 @@
 /** Requests that wait for their `ack` or `error`, each with a deadline. */
-import { MAX_FRAME_BYTES } from "../limits.js";
+import { MAX_FRAME_BYTES } from "../model/limits.js";
 
 /** Refusals that are worth another try, and no answer at all. */
 const PASSING = new Set(["RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED"]);
@@ -19,7 +19,7 @@ export class RequestError extends Error {
 
 /** What the page says itself where the gateway cannot. */
 export const TOO_LARGE = { code: "OUT_OF_RANGE", reason: "FRAME_TOO_LARGE", message: "too large for the gateway" };
-export const AWAY = { code: "UNAVAILABLE", reason: "GATEWAY_AWAY", message: "the gateway is away" };
+export const UNREACHABLE = { code: "UNAVAILABLE", reason: "GATEWAY_UNREACHABLE", message: "the gateway is away" };
 const LATE = { code: "DEADLINE_EXCEEDED", reason: "NO_ANSWER", message: "no answer in time" };
 
 export function isTooLarge(json) {
@@ -42,7 +42,7 @@ export class Requests {
 
   /** Give an answer to whoever waits for it; false where nobody does. */
   settle(frame) {
-    const request = this.#take(frame.id);
+    const request = this.#removeRequest(frame.id);
     if (!request) return false;
     if (frame.type === "ack") request.resolve(frame);
     else request.reject(new RequestError(frame));
@@ -55,10 +55,10 @@ export class Requests {
   }
 
   #fail(id, error) {
-    this.#take(id)?.reject(new RequestError(error));
+    this.#removeRequest(id)?.reject(new RequestError(error));
   }
 
-  #take(id) {
+  #removeRequest(id) {
     const request = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (request) clearTimeout(request.timer);

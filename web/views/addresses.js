@@ -1,5 +1,5 @@
 /** This node's addresses: to copy, and one of them to scan. */
-import { COPIED_NOTE_MS } from "../limits.js";
+import { COPIED_NOTE_MS } from "../model/limits.js";
 import { copyText } from "./clipboard.js";
 import { byId, el, icon, setText } from "./dom.js";
 import { KeyedList } from "./keyed.js";

@@ -20,7 +20,7 @@ export function mountBanners(chat, actions) {
 
 function banner({ kind, action }, actions) {
   const text = el("span");
-  const element = el("div", { class: "banner", "data-kind": kind }, icon(kind.endsWith("away") ? "away" : "warning"), text);
+  const element = el("div", { class: "banner", "data-kind": kind }, icon(kind.endsWith("unreachable") ? "away" : "warning"), text);
   if (action) {
     const button = el("button", { class: "text-button", type: "button" }, LABELS[action]);
     button.addEventListener("click", () => actions[action](kind));

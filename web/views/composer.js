@@ -1,5 +1,5 @@
 /** Where messages are written. Enter sends, Shift+Enter makes a new line; see also input-method.js. */
-import { DEFAULT_MAX_MESSAGE_BYTES } from "../limits.js";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "../model/limits.js";
 import { byId, setText } from "./dom.js";
 import { number } from "./formats.js";
 

@@ -1,5 +1,5 @@
 /** The conversation: keeps the reader's place, or follows the newest message. */
-import { MAX_RENDERED } from "../limits.js";
+import { MAX_RENDERED } from "../model/limits.js";
 import { laidOut } from "../model/layout.js";
 import { Window } from "../model/window.js";
 import { byId, setText } from "./dom.js";
@@ -41,7 +41,7 @@ export class ConversationView {
 
   render() {
     const conversation = this.#chat.active;
-    if (conversation !== this.#shown) this.#begin(conversation);
+    if (conversation !== this.#shown) this.#open(conversation);
     conversation.isHeld = !this.#window.follows;
     this.#log.setAttribute("aria-busy", String(conversation.older.state === "loading"));
     this.#laid = laidOut(this.#visible(conversation), this.#chat.surroundings);
@@ -57,7 +57,7 @@ export class ConversationView {
     this.#bringOlder(conversation);
   }
 
-  #begin(conversation) {
+  #open(conversation) {
     if (this.#shown) this.#shown.isHeld = false;
     this.#shown = conversation;
     this.#rows.clear();

@@ -1,5 +1,5 @@
 /** The text of a message: links made clickable, long ones folded. */
-import { FOLD_CHARACTERS, FOLD_LINES } from "../limits.js";
+import { FOLD_CHARACTERS, FOLD_LINES } from "../model/limits.js";
 import { firstParts, partsOf } from "../model/links.js";
 import { el } from "./dom.js";
 import { number } from "./formats.js";

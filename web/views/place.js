@@ -1,5 +1,5 @@
 /** Where the reader is in the conversation, and how to stay there. */
-import { AT_END_PX, NEAR_EDGE_PX } from "../limits.js";
+import { AT_END_PX, NEAR_EDGE_PX } from "../model/limits.js";
 
 export class Place {
   #log;

@@ -1,8 +1,8 @@
 /** What becomes of the messages written here, from the key pressed to kept by the node. */
-import { LOOK_FOR_UNSENT_MS } from "./limits.js";
-import { newClientId } from "./model/messages.js";
-import { wellFormed } from "./model/text.js";
-import { Courier } from "./socket/courier.js";
+import { LOOK_FOR_UNSENT_MS } from "../model/limits.js";
+import { newClientId } from "../model/messages.js";
+import { wellFormed } from "../model/text.js";
+import { Courier } from "./courier.js";
 
 export class Outgoing {
   #chat;
@@ -10,11 +10,11 @@ export class Outgoing {
   #courier;
   #touch;
 
-  constructor({ chat, outbox, link, touch }) {
+  constructor({ chat, outbox, source, touch }) {
     this.#chat = chat;
     this.#outbox = outbox;
     this.#touch = touch;
-    this.#courier = new Courier(link, outbox, {
+    this.#courier = new Courier(source, outbox, {
       isReady: () => chat.isReady,
       kept: (entry, answer) => this.#kept(entry, answer),
       refused: (entry, error) => this.#refused(entry, error),
@@ -22,16 +22,16 @@ export class Outgoing {
   }
 
   /** Show what an earlier page left unsent, and look from then on what other tabs leave. */
-  begin() {
+  start() {
     for (const entry of this.#outbox.entries) this.#chat.propose(entry);
-    setInterval(() => this.goOn(), LOOK_FOR_UNSENT_MS);
+    setInterval(() => this.resume(), LOOK_FOR_UNSENT_MS);
   }
 
   /**
    * Send what waits, where it can be sent now. Two tabs may send the same: it has
    * the same id, and the node takes it once.
    */
-  goOn() {
+  resume() {
     for (const entry of this.#outbox.adopt()) {
       if (this.#chat.conversation(entry.room).holds(entry.id)) this.#outbox.remove(entry.id);
       else this.#touch(this.#chat.propose(entry));
@@ -47,7 +47,7 @@ export class Outgoing {
   }
 
   /** Learn from the log that the node has a message; what is on its way will be answered. */
-  heard(clientId) {
+  foundInLog(clientId) {
     this.#outbox.removeUnlessFlying(clientId);
   }
 
@@ -59,7 +59,7 @@ export class Outgoing {
 
   /** Follow another tab, where a message that failed was removed. */
   droppedElsewhere(clientId) {
-    const entry = this.#outbox.takeFailed(clientId);
+    const entry = this.#outbox.removeFailed(clientId);
     if (!entry) return;
     this.#chat.conversation(entry.room).withdraw(clientId);
     this.#touch(["messages"]);

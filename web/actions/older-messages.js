@@ -1,17 +1,17 @@
 /** Brings what was said in a room before the first message that is here. */
-import { HISTORY_PAGE, REFUSED_PAUSE_MS } from "./limits.js";
-import { messageFromFrame } from "./model/messages.js";
+import { HISTORY_PAGE, REFUSED_PAUSE_MS } from "../model/limits.js";
+import { messageFromFrame } from "../model/messages.js";
 
 /** Load one page; does nothing while another one is under way or the node is away. */
 export async function loadOlder(page, room) {
-  const { chat, link, touch } = page;
+  const { chat, source, touch } = page;
   const conversation = chat.conversation(room);
   const before = conversation.older;
   if (before.state === "loading" || !chat.isReady) return;
   const loading = { ...before, state: "loading" };
   conversation.older = loading;
   touch(["messages"]);
-  const answer = await pageBefore(link, room, before.cursor);
+  const answer = await pageBefore(source, room, before.cursor);
   if (!answer.messages) await pause(answer.retryAfterMs ?? REFUSED_PAUSE_MS);
   if (conversation.older !== loading) return;
   conversation.older = before;
@@ -21,9 +21,9 @@ export async function loadOlder(page, room) {
 }
 
 /** Ask for a page; gives the answer, or the error. */
-function pageBefore(link, room, cursor) {
+function pageBefore(source, room, cursor) {
   const frame = { type: "history", room, limit: HISTORY_PAGE };
-  return link.request(cursor ? { ...frame, before: cursor } : frame).catch((error) => error);
+  return source.request(cursor ? { ...frame, before: cursor } : frame).catch((error) => error);
 }
 
 function pause(pauseMs) {

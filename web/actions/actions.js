@@ -1,43 +1,42 @@
 /** What people and the gateway do to the page, each as one step. */
-import { loadOlder } from "./history.js";
-import { REFUSED_RECONNECT_MS } from "./limits.js";
-import { roomFromHash, showRoomInAddress } from "./route.js";
-import { askAdmission } from "./socket/admission.js";
+import { flawOfRoomName } from "../model/room-names.js";
+import { loadOlder } from "./older-messages.js";
 
 /** Frames after which what waited for the node can go on. */
 const WAKING = new Set(["snapshot", "node_state", "gap"]);
 
 export class Actions {
   #chat;
-  #link;
+  #source;
   #outgoing;
   #token;
+  #route;
   #touch;
   #draw;
 
   /** @param touch has the topics it is given drawn soon; `draw` draws them now */
-  constructor({ chat, link, outgoing, token, touch, draw }) {
+  constructor({ chat, source, outgoing, token, route, touch, draw }) {
     this.#chat = chat;
-    this.#link = link;
+    this.#source = source;
     this.#outgoing = outgoing;
     this.#token = token;
+    this.#route = route;
     this.#touch = touch;
     this.#draw = draw;
   }
 
-  begin() {
-    const followAddress = () => this.#turnTo(roomFromHash() ?? this.#chat.activeRoom);
-    window.addEventListener("hashchange", followAddress);
-    window.addEventListener("online", () => this.#link.open());
+  start() {
+    const followAddress = () => this.#showRoom(this.#route.room ?? this.#chat.activeRoom);
+    this.#route.watch(followAddress);
     followAddress();
-    this.#link.open();
+    this.#source.start();
   }
 
   receive(frame) {
     this.#touch(this.#chat.receive(frame));
-    if (frame.client_message_id) this.#outgoing.heard(frame.client_message_id);
+    if (frame.client_message_id) this.#outgoing.foundInLog(frame.client_message_id);
     if (frame.type === "gap") this.#chat.conversations.forgetHistory();
-    if (WAKING.has(frame.type)) this.#goOn();
+    if (WAKING.has(frame.type)) this.#resume();
   }
 
   linkChanged(state, retryTime) {
@@ -49,35 +48,38 @@ export class Actions {
     this.#touch(["peers"]);
   }
 
-  async turnedAway() {
-    this.#chat.link.turnAway(await askAdmission(this.#token.headers));
-    if (this.#chat.link.refusal) this.#link.postpone(REFUSED_RECONNECT_MS);
+  /** Show why the gateway does not let us in; return whether it refuses us. */
+  turnedAway(admission) {
+    const isRefused = this.#chat.link.turnAway(admission);
     this.#touch(["link"]);
+    return isRefused;
   }
 
   enterToken(value) {
     this.#token.keep(value);
-    this.#link.open();
+    this.#source.open();
   }
 
   enter(room) {
-    showRoomInAddress(room);
-    this.#turnTo(room);
+    this.#route.show(room);
+    this.#showRoom(room);
   }
 
   async join(room) {
-    const answer = await this.#link.request({ type: "join", room });
+    const flaw = flawOfRoomName(room);
+    if (flaw) throw new Error(flaw);
+    const answer = await this.#source.request({ type: "join", room });
     this.enter(answer.room.name);
   }
 
   async leave(room) {
-    await this.#link.request({ type: "leave", room });
+    await this.#source.request({ type: "leave", room });
     const next = this.#chat.rooms.find((other) => other !== room);
     if (next) this.enter(next);
   }
 
   dial(address) {
-    return this.#link.request({ type: "connect", address });
+    return this.#source.request({ type: "connect", address });
   }
 
   /** Say that the page itself failed; what it was about may not have been done. */
@@ -93,18 +95,18 @@ export class Actions {
   }
 
   loadOlder() {
-    return loadOlder({ chat: this.#chat, link: this.#link, touch: this.#touch }, this.#chat.activeRoom);
+    return loadOlder({ chat: this.#chat, source: this.#source, touch: this.#touch }, this.#chat.activeRoom);
   }
 
-  #turnTo(room) {
+  #showRoom(room) {
     this.#touch(this.#chat.enter(room));
     this.#draw();
-    this.#goOn();
+    this.#resume();
   }
 
-  #goOn() {
+  #resume() {
     if (!this.#chat.isReady) return;
-    this.#outgoing.goOn();
+    this.#outgoing.resume();
     if (this.#chat.active.older.state === "unknown") this.loadOlder();
   }
 }

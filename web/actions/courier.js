@@ -3,15 +3,15 @@
  * knows what became of it, and always under the same id, by which the node takes
  * it once, over its restarts too.
  */
-import { MAX_IN_FLIGHT, REFUSED_PAUSE_MS } from "../limits.js";
+import { MAX_IN_FLIGHT, REFUSED_PAUSE_MS } from "../model/limits.js";
 
 export class Courier {
   #inFlight = 0;
   #timer = 0;
 
   /** @param on `isReady()`; `kept(entry, answer)` and `refused(entry, error)` hear */
-  constructor(link, outbox, on) {
-    this.link = link;
+  constructor(source, outbox, on) {
+    this.source = source;
     this.outbox = outbox;
     this.on = on;
   }
@@ -23,14 +23,14 @@ export class Courier {
   }
 
   retry(id) {
-    this.outbox.putBack(id);
+    this.outbox.requeue(id);
     this.pump();
   }
 
   /** Send what waits, as far as it may be sent now. */
   pump() {
     while (!this.#timer && this.#inFlight < MAX_IN_FLIGHT && this.on.isReady()) {
-      const entry = this.outbox.takeNext();
+      const entry = this.outbox.claimNext();
       if (!entry) return;
       this.#send(entry);
     }
@@ -41,7 +41,7 @@ export class Courier {
     const { id, room, text } = entry;
     const frame = { type: "publish", id, client_message_id: id, room, text };
     try {
-      const answer = await this.link.request(frame);
+      const answer = await this.source.request(frame);
       this.outbox.remove(id);
       this.on.kept(entry, answer);
     } catch (error) {
@@ -57,7 +57,7 @@ export class Courier {
       this.on.refused(entry, error);
       return;
     }
-    this.outbox.putBack(entry.id);
+    this.outbox.requeue(entry.id);
     this.#pause(error.retryAfterMs ?? REFUSED_PAUSE_MS);
   }
 

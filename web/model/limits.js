@@ -6,7 +6,7 @@ export const RECONNECT_LONGEST_MS = 8_000;
 /** The pause before a gateway that refuses this page is tried again. */
 export const REFUSED_RECONNECT_MS = 60_000;
 /** So often the gateway answers over HTTP, and no WebSocket opens, before that is said. */
-export const FAILURES_BEFORE_BLOCKED = 3;
+export const FAILURES_BEFORE_BLOCKED = 6;
 /** A connection that stood this long starts the pauses from the first again. */
 export const CONNECTION_STABLE_MS = 5_000;
 /** An attempt to reach the gateway that takes longer is given up. */
@@ -33,7 +33,7 @@ export const ROUND_TRIPS_MS = 15_000;
 /** How long "Copied" is to be read. */
 export const COPIED_NOTE_MS = 2_500;
 /** The gateway may be away this long before the first banner tells of it. */
-export const AWAY_NOTICE_AFTER_MS = 600;
+export const UNREACHABLE_NOTICE_AFTER_MS = 600;
 
 /** Messages of one author within this time stand under one name. */
 export const GROUP_WITHIN_MS = 5 * 60_000;

@@ -2,9 +2,9 @@
  * Looks after a connection that may have died without a word, as over a laptop's
  * sleep: nobody tells the page, so it asks. Only while somebody looks at it.
  */
-import { SILENCE_MS } from "../limits.js";
+import { SILENCE_MS } from "../model/limits.js";
 
-export function keepVigil(link) {
+export function watchSilence(link) {
   const look = () => document.visibilityState === "visible" && link.probe();
   document.addEventListener("visibilitychange", look);
   window.addEventListener("online", look);
