@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from p2pd.domain.messages import Message
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.verdicts import Verdict
 from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.log.log import Log
@@ -27,7 +27,7 @@ class Inbox:
         try:
             fresh = {message.message_id for message in self._log.append(messages)}
         except (StorageFullError, StorageFailedError) as error:
-            self._rejections.count(error.reason.lower(), len(messages))
+            self._rejections.count(RejectionReason(error.reason.lower()), len(messages))
             return [Verdict.NOT_STORED] * len(messages)
         return [
             Verdict.STORED if message.message_id in fresh else Verdict.KNOWN for message in messages

@@ -1,27 +1,266 @@
-"""How many remote inputs were dropped, by reason."""
+"""Why inputs of remote peers are dropped, and how many were, by reason.
+
+Every boundary to peers counts here; the metric ``p2pd_rejected_inputs_total`` shows
+the totals. The list of reasons is printed in ``docs/rejections.md``.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from enum import StrEnum
 from types import MappingProxyType
 
 
-class Rejections:
-    """Count what peers sent that could not be taken.
+class RejectionReason(StrEnum):
+    """A short name, never a peer's own words, so that the counters are bounded by the code.
 
-    A reason is one of a fixed set of short lower-case names, never a peer's
-    own words, so the number of counters is bounded by the code.
+    Attributes:
+        description: One sentence for operators.
     """
 
-    def __init__(self) -> None:
-        self._totals: Counter[str] = Counter()
+    description: str
 
-    def count(self, reason: str, amount: int = 1) -> None:
+    def __new__(cls, value: str, description: str = "") -> RejectionReason:
+        """Make a member of its name and its sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
+
+    # Connections and identify
+    CONNECTIONS_PER_ADDRESS = (
+        "connections_per_address",
+        "A connection was refused because its address has too many already.",
+    )
+    DESCRIPTORS_RESERVED = (
+        "descriptors_reserved",
+        "A connection was refused or not dialled to keep file descriptors in reserve.",
+    )
+    DIAL_FAILED = "dial_failed", "A dial failed."
+    INBOUND_HANDSHAKE = "inbound_handshake", "An inbound connection did not complete its handshake."
+    IDENTIFY = "identify", "A peer did not answer identify, or its answer was malformed."
+    IDENTIFY_CUT = (
+        "identify_cut",
+        "What a peer says of itself was larger than its bound and was cut.",
+    )
+    STREAM_HANDLER = "stream_handler", "A stream failed in a way that its protocol does not know."
+    # Discovery and the DHT
+    DHT_UPKEEP_FAILED = "dht_upkeep_failed", "A round of DHT upkeep failed."
+    INTRODUCTION_FAILED = "introduction_failed", "A peer that was found could not be dialled."
+    INTRODUCTIONS_OVER_LIMIT = (
+        "introductions_over_limit",
+        "A peer that was found was dropped because the dial queue is full.",
+    )
+    KAD_REPLY_INVALID = "kad_reply_invalid", "A DHT server's answer was malformed."
+    KAD_REPLY_OF_OTHER_TYPE = (
+        "kad_reply_of_other_type",
+        "A DHT server answered something else than was asked.",
+    )
+    KAD_STREAMS_OVER_LIMIT = (
+        "kad_streams_over_limit",
+        "A DHT stream was refused because too many are open.",
+    )
+    MDNS_RECORD_INVALID = "mdns_record_invalid", "An mDNS record was malformed."
+    MDNS_SESSION_FAILED = (
+        "mdns_session_failed",
+        "An mDNS session on one interface failed and is opened again.",
+    )
+    RENDEZVOUS_ROUND_FAILED = (
+        "rendezvous_round_failed",
+        "A search for members of a room failed and is tried again.",
+    )
+    # Yamux
+    YAMUX_PROTOCOL = (
+        "yamux_protocol",
+        "A connection was ended because the peer broke the rules of yamux.",
+    )
+    YAMUX_STREAMS = "yamux_streams", "A stream was reset because the peer has too many open."
+    # Streams and RPCs of pubsub
+    CONTROL_ENTRIES_EXCESS = (
+        "control_entries_excess",
+        "Control entries beyond the bound of one RPC were ignored.",
+    )
+    HEARTBEAT_FAILED = "heartbeat_failed", "A heartbeat failed; the next one goes on."
+    IHAVE_REFUSED = (
+        "ihave_refused",
+        "An announcement of messages was ignored: unknown topic, or too many a heartbeat.",
+    )
+    IWANT_OVER_BUDGET = (
+        "iwant_over_budget",
+        "A peer asked for more bytes than it is given in one heartbeat.",
+    )
+    MESSAGE_ID_TOO_LONG = (
+        "message_id_too_long",
+        "A message id in a control message was longer than any id can be.",
+    )
+    PEER_EXCHANGE_IGNORED = "peer_exchange_ignored", "Peers that came with a PRUNE were ignored."
+    PEER_RECORD_REFUSED = (
+        "peer_record_refused",
+        "A signed peer record was malformed, of another peer or too large.",
+    )
+    PRUNE_TOPIC_UNKNOWN = "prune_topic_unknown", "A PRUNE named a topic that is not joined."
+    PUBSUB_STREAM_FAILED = (
+        "pubsub_stream_failed",
+        "A pubsub stream failed in an unexpected way and was reset.",
+    )
+    PUBSUB_STREAMS_EXCESS = (
+        "pubsub_streams_excess",
+        "A peer opened more pubsub streams than it may have.",
+    )
+    RPC_LENGTH_MALFORMED = (
+        "rpc_length_malformed",
+        "The length before an RPC was no number; the stream was reset.",
+    )
+    RPC_MALFORMED = "rpc_malformed", "An RPC was not a protobuf message; the stream was reset."
+    RPC_TOO_LARGE = (
+        "rpc_too_large",
+        "An RPC was larger than any peer may send; the stream was reset.",
+    )
+    STREAM_OF_FORGERIES = (
+        "stream_of_forgeries",
+        "A stream was reset because it brought too many forged messages.",
+    )
+    SUBSCRIPTION_TOPIC_TOO_LONG = (
+        "subscription_topic_too_long",
+        "A subscription named a topic longer than 256 bytes.",
+    )
+    SUBSCRIPTION_TOPICS_EXCESS = (
+        "subscription_topics_excess",
+        "A subscription was ignored because the peer has too many topics.",
+    )
+    SUBSCRIPTIONS_EXCESS = (
+        "subscriptions_excess",
+        "An RPC had too many subscriptions; the stream was reset.",
+    )
+    SUBSCRIPTIONS_FLOOD = (
+        "subscriptions_flood",
+        "A peer changed its subscriptions too often; the stream was reset.",
+    )
+    # Messages over pubsub
+    AUTHOR_RATE = "author_rate", "An author sent more messages than its rate allows."
+    MESSAGE_AUTHOR_MISSING = "message_author_missing", "A message named no author."
+    MESSAGE_KEY_OF_ANOTHER = (
+        "message_key_of_another",
+        "A message carried a key that is not its author's.",
+    )
+    MESSAGE_KEY_TOO_LARGE = (
+        "message_key_too_large",
+        "A message carried a key larger than any key in use.",
+    )
+    MESSAGE_KEY_UNREADABLE = (
+        "message_key_unreadable",
+        "The key of a message's author could not be read.",
+    )
+    MESSAGE_MALFORMED = "message_malformed", "A message was not a protobuf message."
+    MESSAGE_SEQNO_MALFORMED = "message_seqno_malformed", "A sequence number was not eight bytes."
+    MESSAGE_SIGNATURE_MISSING = "message_signature_missing", "A message was not signed."
+    MESSAGE_SIGNATURE_WRONG = "message_signature_wrong", "A signature did not match its message."
+    MESSAGE_TOO_LARGE = "message_too_large", "A message was larger than 60,000 bytes."
+    MESSAGE_TOPIC_COUNT = "message_topic_count", "A message named no topic, or several."
+    MESSAGE_TOPIC_NOT_JOINED = (
+        "message_topic_not_joined",
+        "A message was of a room that is not joined.",
+    )
+    # What could not be sent to slow peers
+    RELAY_QUEUE_FULL = (
+        "relay_queue_full",
+        "A message was not relayed to a peer whose queue is full; the peer is told later.",
+    )
+    SEND_ANNOUNCEMENT_DROPPED = (
+        "send_announcement_dropped",
+        "An announcement did not fit into a peer's queue; its stream is opened anew.",
+    )
+    SEND_CONTROL_DROPPED = (
+        "send_control_dropped",
+        "A control message did not fit into a peer's queue.",
+    )
+    SEND_QUEUE_FULL = (
+        "send_queue_full",
+        "A message of this node was not queued for a peer whose queue is full; it is told later.",
+    )
+    # What could not be stored
+    RECEIVER_FAILED = "receiver_failed", "Messages were not stored because of a fault of this node."
+    STORAGE_FAILED = "storage_failed", "Messages were not stored because the disk failed."
+    STORAGE_FULL = (
+        "storage_full",
+        "Messages were not stored because the disk is full; they are asked for again.",
+    )
+    # Synchronisation
+    SYNC_BOUND_MALFORMED = "sync_bound_malformed", "A range had a malformed bound."
+    SYNC_BUSY = "sync_busy", "A session was refused because all slots are in use."
+    SYNC_FAILED = "sync_failed", "A session failed in an unexpected way."
+    SYNC_FINGERPRINT_MALFORMED = (
+        "sync_fingerprint_malformed",
+        "A range had a malformed fingerprint.",
+    )
+    SYNC_FRAME_EMPTY = "sync_frame_empty", "A frame had nothing in it."
+    SYNC_FRAME_MALFORMED = "sync_frame_malformed", "A frame was not a protobuf message."
+    SYNC_FRAME_TOO_LARGE = "sync_frame_too_large", "A frame was larger than its bound."
+    SYNC_FRAME_UNEXPECTED = (
+        "sync_frame_unexpected",
+        "A frame came at a point where the protocol has no place for it.",
+    )
+    SYNC_ITEMS_MALFORMED = "sync_items_malformed", "A list of items was malformed or not in order."
+    SYNC_LIMIT = "sync_limit", "A peer has used up its budget of sessions, bytes or time."
+    SYNC_MADE_ROOM = "sync_made_room", "A session was ended because its slot was needed."
+    SYNC_MESSAGE_AUTHOR_MISSING = "sync_message_author_missing", "A message named no author."
+    SYNC_MESSAGE_KEY_OF_ANOTHER = (
+        "sync_message_key_of_another",
+        "A message carried a key that is not its author's.",
+    )
+    SYNC_MESSAGE_KEY_TOO_LARGE = (
+        "sync_message_key_too_large",
+        "A message carried a key larger than any key in use.",
+    )
+    SYNC_MESSAGE_KEY_UNREADABLE = (
+        "sync_message_key_unreadable",
+        "The key of a message's author could not be read.",
+    )
+    SYNC_MESSAGE_MALFORMED = "sync_message_malformed", "A message was not a protobuf message."
+    SYNC_MESSAGE_OF_ANOTHER_ROOM = (
+        "sync_message_of_another_room",
+        "A message was of another room than the session.",
+    )
+    SYNC_MESSAGE_SEQNO_MALFORMED = (
+        "sync_message_seqno_malformed",
+        "A sequence number was not eight bytes.",
+    )
+    SYNC_MESSAGE_SIGNATURE_MISSING = "sync_message_signature_missing", "A message was not signed."
+    SYNC_MESSAGE_SIGNATURE_WRONG = (
+        "sync_message_signature_wrong",
+        "A signature did not match its message.",
+    )
+    SYNC_MESSAGE_TOO_LARGE = "sync_message_too_large", "A message was larger than 60,000 bytes."
+    SYNC_MESSAGE_TOO_OLD = "sync_message_too_old", "A message was older than what this node stores."
+    SYNC_MESSAGE_TOPIC_COUNT = "sync_message_topic_count", "A message named no topic, or several."
+    SYNC_MESSAGE_UNWANTED = "sync_message_unwanted", "A message came that was not asked for."
+    SYNC_NOTHING_GIVEN = (
+        "sync_nothing_given",
+        "A session ended early and brought nothing; the peer is left alone for a while.",
+    )
+    SYNC_RANGES_EXCESS = "sync_ranges_excess", "A frame had too many ranges."
+    SYNC_RANGES_MALFORMED = (
+        "sync_ranges_malformed",
+        "Ranges overlapped or did not cover what they must.",
+    )
+    SYNC_TOO_MANY_BYTES = "sync_too_many_bytes", "A session moved more bytes than it may."
+    SYNC_TOO_MANY_ROUNDS = "sync_too_many_rounds", "A session took more rounds than it may."
+    SYNC_TOO_SLOW = "sync_too_slow", "A session was ended because the peer was too slow."
+    SYNC_WANTED_COUNT = "sync_wanted_count", "A peer asked for more items than it may."
+
+
+class Rejections:
+    """Count what peers sent that was dropped."""
+
+    def __init__(self) -> None:
+        self._totals: Counter[RejectionReason] = Counter()
+
+    def count(self, reason: RejectionReason, amount: int = 1) -> None:
         """Add ``amount`` dropped inputs to ``reason``."""
         self._totals[reason] += amount
 
     @property
-    def totals(self) -> Mapping[str, int]:
+    def totals(self) -> Mapping[RejectionReason, int]:
         """The dropped inputs by reason, since the process started."""
         return MappingProxyType(self._totals)

@@ -13,7 +13,7 @@ import trio
 
 from p2pd.domain.messages import Delivery
 from p2pd.domain.names import PeerId
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.verdicts import MessageReceiver, Verdict
 from p2pd.net.pubsub.gossip import message_from_wire
 from p2pd.net.pubsub.messages import (
@@ -80,16 +80,16 @@ class Arrivals:
         try:
             wire = message_from_bytes(signed)
             if wire.topic != scope.room:
-                raise SyncAbuseError("sync_message_of_another_room")
+                raise SyncAbuseError(RejectionReason.SYNC_MESSAGE_OF_ANOTHER_ROOM)
             item = Item(wire.seqno, item_digest(wire.wire_id))
             if wanted is None and scope.begin <= item < scope.unasked_floor:
-                self._rejections.count("sync_message_too_old")
+                self._rejections.count(RejectionReason.SYNC_MESSAGE_TOO_OLD)
                 return None
             if wanted is not None and item not in wanted:
-                raise SyncAbuseError("sync_message_unwanted")
+                raise SyncAbuseError(RejectionReason.SYNC_MESSAGE_UNWANTED)
             self._verifier.verify(wire)
             if wanted is not None:
                 wanted.discard(item)
         except MessageRefusedError as error:
-            raise SyncAbuseError(f"sync_{error.reason}") from error
+            raise SyncAbuseError(RejectionReason(f"sync_{error.reason}")) from error
         return wire

@@ -9,6 +9,8 @@ SyncError
 
 from __future__ import annotations
 
+from p2pd.domain.rejections import RejectionReason
+
 
 class SyncError(Exception):
     """A session cannot go on."""
@@ -29,6 +31,6 @@ class SyncLimitError(SyncError):
 class SyncAbuseError(SyncError):
     """The peer breaks the rules of the protocol."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: RejectionReason) -> None:
         super().__init__(reason)
         self.reason = reason

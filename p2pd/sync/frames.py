@@ -14,6 +14,7 @@ from libp2p.abc import INetStream
 from libp2p.network.stream.exceptions import StreamError
 from wsp.sync.v1 import sync_pb2
 
+from p2pd.domain.rejections import RejectionReason
 from p2pd.net.pubsub.frames import varint
 from p2pd.sync.errors import SyncAbuseError, SyncClosedError, SyncRefusedError
 
@@ -85,7 +86,7 @@ class FrameStream:
         try:
             frame = sync_pb2.Frame.FromString(encoded)
         except DecodeError:
-            raise SyncAbuseError("sync_frame_malformed") from None
+            raise SyncAbuseError(RejectionReason.SYNC_FRAME_MALFORMED) from None
         if frame.WhichOneof("frame") == "done" and frame.done.reason:
             raise SyncRefusedError(frame.done.reason[:32])
         return frame
@@ -99,7 +100,7 @@ class FrameStream:
                 if length > MAX_FRAME_BYTES:
                     break
                 return length
-        raise SyncAbuseError("sync_frame_too_large")
+        raise SyncAbuseError(RejectionReason.SYNC_FRAME_TOO_LARGE)
 
     async def _take(self, count: int) -> bytes:
         while len(self._buffer) < count:
@@ -108,7 +109,7 @@ class FrameStream:
                 raise SyncClosedError("the stream ended")
             self.bytes_received += len(read)
             if self.bytes_received > self._max_bytes:
-                raise SyncAbuseError("sync_too_many_bytes")
+                raise SyncAbuseError(RejectionReason.SYNC_TOO_MANY_BYTES)
             self._on_moved(self.bytes_moved)
             self._buffer += read
         taken = bytes(self._buffer[:count])

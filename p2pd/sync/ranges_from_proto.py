@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from wsp.sync.v1 import sync_pb2
 
+from p2pd.domain.rejections import RejectionReason
 from p2pd.sync.errors import SyncAbuseError
 from p2pd.sync.reconciliation import (
     DIGEST_BYTES,
@@ -36,7 +37,7 @@ def ranges_from_proto(ranges: sync_pb2.Ranges) -> tuple[Range, ...]:
         SyncAbuseError: Too many, or a bound, a fingerprint or items are malformed.
     """
     if len(ranges.ranges) > MAX_RANGES:
-        raise SyncAbuseError("sync_ranges_excess")
+        raise SyncAbuseError(RejectionReason.SYNC_RANGES_EXCESS)
     return tuple(_range_from_proto(part) for part in ranges.ranges)
 
 
@@ -53,7 +54,7 @@ def items_from_proto(items: sync_pb2.Items, digest_bytes: int = DIGEST_BYTES) ->
     """
     digests = items.digests
     if len(digests) != digest_bytes * len(items.seqnos):
-        raise SyncAbuseError("sync_items_malformed")
+        raise SyncAbuseError(RejectionReason.SYNC_ITEMS_MALFORMED)
     return tuple(
         Item(seqno, digests[at * digest_bytes : (at + 1) * digest_bytes])
         for at, seqno in enumerate(items.seqnos)
@@ -73,7 +74,7 @@ def _range_from_proto(part: sync_pb2.Range) -> Range:
     match part.WhichOneof("content"):
         case "fingerprint":
             if len(part.fingerprint) != FINGERPRINT_BYTES:
-                raise SyncAbuseError("sync_fingerprint_malformed")
+                raise SyncAbuseError(RejectionReason.SYNC_FINGERPRINT_MALFORMED)
             return Hashed(upper, Fingerprint(part.fingerprint))
         case "items":
             return Listed(upper, items_from_proto(part.items))
@@ -85,7 +86,7 @@ def _upper_from_proto(part: sync_pb2.Range) -> Upper:
     if not part.HasField("upper"):
         return End()
     if len(part.upper.digest_prefix) > DIGEST_BYTES:
-        raise SyncAbuseError("sync_bound_malformed")
+        raise SyncAbuseError(RejectionReason.SYNC_BOUND_MALFORMED)
     return Item(part.upper.seqno, part.upper.digest_prefix)
 
 

@@ -21,7 +21,7 @@ from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
 
 from p2pd.domain.names import PeerId, RoomName
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.identify import PeerIdentity
@@ -237,7 +237,7 @@ class Sync:
         if not result.is_complete and result.received:
             self._plan(peer_id, room, 0.0)
         elif not result.is_complete and not result.sent:
-            self._rejections.count("sync_nothing_given")
+            self._rejections.count(RejectionReason.SYNC_NOTHING_GIVEN)
             self._admission.let_rest(peer_id, trio.current_time())
 
     def _identity(self, peer_id: PeerId) -> PeerIdentity | None:

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from wsp.sync.v1 import sync_pb2
 
 from p2pd.domain.names import RoomName
+from p2pd.domain.rejections import RejectionReason
 from p2pd.sync.errors import SyncAbuseError
 from p2pd.sync.frames import MAX_FRAME_BYTES, FrameStream
 from p2pd.sync.ranges_from_proto import (
@@ -127,7 +128,7 @@ async def initiate(
     received, is_fetched = await _fetch(frames, sorted(found.need), accept)
     sent = await _give(frames, source, questions, scope.room, found.have)
     if (await frames.receive()).WhichOneof("frame") != "done":
-        raise SyncAbuseError("sync_frame_unexpected")
+        raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
     left_out = found.left_out if is_fetched else None
     return SessionResult(received, sent, found.is_complete and is_fetched, left_out)
 
@@ -149,7 +150,7 @@ async def respond(
     """
     first = await frames.receive()
     if first.WhichOneof("frame") != "open":
-        raise SyncAbuseError("sync_frame_unexpected")
+        raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
     entrance = enter(RoomName(first.open.room))
     if entrance is None:
         await frames.send(sync_pb2.Frame(done=sync_pb2.Done(reason="room_not_joined")))
@@ -175,7 +176,7 @@ async def respond(
             case "ranges":
                 rounds += 1
                 if rounds > MAX_ROUNDS:
-                    raise SyncAbuseError("sync_too_many_rounds")
+                    raise SyncAbuseError(RejectionReason.SYNC_TOO_MANY_ROUNDS)
                 await answer(frame.ranges)
             case "want":
                 wanted = _wanted(frame.want)
@@ -186,7 +187,7 @@ async def respond(
                     await frames.send(sync_pb2.Frame(done=sync_pb2.Done()))
                     return SessionResult(received, sent)
             case _:
-                raise SyncAbuseError("sync_frame_unexpected")
+                raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
 
 
 @dataclass(slots=True)
@@ -212,7 +213,7 @@ async def _reconcile(
     for _ in range(MAX_ROUNDS):
         frame = await frames.receive()
         if frame.WhichOneof("frame") != "ranges":
-            raise SyncAbuseError("sync_frame_unexpected")
+            raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
 
         def step(told: sync_pb2.Ranges = frame.ranges) -> sync_pb2.Ranges:
             outcome = next_step(ranges_from_proto(told), own) if told.ranges else Outcome(())
@@ -264,7 +265,7 @@ async def _fetch(frames: FrameStream, need: Sequence[Item], accept: Accept) -> t
         while not is_last:
             frame = await frames.receive()
             if frame.WhichOneof("frame") != "messages":
-                raise SyncAbuseError("sync_frame_unexpected")
+                raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
             received += await accept(_some(frame.messages), outstanding)
             is_last = frame.messages.last
         given += len(wanted) - len(outstanding)
@@ -296,20 +297,20 @@ async def _ask_ranges(
     try:
         return await questions.ask(step)
     except RangesError:
-        raise SyncAbuseError("sync_ranges_malformed") from None
+        raise SyncAbuseError(RejectionReason.SYNC_RANGES_MALFORMED) from None
 
 
 def _some(messages: sync_pb2.Messages) -> Sequence[bytes]:
     """Return a frame's messages; only the last may have none."""
     if not messages.messages and not messages.last:
-        raise SyncAbuseError("sync_frame_empty")
+        raise SyncAbuseError(RejectionReason.SYNC_FRAME_EMPTY)
     return messages.messages
 
 
 def _wanted(want: sync_pb2.Want) -> tuple[Item, ...]:
     items = items_from_proto(want.items, WANTED_DIGEST_BYTES)
     if not 0 < len(items) <= MAX_WANTED_ITEMS:
-        raise SyncAbuseError("sync_wanted_count")
+        raise SyncAbuseError(RejectionReason.SYNC_WANTED_COUNT)
     return items
 
 

@@ -17,7 +17,7 @@ from libp2p.network.stream.exceptions import StreamError
 from wsp.sync.v1 import sync_pb2
 
 from p2pd.domain.names import PeerId
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.errors import ChatError
 from p2pd.sync.admission import Admission, Seat
 from p2pd.sync.errors import SyncAbuseError, SyncError, SyncLimitError
@@ -57,7 +57,7 @@ class SessionRunner:
         """Run a session on a stream and end the stream; None where it broke off."""
         seat = self._admission.begin(peer_id, is_led, trio.current_time())
         if isinstance(seat, str):
-            self._rejections.count(f"sync_{seat}")
+            self._rejections.count(RejectionReason(f"sync_{seat}"))
             await _say_done(FrameStream(stream, 0), seat)
             await _close(stream)
             return None
@@ -87,7 +87,7 @@ class SessionRunner:
             self._admission.bar(peer_id, trio.current_time())
             log.warning("peer barred from synchronising", peer_id=peer_id, reason=error.reason)
         except SyncLimitError:
-            self._rejections.count("sync_limit")
+            self._rejections.count(RejectionReason.SYNC_LIMIT)
             await _say_done(frames, "limit")
         except SyncError as error:
             log.debug("sync session ended early", peer_id=peer_id, error=str(error))
@@ -96,14 +96,15 @@ class SessionRunner:
         # Boundary: what the library says of a stream has no end of forms, and a session
         # that this node leads is a task whose failure would end the process.
         except Exception as error:
-            self._rejections.count("sync_failed")
+            self._rejections.count(RejectionReason.SYNC_FAILED)
             log.warning("sync session failed", peer_id=peer_id, error=repr(error))
         return None
 
     def _note_cut(self, seat: Seat) -> None:
         now_s = trio.current_time()
         is_slow = now_s >= seat.scope.deadline
-        self._rejections.count("sync_too_slow" if is_slow else "sync_made_room")
+        reason = RejectionReason.SYNC_TOO_SLOW if is_slow else RejectionReason.SYNC_MADE_ROOM
+        self._rejections.count(reason)
         self._admission.let_rest(seat.peer_id, now_s)
 
 

@@ -20,7 +20,7 @@ from multiaddr import Multiaddr
 
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Peer, Reachability
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.errors import DialFailedError, DialTimeoutError, InvalidInputError
 from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.connections.backoff import DialBackoffs
@@ -121,7 +121,7 @@ class Connections:
         if not self._backoffs.may_dial(str(info.peer_id), trio.current_time()):
             return False
         if not self._descriptors.permits_discovery():
-            self._rejections.count("descriptors_reserved")
+            self._rejections.count(RejectionReason.DESCRIPTORS_RESERVED)
             return False
         return await self._try_dial(info)
 
@@ -182,7 +182,7 @@ class Connections:
                 await self._dial_and_ping(info, self._likely_addresses(info))
         # Boundary: whatever an address or a peer sets off, the dialling goes on.
         except Exception as error:
-            self._rejections.count("dial_failed")
+            self._rejections.count(RejectionReason.DIAL_FAILED)
             self._backoffs.failed(str(info.peer_id), trio.current_time())
             log.debug("dial failed", peer_id=str(info.peer_id), error=repr(error))
             return False

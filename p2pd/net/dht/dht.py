@@ -18,7 +18,7 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.dht.lookup import NEAREST, OnPeer, Walk, ignore_peer
 from p2pd.net.dht.queries import Dial, KadAsker, reset
 from p2pd.net.dht.routing_table import ServerTable
@@ -53,7 +53,7 @@ class BoundedDht(KadDHT):
         """Serve a stream while its peer has a share left and is not silent."""
         with self._shares.share(stream.muxed_conn.peer_id) as is_shared:
             if not is_shared:
-                self._rejections.count("kad_streams_over_limit")
+                self._rejections.count(RejectionReason.KAD_STREAMS_OVER_LIMIT)
                 await reset(stream)
                 return
             await self._do_handle_stream(DeadlineStream(stream))  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from libp2p.utils.varint import encode_varint_prefixed, read_varint_prefixed_bytes_limited
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 
 ASK_TIMEOUT_S = 10.0
 RESET_TIMEOUT_S = 1.0
@@ -55,7 +55,7 @@ class KadAsker:
         """
         reply = await self._contained(info, request, self._ask_over)
         if reply is not None and reply.type != request.type:
-            self._rejections.count("kad_reply_of_other_type")
+            self._rejections.count(RejectionReason.KAD_REPLY_OF_OTHER_TYPE)
             return None
         return reply
 
@@ -74,7 +74,7 @@ class KadAsker:
             try:
                 return await self._over_new_stream(info, request, use)
             except (DecodeError, MessageTooLarge):
-                self._rejections.count("kad_reply_invalid")
+                self._rejections.count(RejectionReason.KAD_REPLY_INVALID)
             except Exception as error:
                 _log.debug("dht server did not answer", error=type(error).__name__)
         return None

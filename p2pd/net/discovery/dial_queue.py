@@ -15,7 +15,7 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 
 from p2pd.domain.names import PeerId
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.discovery.dialler import Dialler
 from p2pd.net.discovery.usable import usable_addresses
 
@@ -56,7 +56,7 @@ class DialQueue:
         if self.dialler.is_connected(PeerId(str(peer_id))):
             return
         if len(self._waiting) >= MAX_WAITING:
-            self.rejections.count("introductions_over_limit")
+            self.rejections.count(RejectionReason.INTRODUCTIONS_OVER_LIMIT)
             return
         self._waiting.add(peer_id)
         self.nursery.start_soon(self._meet, info)
@@ -67,7 +67,7 @@ class DialQueue:
                 await self._dial(info)
         # A stranger's addresses must not end discovery, whatever they set off.
         except Exception as error:
-            self.rejections.count("introduction_failed")
+            self.rejections.count(RejectionReason.INTRODUCTION_FAILED)
             _log.warning("peer could not be dialled", error=repr(error))
         finally:
             self._waiting.discard(info.peer_id)

@@ -21,7 +21,7 @@ from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
 from p2pd.domain.names import RoomName
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.dht.dht import KAD_PROTOCOL, BoundedDht
@@ -177,7 +177,7 @@ class Discovery:
                 self.dht.value_store.cleanup_expired()
             # The boundary: the DHT's upkeep must not end discovery.
             except Exception as error:
-                self._rejections.count("dht_upkeep_failed")
+                self._rejections.count(RejectionReason.DHT_UPKEEP_FAILED)
                 _log.warning("dht upkeep failed", error=repr(error))
             await trio.sleep(MAINTAIN_EVERY_S)
 

@@ -31,7 +31,7 @@ from zeroconf import (
 from zeroconf.const import _CLASS_IN, _FLAGS_QR_QUERY, _TYPE_PTR
 
 from common.backoff import Backoff
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.descriptors import DescriptorReserve
 from p2pd.net.discovery.mdns_records import (
     SERVICE,
@@ -77,7 +77,7 @@ async def take_part(
             _log.info("mdns is not to be had", error=repr(error))
         # The boundary: zeroconf's own surprises must not end discovery.
         except Exception as error:
-            rejections.count("mdns_session_failed")
+            rejections.count(RejectionReason.MDNS_SESSION_FAILED)
             _log.warning("mdns session failed", error=repr(error))
         await trio.sleep(backoff.next_delay_s())
 
@@ -190,7 +190,7 @@ class _Session(RecordUpdateListener):
             peers = peers_from_text(text)
         # The parsers of addresses and ids raise whatever their codecs raise.
         except Exception:
-            self._rejections.count("mdns_record_invalid")
+            self._rejections.count(RejectionReason.MDNS_RECORD_INVALID)
             return
         for peer in peers:
             self._introduce(peer)

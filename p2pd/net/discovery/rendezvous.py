@@ -18,7 +18,7 @@ from multiaddr import Multiaddr
 
 from common.backoff import Backoff
 from p2pd.domain.names import PeerId, RoomName
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.dht.dht import BoundedDht
 from p2pd.net.dht.lookup import Walk
 from p2pd.net.discovery.dialler import Dialler
@@ -106,7 +106,7 @@ class RoomSearch:
             walk = await self.dht.walk_providers(key, self._meet)
             await self._provide_if_due(key, walk)
         except Exception as error:
-            self.rejections.count("rendezvous_round_failed")
+            self.rejections.count(RejectionReason.RENDEZVOUS_ROUND_FAILED)
             _log.warning("rendezvous round failed", room=self.room, error=repr(error))
 
     def _meet(self, info: PeerInfo) -> None:

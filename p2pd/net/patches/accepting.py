@@ -15,7 +15,7 @@ from libp2p.abc import IListener
 from libp2p.transport.tcp.tcp import TCPListener
 from libp2p.transport.websocket.listener import WebsocketListener
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.descriptors import DescriptorReserve
 
 CAPACITY_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
@@ -59,7 +59,7 @@ class AcceptGate:
         return accept_within_reserve
 
     def _refuse(self) -> None:
-        self._rejections.count("descriptors_reserved")
+        self._rejections.count(RejectionReason.DESCRIPTORS_RESERVED)
         now_s = trio.current_time()
         if now_s - self._warned_s >= WARN_EVERY_S:
             self._warned_s = now_s

@@ -21,7 +21,7 @@ from libp2p.network.stream.exceptions import StreamError
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.advertised import bounded_addresses
 from p2pd.net.patches import identify
 from p2pd.net.patches.announce import announced_addresses
@@ -127,7 +127,7 @@ class NodeHost(BasicHost):
         message.DiscardUnknownFields()
         bounded = identify.bounded_message(message)
         if bounded != message:
-            self._rejections.count("identify_cut")
+            self._rejections.count(RejectionReason.IDENTIFY_CUT)
         await update_peerstore_from_identify(self.peerstore, peer_id, bounded)
         self._identities[peer_id] = identify.identity_from_message(bounded)
         for tell in self.on_identified:
@@ -140,7 +140,7 @@ class NodeHost(BasicHost):
         # The boundary between the node and whatever a remote peer sends.
         except Exception as error:
             if not isinstance(error, StreamError):
-                self._rejections.count("stream_handler")
+                self._rejections.count(RejectionReason.STREAM_HANDLER)
             log.debug(
                 "stream handler failed", protocol=net_stream.get_protocol(), error=repr(error)
             )
@@ -162,7 +162,7 @@ class NodeHost(BasicHost):
         # A raising system task would end the process.
         except Exception as error:
             if self._network.get_connections(peer_id):
-                self._rejections.count("identify")
+                self._rejections.count(RejectionReason.IDENTIFY)
             log.debug("identify failed", peer_id=str(peer_id), reason=reason, error=repr(error))
 
     def _note_observed_address(self, stream: INetStream, message: Identify) -> None:

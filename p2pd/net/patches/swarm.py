@@ -25,7 +25,7 @@ from libp2p.transport.upgrader import TransportUpgrader
 from libp2p.utils.address_validation import is_relay_address
 from multiaddr import Multiaddr
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.advertised import bounded_addresses
 from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.patches.dialling import dial_first_answering, preferred_order
@@ -148,7 +148,7 @@ class NodeSwarm(Swarm):
             return
         host, _ = endpoint
         if self._inbound_by_host[host] >= MAX_CONNECTIONS_PER_HOST:
-            self._rejections.count("connections_per_address")
+            self._rejections.count(RejectionReason.CONNECTIONS_PER_ADDRESS)
             await read_write_closer.close()
             return
         self._inbound_by_host[host] += 1
@@ -167,7 +167,7 @@ class NodeSwarm(Swarm):
             await cast(YamuxConnection, muxed).event_closed.wait()
         # Whatever a stranger does in a handshake ends his connection only.
         except Exception as error:
-            self._rejections.count("inbound_handshake")
+            self._rejections.count(RejectionReason.INBOUND_HANDSHAKE)
             log.debug("inbound connection failed", error=repr(error))
         finally:
             with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:

@@ -15,7 +15,7 @@ from libp2p.peer.id import ID
 from libp2p.pubsub.gossipsub import GossipSub
 from libp2p.pubsub.pb import rpc_pb2
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.pubsub.frames import frame_from_rpc
 from p2pd.net.pubsub.message_ids import all_forms, canonical_id
 from p2pd.net.pubsub.seen import RecentMessages
@@ -30,7 +30,8 @@ MAX_IDS_READ = 5_000
 MAX_ENTRIES_READ = 128
 MAX_PRUNE_BACKOFF_S = 3_600
 MAX_DONT_WANT_IDS = 1_000
-MAX_ID_BYTES = 256
+#: A peer id and a sequence number have 50 bytes at most.
+MAX_ID_BYTES = 64
 #: What one peer may ask back by IWANT in one heartbeat.
 MAX_ASKED_BYTES = 4 * 1024 * 1024
 
@@ -74,14 +75,18 @@ class ControlledGossipSub(GossipSub):
         """Cut a list of control entries, and count that it was cut."""
         if len(entries) <= MAX_ENTRIES_READ:
             return entries
-        self._rejections.count("control_entries_excess", len(entries) - MAX_ENTRIES_READ)
+        self._rejections.count(
+            RejectionReason.CONTROL_ENTRIES_EXCESS, len(entries) - MAX_ENTRIES_READ
+        )
         return entries[:MAX_ENTRIES_READ]
 
     async def handle_prune(self, prune_msg: rpc_pb2.ControlPrune, sender_peer_id: ID) -> None:
         """Leave the mesh with a peer; topics that are not ours and exchanged peers are ignored."""
         if prune_msg.topicID not in self.mesh:
-            self._rejections.count("prune_topic_unknown")
+            self._rejections.count(RejectionReason.PRUNE_TOPIC_UNKNOWN)
             return
+        if prune_msg.peers:
+            self._rejections.count(RejectionReason.PEER_EXCHANGE_IGNORED, len(prune_msg.peers))
         bounded = rpc_pb2.ControlPrune(
             topicID=prune_msg.topicID, backoff=min(prune_msg.backoff, MAX_PRUNE_BACKOFF_S)
         )
@@ -94,12 +99,15 @@ class ControlledGossipSub(GossipSub):
         """
         topic = ihave_msg.topicID
         if topic not in self.mesh or not self._check_ihave_rate_limit(sender_peer_id, topic):
-            self._rejections.count("ihave_refused")
+            self._rejections.count(RejectionReason.IHAVE_REFUSED)
             return
         wanted: list[bytes] = []
         for announced_id in ihave_msg.messageIDs[:MAX_IDS_READ]:
             wire_id = canonical_id(announced_id)
-            if len(announced_id) > MAX_ID_BYTES or self.pubsub.is_known(wire_id):
+            if len(wire_id) > MAX_ID_BYTES:
+                self._rejections.count(RejectionReason.MESSAGE_ID_TOO_LONG)
+                continue
+            if self.pubsub.is_known(wire_id):
                 continue
             if wire_id in self.pubsub.unstored:
                 self.pubsub.unstored.add_holder(wire_id, sender_peer_id)
@@ -131,7 +139,7 @@ class ControlledGossipSub(GossipSub):
                 continue
             self._given_bytes[sender_peer_id] += len(message.frame)
             if self._given_bytes[sender_peer_id] > MAX_ASKED_BYTES:
-                self._rejections.count("iwant_over_budget")
+                self._rejections.count(RejectionReason.IWANT_OVER_BUDGET)
                 queue.has_refused = True
                 return
             queue.push(message.frame)
@@ -145,7 +153,13 @@ class ControlledGossipSub(GossipSub):
             return
         room = max(0, MAX_DONT_WANT_IDS - len(unwanted))
         ids: Iterable[bytes] = idontwant_msg.messageIDs[:room]
-        unwanted.update(canonical_id(wire_id) for wire_id in ids if len(wire_id) <= MAX_ID_BYTES)
+        wire_ids = [canonical_id(wire_id) for wire_id in ids]
+        fitting = [wire_id for wire_id in wire_ids if len(wire_id) <= MAX_ID_BYTES]
+        unwanted.update(fitting)
+        if len(fitting) < len(wire_ids):
+            self._rejections.count(
+                RejectionReason.MESSAGE_ID_TOO_LONG, len(wire_ids) - len(fitting)
+            )
 
     # What we tell
 
@@ -159,4 +173,4 @@ class ControlledGossipSub(GossipSub):
     def _push_control(self, peer_id: ID, frame: bytes) -> None:
         queue = self.pubsub.peer_queues.get(peer_id)
         if queue is not None and not queue.push_control(frame):
-            self._rejections.count("send_control_dropped")
+            self._rejections.count(RejectionReason.SEND_CONTROL_DROPPED)

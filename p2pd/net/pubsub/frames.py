@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from libp2p.pubsub.pb import rpc_pb2
 
+from p2pd.domain.rejections import RejectionReason
+
 #: Length-delimited, the wire type of messages, strings and bytes.
 _DELIMITED = 2
 #: Bytes of the fixed-size wire types.
@@ -20,7 +22,7 @@ _MAX_VARINT_BYTES = 10
 class FrameError(ValueError):
     """The bytes are no RPC frame; ``reason`` is the name to count it by."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: RejectionReason) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -65,7 +67,7 @@ def split_rpc(frame: bytes) -> tuple[list[bytes], bytes]:
         tag, position = _read_varint(frame, position)
         body, position = _skip_field(frame, tag & 7, position)
         if position > end:
-            raise FrameError("rpc_malformed")
+            raise FrameError(RejectionReason.RPC_MALFORMED)
         if tag == _PUBLISH_TAG:
             messages.append(frame[body:position])
         else:
@@ -82,7 +84,7 @@ def _skip_field(frame: bytes, wire_type: int, position: int) -> tuple[int, int]:
         return position, _read_varint(frame, position)[1]
     if wire_type in _FIXED_BYTES:
         return position, position + _FIXED_BYTES[wire_type]
-    raise FrameError("rpc_malformed")
+    raise FrameError(RejectionReason.RPC_MALFORMED)
 
 
 def _read_varint(data: bytes, position: int) -> tuple[int, int]:
@@ -94,7 +96,7 @@ def _read_varint(data: bytes, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, index + 1
         shift += 7
-    raise FrameError("rpc_malformed")
+    raise FrameError(RejectionReason.RPC_MALFORMED)
 
 
 class FrameReader:
@@ -138,9 +140,9 @@ class FrameReader:
                 if end - position < _MAX_VARINT_BYTES:
                     self._needed_bytes = end - position + 1
                     break
-                raise FrameError("rpc_length_malformed") from None
+                raise FrameError(RejectionReason.RPC_LENGTH_MALFORMED) from None
             if length > self._max_frame_bytes:
-                raise FrameError("rpc_too_large")
+                raise FrameError(RejectionReason.RPC_TOO_LARGE)
             if body + length > end:
                 self._needed_bytes = body + length - position
                 break

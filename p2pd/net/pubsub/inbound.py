@@ -15,7 +15,7 @@ from typing import Protocol, assert_never
 import structlog
 from libp2p.peer.id import ID
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.verdicts import Verdict
 from p2pd.net.pubsub.intake import MessageIntake
 from p2pd.net.pubsub.messages import MessageRefusedError, WireMessage
@@ -98,7 +98,7 @@ class InboundPipeline:
             verdicts = await self._receiver.receive_wire_messages(messages, forwarder)
         # Boundary: the network goes on when the application fails on a batch.
         except Exception:
-            self._rejections.count("receiver_failed", len(messages))
+            self._rejections.count(RejectionReason.RECEIVER_FAILED, len(messages))
             log.exception("receiver failed", messages=len(messages))
             verdicts = [Verdict.NOT_STORED] * len(messages)
         for message, verdict in zip(messages, verdicts, strict=True):

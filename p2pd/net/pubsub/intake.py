@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from p2pd.domain.rejections import RejectionReason
 from p2pd.net.pubsub.author_rates import AuthorRates
 from p2pd.net.pubsub.messages import (
     MessageRefusedError,
@@ -54,8 +55,8 @@ class MessageIntake:
         if message.author == self._own_author:
             return None
         if message.topic not in self._topics:
-            raise MessageRefusedError("message_topic_not_joined")
+            raise MessageRefusedError(RejectionReason.MESSAGE_TOPIC_NOT_JOINED)
         self._verifier.verify(message)
         if not self._rates.allow(message.author):
-            raise MessageRefusedError("author_rate")
+            raise MessageRefusedError(RejectionReason.AUTHOR_RATE)
         return message

@@ -20,6 +20,8 @@ from libp2p.pubsub.pb import rpc_pb2
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
 
+from p2pd.domain.rejections import RejectionReason
+
 #: The specification's prefix of what is signed.
 SIGNING_PREFIX = b"libp2p-pubsub:"
 #: Larger data is refused: a default rust peer takes no RPC over 65,536 bytes.
@@ -35,7 +37,7 @@ MAX_KEYS_CACHED = 4_096
 class MessageRefusedError(Exception):
     """A message breaks a rule; ``reason`` is the name to count it by."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: RejectionReason) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -48,11 +50,11 @@ class MessageRefusedError(Exception):
 #: A peer that verifies forwards none of these.
 _FORGERIES = frozenset(
     (
-        "message_malformed",
-        "message_key_unreadable",
-        "message_key_of_another",
-        "message_signature_missing",
-        "message_signature_wrong",
+        RejectionReason.MESSAGE_MALFORMED,
+        RejectionReason.MESSAGE_KEY_UNREADABLE,
+        RejectionReason.MESSAGE_KEY_OF_ANOTHER,
+        RejectionReason.MESSAGE_SIGNATURE_MISSING,
+        RejectionReason.MESSAGE_SIGNATURE_WRONG,
     )
 )
 
@@ -86,18 +88,18 @@ def message_from_bytes(signed_bytes: bytes) -> WireMessage:
     try:
         fields.ParseFromString(signed_bytes)
     except DecodeError:
-        raise MessageRefusedError("message_malformed") from None
+        raise MessageRefusedError(RejectionReason.MESSAGE_MALFORMED) from None
     topics = fields.topicIDs
     if len(topics) != 1:
-        raise MessageRefusedError("message_topic_count")
+        raise MessageRefusedError(RejectionReason.MESSAGE_TOPIC_COUNT)
     if len(fields.data) > MAX_DATA_BYTES or len(signed_bytes) > MAX_SIGNED_BYTES:
-        raise MessageRefusedError("message_too_large")
+        raise MessageRefusedError(RejectionReason.MESSAGE_TOO_LARGE)
     if not fields.from_id:
-        raise MessageRefusedError("message_author_missing")
+        raise MessageRefusedError(RejectionReason.MESSAGE_AUTHOR_MISSING)
     if len(fields.seqno) != SEQNO_BYTES:
-        raise MessageRefusedError("message_seqno_malformed")
+        raise MessageRefusedError(RejectionReason.MESSAGE_SEQNO_MALFORMED)
     if not fields.signature:
-        raise MessageRefusedError("message_signature_missing")
+        raise MessageRefusedError(RejectionReason.MESSAGE_SIGNATURE_MISSING)
     return WireMessage(
         wire_id=fields.from_id + fields.seqno,
         author=fields.from_id,
@@ -132,23 +134,23 @@ class MessageVerifier:
         fields.ClearField("key")
         payload = SIGNING_PREFIX + fields.SerializeToString()
         if not _is_signed(key, payload, signature):
-            raise MessageRefusedError("message_signature_wrong")
+            raise MessageRefusedError(RejectionReason.MESSAGE_SIGNATURE_WRONG)
 
     def _find_key(self, message: WireMessage) -> PublicKey:
         """Take the author's key out of the id, or out of the message where it is hashed."""
         author = ID(message.author)
         encoded = message.fields.key
         if len(encoded) > MAX_KEY_BYTES:
-            raise MessageRefusedError("message_key_too_large")
+            raise MessageRefusedError(RejectionReason.MESSAGE_KEY_TOO_LARGE)
         try:
             key = _key_in_id(author) or deserialize_public_key(encoded)
             is_own = bool(ID.from_pubkey(key) == author)
         # Boundary: the key's bytes are a stranger's, and each kind of key has
         # its own way to fail on them.
         except Exception:
-            raise MessageRefusedError("message_key_unreadable") from None
+            raise MessageRefusedError(RejectionReason.MESSAGE_KEY_UNREADABLE) from None
         if not is_own:
-            raise MessageRefusedError("message_key_of_another")
+            raise MessageRefusedError(RejectionReason.MESSAGE_KEY_OF_ANOTHER)
         if len(self._keys) >= MAX_KEYS_CACHED:
             self._keys.popitem(last=False)
         self._keys[message.author] = key

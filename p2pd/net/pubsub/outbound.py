@@ -21,7 +21,7 @@ from libp2p.peer.peerstore import env_to_send_in_RPC
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.pubsub.pubsub import Pubsub
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.pubsub.frames import frame_from_rpc, varint
 from p2pd.net.pubsub.inbound import WireReceiver
 from p2pd.net.pubsub.router import GossipRouter
@@ -244,5 +244,5 @@ class OutboundPubsub(Pubsub):
         frame = varint(len(raw_msg)) + raw_msg
         for queue in self.peer_queues.values():
             if not queue.push_control(frame):
-                self._rejections.count("send_announcement_dropped")
+                self._rejections.count(RejectionReason.SEND_ANNOUNCEMENT_DROPPED)
                 queue.close()

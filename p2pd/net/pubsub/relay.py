@@ -11,7 +11,7 @@ import trio
 from libp2p.abc import IHost
 from libp2p.peer.id import ID
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.pubsub.author_rates import AuthorRates
 from p2pd.net.pubsub.frames import frame_from_message
 from p2pd.net.pubsub.inbound import InboundPipeline
@@ -80,8 +80,10 @@ class RelayPubsub(OutboundPubsub):
         for peer_id in self.router.relays(
             message.topic, message.wire_id, forwarder, message.author
         ):
-            if not self.peer_queues[peer_id].push(frame):
-                self._rejections.count("relay_queue_full")
+            # A peer can be in the mesh before it can be written to.
+            queue = self.peer_queues.get(peer_id)
+            if queue is not None and not queue.push(frame):
+                self._rejections.count(RejectionReason.RELAY_QUEUE_FULL)
 
     async def _wait_for_relays(self) -> None:
         """Read no faster than the mesh takes it."""
@@ -110,7 +112,7 @@ class RelayPubsub(OutboundPubsub):
             if queue.push(frame):
                 handed += 1
             else:
-                self._rejections.count("send_queue_full")
+                self._rejections.count(RejectionReason.SEND_QUEUE_FULL)
         self._sent += 1
         if self._sent % SENDS_A_TURN == 0:
             await trio.lowlevel.checkpoint()

@@ -17,7 +17,7 @@ from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
 from libp2p.pubsub.pb import rpc_pb2
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.pubsub.control import (
     MAX_IDS_IN_FRAME,
     MAX_IDS_READ,
@@ -114,7 +114,7 @@ class GossipRouter(ControlledGossipSub):
                 self._beat()
             # Boundary: the mesh is fed by strangers, and must go on whatever they told.
             except Exception:
-                self._rejections.count("heartbeat_failed")
+                self._rejections.count(RejectionReason.HEARTBEAT_FAILED)
                 log.exception("heartbeat failed")
             await trio.sleep(self.heartbeat_interval)
 

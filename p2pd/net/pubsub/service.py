@@ -22,10 +22,12 @@ from libp2p.pubsub.rpc_queue import DefaultMaxMessageSize
 from libp2p.pubsub.utils import maybe_consume_signed_record
 
 from common.rates import TokenBucket
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.advertised import MAX_RECORD_BYTES
 from p2pd.net.pubsub.author_rates import AuthorRates
 from p2pd.net.pubsub.frames import FrameError, FrameReader, split_rpc
 from p2pd.net.pubsub.outbound import STREAM_ENDED, PubsubObserver
+from p2pd.net.pubsub.peer_topics import MAX_TOPICS, PeerTopics
 from p2pd.net.pubsub.relay import RelayPubsub
 from p2pd.net.pubsub.router import GossipRouter
 
@@ -47,7 +49,7 @@ CLOSE_TIMEOUT_S = 1.0
 class StreamFaultError(Exception):
     """A peer broke a rule so that its stream cannot go on; ``reason`` counts it."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: RejectionReason) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -57,7 +59,6 @@ class InboundStream:
     """What is known of one stream that a peer opened to us."""
 
     peer_id: ID
-    topics: set[str] = field(default_factory=set)
     subscription_rate: TokenBucket = field(
         default_factory=lambda: TokenBucket(SUBSCRIPTIONS_PER_S, SUBSCRIPTIONS_BURST)
     )
@@ -79,6 +80,8 @@ class PubsubService(RelayPubsub):
     ) -> None:
         super().__init__(host, router, observer, rejections, author_rates, queue_max_bytes)
         self._inbound: dict[ID, set[InboundStream]] = {}
+        self._topics: dict[ID, PeerTopics] = {}
+        self.max_subscriptions_per_peer = MAX_TOPICS
 
     # Streams
 
@@ -86,19 +89,20 @@ class PubsubService(RelayPubsub):
         """Read one stream of a peer; whatever it brings ends the stream at most."""
         inbound = InboundStream(stream.muxed_conn.peer_id)
         self._inbound.setdefault(inbound.peer_id, set()).add(inbound)
+        self._topics.setdefault(inbound.peer_id, PeerTopics())
         try:
             if len(self._inbound[inbound.peer_id]) > MAX_STREAMS_OF_A_PEER:
-                raise StreamFaultError("pubsub_streams_excess")
+                raise StreamFaultError(RejectionReason.PUBSUB_STREAMS_EXCESS)
             await self._read(stream, inbound)
         except (FrameError, StreamFaultError) as fault:
             self._rejections.count(fault.reason)
         except DecodeError:
-            self._rejections.count("rpc_malformed")
+            self._rejections.count(RejectionReason.RPC_MALFORMED)
         except STREAM_ENDED:
             pass
         # Boundary: a peer's input must not end the process.
         except Exception:
-            self._rejections.count("pubsub_stream_failed")
+            self._rejections.count(RejectionReason.PUBSUB_STREAM_FAILED)
             log.exception("pubsub stream failed", peer_id=str(inbound.peer_id))
         finally:
             self._end(inbound)
@@ -107,14 +111,15 @@ class PubsubService(RelayPubsub):
                 await stream.reset()
 
     def _end(self, inbound: InboundStream) -> None:
-        """Forget what was told on this stream alone."""
-        others = self._inbound[inbound.peer_id]
-        others.discard(inbound)
-        if not others:
-            del self._inbound[inbound.peer_id]
-        for topic in inbound.topics.difference(*(other.topics for other in others)):
-            self._leave_topic(inbound.peer_id, topic)
-        self._tell_membership(inbound.peer_id)
+        """Drop what was announced on this stream alone."""
+        peer_id = inbound.peer_id
+        streams = self._inbound[peer_id]
+        streams.discard(inbound)
+        for topic in self._topics[peer_id].end(inbound):
+            self._leave_topic(peer_id, topic)
+        if not streams:
+            del self._inbound[peer_id], self._topics[peer_id]
+        self._tell_membership(peer_id)
 
     async def _read(self, stream: INetStream, inbound: InboundStream) -> None:
         """Read RPCs until the stream ends, many in one read.
@@ -138,7 +143,7 @@ class PubsubService(RelayPubsub):
                 forged = await self._inbound_messages.receive(batch, inbound.peer_id)
                 inbound.forged_left -= forged
             if inbound.forged_left < 0:
-                raise StreamFaultError("stream_of_forgeries")
+                raise StreamFaultError(RejectionReason.STREAM_OF_FORGERIES)
             await self._wait_for_relays()
 
     # Everything else in an RPC
@@ -149,7 +154,7 @@ class PubsubService(RelayPubsub):
         rpc.ParseFromString(encoded)
         self._take_record(rpc, inbound)
         if len(rpc.subscriptions) > self.max_subscriptions_per_rpc:
-            raise StreamFaultError("subscriptions_excess")
+            raise StreamFaultError(RejectionReason.SUBSCRIPTIONS_EXCESS)
         for subscription in rpc.subscriptions:
             self._take_subscription(subscription, inbound)
         if rpc.subscriptions:
@@ -158,31 +163,38 @@ class PubsubService(RelayPubsub):
             await self.router.handle_rpc(rpc, inbound.peer_id)
 
     def _take_record(self, rpc: rpc_pb2.RPC, inbound: InboundStream) -> None:
-        """Keep where a peer is; stock peers tell the same with every RPC."""
+        """Store where a peer is; stock peers send the same record with every RPC."""
         if not rpc.senderRecord or rpc.senderRecord == inbound.record:
+            return
+        if len(rpc.senderRecord) > MAX_RECORD_BYTES:
+            self._rejections.count(RejectionReason.PEER_RECORD_REFUSED)
             return
         inbound.record = rpc.senderRecord
         if not maybe_consume_signed_record(rpc, self.host, inbound.peer_id):
-            self._rejections.count("peer_record_refused")
+            self._rejections.count(RejectionReason.PEER_RECORD_REFUSED)
 
     def _take_subscription(self, subscription: rpc_pb2.RPC.SubOpts, inbound: InboundStream) -> None:
         """Note that a peer enters or leaves a topic."""
         if inbound.subscription_rate.consume(trio.current_time()) > 0.0:
-            raise StreamFaultError("subscriptions_flood")
+            raise StreamFaultError(RejectionReason.SUBSCRIPTIONS_FLOOD)
         topic = subscription.topicid
         # The protobuf library hands out text that is not UTF-8 as bytes.
         if isinstance(topic, bytes):
-            raise StreamFaultError("rpc_malformed")
+            raise StreamFaultError(RejectionReason.RPC_MALFORMED)
         if len(topic.encode()) > MAX_TOPIC_BYTES:
-            self._rejections.count("subscription_topic_too_long")
+            self._rejections.count(RejectionReason.SUBSCRIPTION_TOPIC_TOO_LONG)
         elif subscription.subscribe:
-            self.handle_subscription(inbound.peer_id, subscription)
-            if inbound.peer_id in self.peer_topics.get(topic, ()):
-                inbound.topics.add(topic)
+            self._enter_topic(inbound, subscription)
         else:
-            for other in self._inbound[inbound.peer_id]:
-                other.topics.discard(topic)
+            self._topics[inbound.peer_id].leave(topic)
             self._leave_topic(inbound.peer_id, topic)
+
+    def _enter_topic(self, inbound: InboundStream, subscription: rpc_pb2.RPC.SubOpts) -> None:
+        """Add a peer to a topic, within the bounds of all its topics."""
+        if self._topics[inbound.peer_id].enter(subscription.topicid, inbound):
+            self.handle_subscription(inbound.peer_id, subscription)
+        else:
+            self._rejections.count(RejectionReason.SUBSCRIPTION_TOPICS_EXCESS)
 
     def _leave_topic(self, peer_id: ID, topic: str) -> None:
         """Forget that a peer is in a topic, and drop it from the mesh."""
@@ -191,7 +203,7 @@ class PubsubService(RelayPubsub):
 
     def _forget_all_subscriptions(self, peer_id: ID) -> None:
         """Forget a peer that is gone."""
-        for inbound in self._inbound.get(peer_id, ()):
-            inbound.topics.clear()
+        if peer_id in self._topics:
+            self._topics[peer_id].clear()
         super()._forget_all_subscriptions(peer_id)
         self._tell_membership(peer_id)

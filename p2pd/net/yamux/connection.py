@@ -14,7 +14,7 @@ from libp2p.peer.id import ID
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable, MuxedStreamError
 from multiaddr import Multiaddr
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.yamux.frames import (
     HEADER,
     INITIAL_WINDOW_BYTES,
@@ -187,7 +187,7 @@ class YamuxConnection(IMuxedConn):
                 buffer += chunk
                 self._take_frames(buffer)
         except ProtocolError as error:
-            self._rejections.count("yamux_protocol")
+            self._rejections.count(RejectionReason.YAMUX_PROTOCOL)
             log.debug("peer broke yamux", peer_id=str(self.peer_id), error=str(error))
             return GoAway.PROTOCOL_ERROR
         # Every layer below ends in its own way, and every end is an end.
@@ -250,14 +250,14 @@ class YamuxConnection(IMuxedConn):
             raise ProtocolError("stream id is not the peer's to open")
         self._last_remote_id = stream_id
         if self._count_streams(stream_id) >= MAX_STREAMS:
-            self._rejections.count("yamux_streams")
+            self._rejections.count(RejectionReason.YAMUX_STREAMS)
             self.send(encode_frame(FrameType.WINDOW_UPDATE, Flag.RST, stream_id, 0))
             return
         stream = YamuxStream(stream_id, self)
         try:
             self._accepted_in.send_nowait(stream)
         except trio.WouldBlock:
-            self._rejections.count("yamux_streams")
+            self._rejections.count(RejectionReason.YAMUX_STREAMS)
             self.send(encode_frame(FrameType.WINDOW_UPDATE, Flag.RST, stream_id, 0))
             return
         self._streams[stream_id] = stream

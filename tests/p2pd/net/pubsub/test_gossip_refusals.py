@@ -8,6 +8,8 @@ from contextlib import suppress
 
 import multihash
 import pytest
+import trio
+from libp2p.abc import INetStream
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.rsa import create_new_key_pair as create_rsa_key_pair
 from libp2p.host.exceptions import StreamFailure
@@ -16,6 +18,7 @@ from libp2p.pubsub.pb import rpc_pb2
 from p2pd.net.pubsub.gossip import GossipOptions
 from tests.upstream.stacks import OURS
 from tests.upstream.strangers import (
+    MESHSUB,
     ROOM,
     open_stranger_stream,
     publish_frame,
@@ -220,3 +223,75 @@ async def test_control_messages_leave_nothing_behind() -> None:
         assert set(router.mesh) == {ROOM}
         assert sum(map(len, router.dont_send_message_ids.values())) <= 1_000
         assert node.rejections.totals["control_entries_excess"] > 0
+
+
+async def _read_nothing(_: INetStream) -> None:
+    await trio.sleep_forever()
+
+
+async def subscribe_to(stream: INetStream, names: list[str]) -> None:
+    subscriptions = [rpc_pb2.RPC.SubOpts(subscribe=True, topicid=name) for name in names]
+    await stream.write(rpc_frame(rpc_pb2.RPC(subscriptions=subscriptions)))
+
+
+@pytest.mark.trio
+async def test_topics_of_a_peer_are_bounded_in_bytes_and_all_of_an_honest_one_fit() -> None:
+    names = [f"{number:0256}" for number in range(260)]
+    async with OURS.node() as node, OURS.host() as stranger:
+        stream = await open_stranger_stream(stranger, node.host)
+        await subscribe_to(stream, names)
+        await wait_seen(lambda: node.rejections.totals.get("subscription_topics_excess"))
+        assert set(node.pubsub.peer_topics) == set(names[:256])
+
+
+@pytest.mark.trio
+async def test_number_of_topics_of_a_peer_is_bounded_and_places_are_given_back() -> None:
+    async with OURS.node() as node, OURS.host() as stranger:
+        stream = await open_stranger_stream(stranger, node.host)
+        await subscribe_to(stream, [str(number) for number in range(400)])
+        await subscribe_to(stream, [f"more {number}" for number in range(150)])
+        await wait_seen(lambda: node.rejections.totals.get("subscription_topics_excess") == 50)
+        leaving = [rpc_pb2.RPC.SubOpts(subscribe=False, topicid="0")]
+        await stream.write(rpc_frame(rpc_pb2.RPC(subscriptions=leaving)))
+        await subscribe_to(stream, ["last"])
+        await wait_seen(lambda: "last" in node.pubsub.peer_topics)
+        assert len(node.pubsub.peer_topics) == 500
+
+
+@pytest.mark.trio
+async def test_large_record_exchanged_peers_and_long_ids_are_counted_and_not_stored() -> None:
+    control = rpc_pb2.ControlMessage(
+        ihave=[rpc_pb2.ControlIHave(topicID=ROOM, messageIDs=[bytes(65)])],
+        idontwant=[rpc_pb2.ControlIDontWant(messageIDs=[bytes(65), bytes(64)])],
+        prune=[rpc_pb2.ControlPrune(topicID=ROOM, peers=[rpc_pb2.PeerInfo(peerID=b"a")] * 3)],
+    )
+    async with OURS.node() as node, OURS.host() as stranger:
+        await node.join(ROOM)
+        stranger.set_stream_handler(MESHSUB, _read_nothing)
+        stream = await open_stranger_stream(stranger, node.host)
+        await wait_seen(lambda: stranger.get_id() in node.pubsub.router.dont_send_message_ids)
+        await stream.write(rpc_frame(rpc_pb2.RPC(senderRecord=bytes(10_000))))
+        await stream.write(rpc_frame(rpc_pb2.RPC(control=control)))
+        await stream.write(publish_frame(signed_message(AUTHOR, b"honest")))
+        await wait_seen(lambda: [received.data for received in node.received])
+        assert dict(node.rejections.totals) == {
+            "peer_record_refused": 1,
+            "message_id_too_long": 2,
+            "peer_exchange_ignored": 3,
+        }
+
+
+@pytest.mark.trio
+async def test_peer_in_the_mesh_that_cannot_be_written_to_harms_no_relay() -> None:
+    control = rpc_pb2.ControlMessage(graft=[rpc_pb2.ControlGraft(topicID=ROOM)])
+    many = [signed_message(AUTHOR, b"%d" % number) for number in range(20)]
+    async with OURS.node() as node, OURS.host() as mute, OURS.host() as honest:
+        await node.join(ROOM)
+        stream = await open_stranger_stream(mute, node.host)
+        await stream.write(rpc_frame(rpc_pb2.RPC(control=control)))
+        await wait_seen(lambda: mute.get_id() in node.pubsub.router.mesh[ROOM])
+        stream = await open_stranger_stream(honest, node.host)
+        for message in many:
+            await stream.write(publish_frame(message))
+        await wait_seen(lambda: len(node.received), lambda count: count == len(many))
+        assert not node.rejections.totals
