@@ -30,6 +30,14 @@ PUBLIC_BOOTSTRAP = ",".join(
         "/ip4/104.131.131.82/tcp/4001/p2p/QmaCpDMGvV2BGHeYERUEnRQAwe3N8SzbUtfsmvsqQLuvuJ",
     )
 )
+DEFAULT_LISTEN = ",".join(
+    (
+        "/ip4/0.0.0.0/tcp/4001",
+        "/ip6/::/tcp/4001",
+        "/ip4/0.0.0.0/tcp/4002/ws",
+        "/ip6/::/tcp/4002/ws",
+    )
+)
 MAX_FORWARDED_BYTES = 60_000
 """The largest message that peers accept and forward."""
 
@@ -98,8 +106,9 @@ class Settings(ServiceSettings):
         "ADDRESS",
     )
     listen: Annotated[tuple[str, ...], reads(_listen_multiaddrs)] = setting(
-        "/ip4/0.0.0.0/tcp/4001",
-        "libp2p addresses to listen on, comma-separated; TCP and WebSocket on separate ports",
+        DEFAULT_LISTEN,
+        "libp2p addresses to listen on, comma-separated: TCP and WebSocket, on separate ports; "
+        "those of an IP version that the machine lacks are left out, and QUIC is not there yet",
         "MULTIADDRS",
     )
     announce: Annotated[tuple[str, ...], reads(_each(_multiaddr))] = setting(

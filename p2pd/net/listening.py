@@ -6,22 +6,30 @@ cannot listen on, and shares a TCP port between transports and even processes.
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 
+import structlog
 from multiaddr import Multiaddr
 
 from p2pd.net.errors import ListenError
 from p2pd.net.multiaddrs import multiaddr_from_text, names_in
 
+log = structlog.get_logger(__name__)
+
 WEBSOCKET = frozenset({"ws"})
+WILDCARDS = ("0.0.0.0", "::")
 TRANSPORTS = frozenset({"ip4", "ip6", "tcp", "ws"})
 
 
 def listen_addresses_from_text(texts: Iterable[str]) -> tuple[Multiaddr, ...]:
     """Read the addresses to listen on and check that they can be had.
+
+    A wildcard of an IP version that this machine lacks is left out, and logged: the
+    default asks for both.
 
     Raises:
         ListenError: One is malformed, of a transport that is not there, shares
@@ -29,9 +37,12 @@ def listen_addresses_from_text(texts: Iterable[str]) -> tuple[Multiaddr, ...]:
     """
     addresses = tuple(_listen_address_from_text(text) for text in texts)
     _refuse_shared_ports(addresses)
-    for address in addresses:
+    present = tuple(address for address in addresses if not _is_of_absent_version(address))
+    if addresses and not present:
+        raise ListenError("cannot listen: this machine has no such IP version")
+    for address in present:
         _refuse_unbindable(address)
-    return addresses
+    return present
 
 
 def refuse_silent_failure(addresses: Sequence[Multiaddr], listening: Iterable[str]) -> None:
@@ -78,15 +89,55 @@ def _refuse_unbindable(address: Multiaddr) -> None:
     The library's own sockets would share the port with another program of the
     same user, and each would get a part of the connections.
     """
-    host, port = _endpoint(address)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with closing(socket.socket(family, socket.SOCK_STREAM)) as claim:
-            claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            claim.bind((host, port))
+        with closing(bound_socket(address, is_shared=False)) as claim:
             claim.listen(1)
     except OSError as error:
         raise ListenError(f"cannot listen on {address}: {error.strerror}") from error
+
+
+def bound_socket(address: Multiaddr, *, is_shared: bool) -> socket.socket:
+    """Bind a TCP socket for one IP version only, so that the other's may have the same port.
+
+    Args:
+        is_shared: Whether dials may leave from the port as well (SO_REUSEPORT).
+
+    Raises:
+        OSError: The address cannot be bound.
+    """
+    host, port = _endpoint(address)
+    bound = socket.socket(_family(host), socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if bound.family is socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _is_of_absent_version(address: Multiaddr) -> bool:
+    """Ask with a free port, since a port in use says nothing of the version."""
+    host, _ = _endpoint(address)
+    if host not in WILDCARDS:
+        return False
+    try:
+        with closing(socket.socket(_family(host), socket.SOCK_STREAM)) as trial:
+            trial.bind((host, 0))
+    except OSError as error:
+        if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            return False  # binding it in earnest says what is wrong
+        log.warning("not listening: no such IP version here", address=str(address))
+        return True
+    return False
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _endpoint(address: Multiaddr) -> tuple[str, int]:

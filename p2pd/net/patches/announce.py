@@ -10,23 +10,31 @@ from collections.abc import Iterable
 from multiaddr import Multiaddr
 
 from p2pd.net.interfaces import network_hosts
+from p2pd.net.multiaddrs import names_in
 
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
+LOOPBACK_STARTS = ("/ip4/127.", "/ip6/::1/")
 WILDCARD = {4: "/ip4/0.0.0.0/", 6: "/ip6/::/"}
 
 
 def announced_addresses(listening: Iterable[Multiaddr]) -> list[Multiaddr]:
-    """Replace 0.0.0.0 and :: by the addresses of this machine (41), loopback last."""
-    routed: list[Multiaddr] = []
-    loopback: list[Multiaddr] = []
+    """Replace 0.0.0.0 and :: by the addresses of this machine (41).
+
+    Returns:
+        Loopback last, TCP before WebSocket, IPv4 before IPv6: listeners start in no
+        particular order.
+    """
+    announced: list[Multiaddr] = []
     for address in listening:
         version = _wildcard_version(address)
-        if version is None:
-            routed.append(address)
-            continue
-        routed += [_with_host(address, version, host) for host in network_hosts(version)]
-        loopback.append(_with_host(address, version, LOOPBACK[version]))
-    return routed + loopback
+        hosts = [] if version is None else [*network_hosts(version), LOOPBACK[version]]
+        announced += [_with_host(address, host) for host in hosts] or [address]
+    return sorted(announced, key=_order)
+
+
+def _order(address: Multiaddr) -> tuple[bool, bool, bool]:
+    text = str(address)
+    return text.startswith(LOOPBACK_STARTS), "ws" in names_in(address), text.startswith("/ip6/")
 
 
 def _wildcard_version(address: Multiaddr) -> int | None:
@@ -34,5 +42,6 @@ def _wildcard_version(address: Multiaddr) -> int | None:
     return next((version for version, start in WILDCARD.items() if text.startswith(start)), None)
 
 
-def _with_host(address: Multiaddr, version: int, host: str) -> Multiaddr:
-    return Multiaddr(f"/ip{version}/{host}/" + str(address).removeprefix(WILDCARD[version]))
+def _with_host(address: Multiaddr, host: str) -> Multiaddr:
+    _, ip, _, rest = str(address).split("/", 3)
+    return Multiaddr(f"/{ip}/{host}/{rest}")

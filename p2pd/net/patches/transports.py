@@ -10,19 +10,26 @@ import errno
 from ipaddress import IPv6Address, ip_address
 from typing import TypeVar
 
+import structlog
 import trio
 from libp2p.abc import IRawConnection
+from libp2p.custom_types import THandler
 from libp2p.io.abc import ReadWriteCloser
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.raw_connection import RawConnection
-from libp2p.transport.tcp.tcp import TCP
+from libp2p.transport.exceptions import OpenConnectionError
+from libp2p.transport.tcp.tcp import TCP, TCPListener
 from libp2p.transport.websocket.connection import P2PWebSocketConnection
 from libp2p.transport.websocket.transport import WebsocketTransport
 from multiaddr import Multiaddr
 from trio_websocket import Endpoint
 
 from p2pd.net.interfaces import link_local_zones
+from p2pd.net.listening import bound_socket
 
+log = structlog.get_logger(__name__)
+
+BACKLOG = 1024
 LINK_LOCAL = "/ip6/fe80:"
 
 Raw = TypeVar("Raw", bound=IRawConnection)
@@ -34,6 +41,10 @@ class AddressedTcp(TCP):
     async def dial(self, maddr: Multiaddr) -> IRawConnection:
         """Dial, and store the address with the connection."""
         return _with_address(await super().dial(maddr), maddr)
+
+    def create_listener(self, handler_function: THandler) -> TCPListener:
+        """Make a listener that shares its port with other IP versions."""
+        return OneVersionTcpListener(handler_function)
 
     async def _dial_resolved(
         self, maddr: Multiaddr, source: tuple[str, int] | None = None
@@ -52,6 +63,38 @@ class AddressedWebsocket(WebsocketTransport):
     async def dial(self, maddr: Multiaddr) -> RawConnection:
         """Dial, and store the address with the connection."""
         return _with_address(await super().dial(maddr), maddr)
+
+
+class OneVersionTcpListener(TCPListener):
+    """A listener on ``::`` that leaves IPv4 to the listener on ``0.0.0.0`` (46)."""
+
+    async def listen(self, maddr: Multiaddr) -> None:
+        """Listen on one address.
+
+        Raises:
+            OpenConnectionError: It cannot be bound, or the listener is closed.
+        """
+        async with self._lifecycle_lock:
+            if self._closed:
+                raise OpenConnectionError(f"cannot listen on {maddr}: the listener is closed")
+            if self._nursery is None:
+                await self._spawn_background_task()
+            assert self._nursery is not None
+            try:
+                bound = trio.socket.from_stdlib_socket(bound_socket(maddr, is_shared=True))
+                bound.listen(BACKLOG)
+            except OSError as error:
+                raise OpenConnectionError(f"cannot listen on {maddr}: {error.strerror}") from error
+            listening = trio.SocketListener(bound)
+            await self._nursery.start(trio.serve_listeners, self._serve, [listening])
+            self.listeners.append(listening)
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        try:
+            await self.handler(TrioTCPStream(stream))
+        # Whatever one connection sets off, the others are accepted.
+        except Exception as error:
+            log.debug("inbound connection failed", error=repr(error))
 
 
 async def open_on_some_link(host: str, port: int) -> trio.SocketStream:

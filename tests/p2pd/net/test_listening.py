@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import socket
 
 import pytest
+from structlog.testing import capture_logs
 
+from p2pd.net import listening
 from p2pd.net.errors import ListenError
 from p2pd.net.listening import listen_addresses_from_text
 
@@ -41,6 +45,45 @@ def test_good_addresses_are_taken(addresses: tuple[str, ...]) -> None:
 def test_bad_address_is_refused_in_a_sentence(addresses: tuple[str, ...], sentence: str) -> None:
     with pytest.raises(ListenError, match=sentence):
         listen_addresses_from_text(addresses)
+
+
+def test_both_ip_versions_may_have_the_same_port() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+    listen_addresses_from_text([f"/ip4/0.0.0.0/tcp/{port}", f"/ip6/::/tcp/{port}"])
+
+
+@pytest.mark.parametrize(("taken", "host"), [("127.0.0.1", "0.0.0.0"), ("::1", "::")])
+def test_a_port_in_use_by_one_ip_version_is_refused(taken: str, host: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in taken else socket.AF_INET) as other:
+        other.bind((taken, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        addresses = [f"/ip4/0.0.0.0/tcp/{port}", f"/ip6/::/tcp/{port}"]
+        with pytest.raises(ListenError, match=rf"{re.escape(host)}/tcp/.*already in use"):
+            listen_addresses_from_text(addresses)
+
+
+class NoIpv6(socket.socket):
+    """A socket on a machine whose kernel has no IPv6."""
+
+    def __init__(self, family: int = -1, *rest: int) -> None:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        super().__init__(family, *rest)
+
+
+def test_a_machine_without_ipv6_listens_on_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening.socket, "socket", NoIpv6)
+    both = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"]
+    with capture_logs() as lines:
+        assert [str(each) for each in listen_addresses_from_text(both)] == both[:1]
+    assert [line["address"] for line in lines] == both[1:]
+    with pytest.raises(ListenError, match="no such IP version"):
+        listen_addresses_from_text(both[1:])
+    with pytest.raises(ListenError, match="not supported"):
+        listen_addresses_from_text(["/ip4/0.0.0.0/tcp/0", "/ip6/::1/tcp/0"])
 
 
 @pytest.mark.parametrize("shares_port", [False, True])
