@@ -4,25 +4,29 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --require-hashes --no-deps
 NODE_TESTS := tests/javascript
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export GOTOOLCHAIN := local
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo asyncapi check test test-needs test-kills test-steps test-upstream bench lock release-image clean
+.PHONY: help install up demo asyncapi check check-js test test-needs test-compose test-kills test-steps test-upstream bench lock release-image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Ctrl-C ends what runs in order; that is no error of make's.
+RUN := trap : INT; $(BIN)/honcho start -f
+
 up: install ## Run a node and a gateway; the page is http://127.0.0.1:8080
-	@$(BIN)/honcho start -f Procfile || [ $$? = 130 ]
+	@$(RUN) Procfile || [ $$? = 130 ]
 
 demo: install ## Run two of each that find one another; pages on 8080 and 8081
-	@$(BIN)/honcho start -f Procfile.demo || [ $$? = 130 ]
+	@$(RUN) Procfile.demo || [ $$? = 130 ]
 
-check: test-needs ## Check style, types, imports, the contract and JavaScript
+check: $(VENV)/.check ## Check style, types, imports and the contract
 	ruff format --check .
 	ruff check .
 	mypy
@@ -30,10 +34,15 @@ check: test-needs ## Check style, types, imports, the contract and JavaScript
 	buf format --diff --exit-code proto
 	buf lint
 	buf breaking proto --against proto/released.binpb
+
+check-js: $(NODE_TESTS)/node_modules/.installed ## Check the style of the JavaScript
 	$(NODE_TESTS)/node_modules/.bin/eslint --config $(NODE_TESTS)/eslint.config.js --max-warnings 0 web tests
 
-test: test-needs ## Run every test; ARGS are pytest's
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: test-needs ## Run the tests; ARGS are pytest's
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not stock" --ignore=tests/compose $(ARGS)
+
+test-compose: test-needs ## Run the tests of docker-compose.yml, which need Docker
+	$(BIN)/python -m pytest tests/compose $(ARGS)
 
 test-kills: test-needs ## Kill nodes 1,000 times while they publish; KILLS=N for another number
 	NODE_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest tests/faults/test_kills.py $(ARGS)
@@ -42,8 +51,9 @@ STEPS ?= 100000
 test-steps: test-needs ## Take STEPS random steps through the log and its readers
 	LOG_MACHINE_STEPS=$(STEPS) $(BIN)/python -m pytest tests/p2pd/log/test_log_machine.py $(ARGS)
 
-test-upstream: test-needs ## Show each correction of py-libp2p against the stock library
-	$(BIN)/python -m pytest tests/upstream $(ARGS)
+test-upstream: test-needs ## Show that the stock py-libp2p needs each patch; CI does where its pin changed
+	$(BIN)/python -m pytest -n 2 tests/upstream $(ARGS)
+	@[ -n "$(ARGS)" ] || grep '^libp2p==' requirements/run.in > tests/upstream/shown_on.txt
 
 bench: test-needs ## Measure, beside peers in the same run; ARGS choose what
 	$(BIN)/python -m bench $(ARGS)
@@ -53,7 +63,7 @@ asyncapi: $(VENV)/.test ## Write the generated parts of docs/asyncapi.yaml anew
 
 lock: $(VENV)/.created ## Resolve requirements/*.in anew
 	@command -v uv >/dev/null || $(PIP) install uv
-	for set in run build test; do \
+	for set in run build check test; do \
 	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
 	    --override requirements/override.txt requirements/$$set.in -o requirements/$$set.txt || exit 1; \
 	done
@@ -79,17 +89,24 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.created requirements/build.txt requirements/run.txt
-	$(PIP) install --require-hashes --no-deps -r requirements/build.txt
-	$(PIP) install --require-hashes --no-deps --no-build-isolation -r requirements/run.txt
+	@echo "Installing what the services need into $(VENV); the first time this takes a minute or two."
+	@$(INSTALL) -r requirements/build.txt
+	@$(INSTALL) --no-build-isolation -r requirements/run.txt
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.run pyproject.toml hatch_build.py proto/chat.proto proto/sync.proto $(wildcard codegen/*.py)
-	$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.installed requirements/check.txt
+	@echo "Installing what the checks need."
+	@$(INSTALL) -r requirements/check.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.installed requirements/test.txt
-	$(PIP) install --require-hashes --no-deps -r requirements/test.txt
-	@touch $@
+	@echo "Installing what the tests need."
+	@$(INSTALL) -r requirements/test.txt
+	@touch $@ $(VENV)/.check
 
 $(NODE_TESTS)/node_modules/.installed: $(VENV)/.test $(NODE_TESTS)/package.json $(NODE_TESTS)/package-lock.json
 	cd $(NODE_TESTS) && npm ci --no-audit --no-fund --loglevel=error

@@ -143,6 +143,7 @@ class Gateway:
 
     async def _drain(self) -> None:
         """Take no more frames and let what was accepted be answered."""
+        self._link.is_stopping = True
         log.info("gateway stops", clients=len(self._door.sockets))
         self._door.close()
         await self._publisher.drain(DRAIN_S)

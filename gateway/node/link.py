@@ -75,6 +75,7 @@ class Link:
         stub: The calls of ``ChatService``; pass ``metadata()`` with each.
         problem: Why the node is not reachable, where that is known.
         was_ready: Whether the node was reachable before.
+        is_stopping: Whether the gateway itself stops: what breaks then is no event.
     """
 
     def __init__(self, address: NodeAddress) -> None:
@@ -84,6 +85,7 @@ class Link:
         self._health = health_pb2_grpc.HealthStub(self._channel)  # type: ignore[no-untyped-call]
         self.problem: str | None = None
         self.was_ready = False
+        self.is_stopping = False
         self._state: LinkState = "away"
         self._ready = asyncio.Event()
         self._following = False

@@ -18,7 +18,7 @@ from gateway.errors import NODE_AWAY, NodeError, Refusal
 from gateway.frames import Fields
 from gateway.node.link import Link
 from gateway.node.queue import Answer, Outcome, Pending, PublishQueue
-from gateway.node.refusals import refusal_from_rpc_error, refusal_from_status
+from gateway.node.refusals import NODE_STOPPING, refusal_from_rpc_error, refusal_from_status
 from gateway.node.translation import fields_from_published
 
 log = structlog.get_logger(__name__)
@@ -164,7 +164,9 @@ class Publisher:
 
         Sending the same again would only be refused the same way.
         """
-        log.warning("publish stream broke", code=refusal.code, reason=refusal.reason)
+        is_stop = self._link.is_stopping or refusal.reason == NODE_STOPPING
+        report = log.info if is_stop else log.warning
+        report("publish stream broke", code=refusal.code, reason=refusal.reason)
         if refusal.code != "UNAVAILABLE":
             self._queue.settle_sent(refusal)
             self._look()

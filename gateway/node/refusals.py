@@ -16,6 +16,8 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from gateway.errors import NODE_AWAY, Refusal
 
 DETAILS_KEY = "grpc-status-details-bin"
+NODE_STOPPING = "NODE_STOPPING"
+"""The reason of whatever a node refuses or ends because it stops."""
 NOBODY_LISTENS = "nobody listens at the node's address"
 WRONG_TOKEN = "the node refuses the token"
 _PROBLEMS = (

@@ -17,7 +17,12 @@ from common.backoff import Backoff
 from gateway.errors import NodeError
 from gateway.frames import NodeEvent, cursor_behind
 from gateway.node.link import Link
-from gateway.node.refusals import NOBODY_LISTENS, problem_from_rpc_error, refusal_from_rpc_error
+from gateway.node.refusals import (
+    NOBODY_LISTENS,
+    NODE_STOPPING,
+    problem_from_rpc_error,
+    refusal_from_rpc_error,
+)
 from gateway.node.translation import event_from_proto
 
 log = structlog.get_logger(__name__)
@@ -90,7 +95,7 @@ async def follow(link: Link, listener: Listener) -> None:
 
 def _report(link: Link, error: NodeError) -> None:
     """Log why the stream broke, once for as long as the reason stays the same."""
-    if error.problem == link.problem:
+    if error.problem == link.problem or link.is_stopping:
         return
     is_new = link.problem is None and not link.was_ready
     link.problem = error.problem
@@ -98,6 +103,9 @@ def _report(link: Link, error: NodeError) -> None:
         log.info("waiting for the node", node=link.target)
         return
     refusal = error.refusal
+    if refusal.reason == NODE_STOPPING:
+        log.info("the node stops", node=link.target)
+        return
     log.warning(
         "stream of events broke",
         code=refusal.code,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 
 from tests.driver import Service, wait_until
 from tests.driver.lan import open_lan
+from tests.driver.process import environment
 
 pytestmark = pytest.mark.netns
 
@@ -99,6 +101,47 @@ def test_make_up_serves_the_page_of_one_node(tmp_path: Path) -> None:
         running.wait_ready(FIRST)
         running.say(FIRST, "hello")
         running.wait_text(FIRST, "hello")
+
+
+def wait_output(path: Path, text: str) -> str:
+    return wait_until(lambda: path.read_text(errors="replace"), lambda seen: text in seen)
+
+
+def test_the_first_minute_of_make_up_is_plain(tmp_path: Path) -> None:
+    settings = {
+        "P2PD_BOOTSTRAP": "none",
+        "P2PD_MDNS": "off",
+        "P2PD_DATA_DIR": str(tmp_path / "data"),
+        "PYTHONUNBUFFERED": "1",
+    }
+    output = tmp_path / "output"
+    with open_lan(1) as (machine,), output.open("wb") as file:
+        make = subprocess.Popen(
+            [*machine.prefix, "make", "up"],
+            cwd=ROOT,
+            env=environment() | settings,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            wait_output(output, f"url={FIRST}/")
+        finally:
+            # As Ctrl-C in a terminal: make, its shell and what runs in it all get it.
+            os.killpg(make.pid, signal.SIGINT)
+            code = make.wait(20)
+    shown = output.read_text()
+    lines = shown.splitlines()
+    assert code in {0, -signal.SIGINT, SIGINT_CODE}, shown
+    assert "***" not in shown
+    assert "Error" not in shown
+    assert "Traceback" not in shown
+    assert sum(f"url={FIRST}/" in line for line in lines) == 1
+    assert [line for line in lines if "[warning" in line or "[error" in line] == []
+    logged = [line for line in lines if re.search(r"(node|gateway)\.1 +\| \d{4}-", line)]
+    assert all(re.search(r"Z \[\w+ *\] ", line) for line in logged), shown
+    assert any("gateway.1" in line for line in logged)
 
 
 def test_make_demo_runs_two_nodes_that_find_one_another(tmp_path: Path) -> None:

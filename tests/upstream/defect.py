@@ -38,7 +38,11 @@ def defect(
 
     def decorate(scenario: Scenario) -> Callable[[Stack], None]:
         @pytest.mark.upstream
-        @pytest.mark.parametrize("stack", [OURS, STOCK], ids=lambda stack: stack.name)
+        @pytest.mark.parametrize(
+            "stack",
+            [OURS, pytest.param(STOCK, marks=pytest.mark.stock)],
+            ids=lambda stack: stack.name,
+        )
         def test(stack: Stack) -> None:
             if stack.is_ours:
                 trio.run(_run_bounded, scenario, stack, timeout_s)
