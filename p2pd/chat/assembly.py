@@ -74,7 +74,8 @@ class Receiving:
         options: ChatOptions,
         rejections: Rejections,
     ) -> None:
-        defaults = RoomDefaults(options.history_ns, options.clock_ns)
+        last_seqno = partial(log.store.max_seqno, author_bytes)
+        defaults = RoomDefaults(options.history_ns, options.clock_ns, last_seqno)
         self.membership = Membership(memory, options.rooms, defaults)
         self.known_peers = KnownPeerList(memory)
         self.outbox = Outbox(self.membership, log.store, author_bytes)

@@ -48,11 +48,12 @@ class History:
         """Handle what retention removed: it is not to be fetched again.
 
         A message from a clock ahead of ours moves the floor no further than the
-        time it was received.
+        time it was received, and one received while ours was ahead no further than
+        the present.
         """
         self._log.dropped(room, dropped)
         newest_ns = max(min(one.seqno, one.receive_time_ns) for one in dropped)
-        self.raise_floor(room, newest_ns + 1)
+        self.raise_floor(room, min(newest_ns + 1, self._clock_ns()))
 
     def scope(self, room: RoomName) -> Scope | None:
         """Return what of a room to reconcile now; None where it is not joined."""

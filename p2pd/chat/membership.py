@@ -47,10 +47,12 @@ class RoomDefaults:
 
     Attributes:
         history_ns: How much of its past is fetched.
+        last_seqno: Returns the highest sequence number of our own messages so far.
     """
 
     history_ns: int
     clock_ns: Callable[[], int]
+    last_seqno: Callable[[], int]
 
 
 class Membership:
@@ -160,6 +162,20 @@ class Membership:
             self._unsaved.add(room)
             self._changed.set()
 
+    def correct_times(self, now_ns: int) -> None:
+        """Correct what a clock that was ahead left in the future: nothing would be fetched.
+
+        Args:
+            now_ns: The time, by a clock that is known to be right.
+        """
+        for room, record in list(self._records.items()):
+            floor_ns, joined_ns = record.floor_ns, min(record.joined_ns, now_ns)
+            if floor_ns > now_ns:
+                floor_ns = now_ns - self._defaults.history_ns
+            if (floor_ns, joined_ns) != (record.floor_ns, record.joined_ns):
+                log_line.warning("room's times corrected", room=room)
+                self.update(room, replace(record, floor_ns=floor_ns, joined_ns=joined_ns))
+
     async def run(self) -> Never:
         """Store updates; ends by cancellation."""
         while True:
@@ -228,5 +244,6 @@ class Membership:
         """Make a record; what waited to be sent when the room was left waits again."""
         now_ns = self._defaults.clock_ns()
         before = self._store.room_records().get(room)
-        sent_until = now_ns if before is None else before.sent_until
+        # Not the clock's time: what is signed once it was set back would seem to be sent.
+        sent_until = self._defaults.last_seqno() if before is None else before.sent_until
         return RoomRecord(True, now_ns - self._defaults.history_ns, now_ns, sent_until)

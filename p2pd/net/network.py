@@ -5,7 +5,8 @@ Made and used by ``p2pd.node``. Joins the layers; does nothing of its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -22,7 +23,7 @@ from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
-from p2pd.net.pubsub.gossip import Gossip, SignedMessage, open_gossip
+from p2pd.net.pubsub.gossip import Gossip, GossipOptions, SignedMessage, open_gossip
 from p2pd.sync import Sync, SyncListener, SyncOptions, SyncSource, open_sync
 
 
@@ -33,6 +34,7 @@ class NetworkOptions:
     Attributes:
         first_seqno: Number that the first message's sequence number exceeds.
         sync_interval_s: Seconds between two comparisons of a room with a peer.
+        clock_ns: The node's clock, nanoseconds since the epoch.
     """
 
     key_pair: KeyPair
@@ -43,6 +45,7 @@ class NetworkOptions:
     mdns: bool
     first_seqno: int
     sync_interval_s: float
+    clock_ns: Callable[[], int] = time.time_ns
 
 
 class NetworkListener(Protocol):
@@ -98,12 +101,18 @@ async def open_network(
         options.key_pair, options.listen, announce=options.announce, agent=options.agent
     )
     discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
-    sync_options = SyncOptions(interval_s=options.sync_interval_s)
+    sync_options = SyncOptions(interval_s=options.sync_interval_s, clock_ns=options.clock_ns)
+    gossip_options = GossipOptions(clock_ns=options.clock_ns)
     arrivals = _Arrivals(listener)
     async with (
         open_host(host_options, rejections) as host,
         open_gossip(
-            host, receiver, arrivals, rejections, first_seqno=options.first_seqno
+            host,
+            receiver,
+            arrivals,
+            rejections,
+            first_seqno=options.first_seqno,
+            options=gossip_options,
         ) as gossip,
         open_sync(
             host, gossip, source, receiver, history, rejections, sync_options

@@ -28,6 +28,7 @@ from p2pd.chat.assembly import Chat, ChatOptions, Receiving, start_chat
 from p2pd.chat.known_peers import KnownPeerList
 from p2pd.chat.publisher import PublishLimits
 from p2pd.config import Settings
+from p2pd.domain.clock import NodeClock
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Node, Reachability
 from p2pd.domain.rejections import Rejections
@@ -45,6 +46,7 @@ from p2pd.net.network import (
     peer_id_from_key,
 )
 from p2pd.net.pubsub.verified import signed_message_reader
+from p2pd.node.clock_watch import MACHINE_CLOCKS, Clocks, open_clock, watch_clock
 from p2pd.node.closing import left_in_thread
 from p2pd.node.data_directory import open_data_directory
 from p2pd.node.errors import DataDirectoryError, MetricsBindError
@@ -87,12 +89,16 @@ Subscribe = Callable[[Callable[[], None]], None]
 
 
 async def run_node(
-    settings: Settings, announce_ready: Callable[[str], None], on_stop: Subscribe
+    settings: Settings,
+    announce_ready: Callable[[str], None],
+    on_stop: Subscribe,
+    clocks: Clocks = MACHINE_CLOCKS,
 ) -> None:
     """Run a node until it is to stop.
 
     Args:
         announce_ready: Called once with the line that names peer id and addresses.
+        clocks: The machine's clocks.
 
     Raises:
         StartUpError: The network cannot start.
@@ -103,7 +109,7 @@ async def run_node(
     feed = Feed()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_end_by_deadline, stop, feed, nursery.cancel_scope)
-        async with _open_parts(settings, feed) as (chat, api):
+        async with _open_parts(settings, feed, clocks) as (chat, api):
             announce_ready(_ready_line(chat.directory.node(), api.address))
             api.set_serving(True)
             feed.set_serving(True)
@@ -134,7 +140,9 @@ async def _end_by_deadline(stop: trio.Event, feed: Feed, scope: trio.CancelScope
 
 
 @asynccontextmanager
-async def _open_parts(settings: Settings, feed: Feed) -> AsyncIterator[tuple[Chat, Api]]:
+async def _open_parts(
+    settings: Settings, feed: Feed, clocks: Clocks
+) -> AsyncIterator[tuple[Chat, Api]]:
     """Open log, network and API, each inside the one before."""
     rejections = Rejections()
     data_dir = open_data_directory(settings.data_dir)
@@ -145,15 +153,16 @@ async def _open_parts(settings: Settings, feed: Feed) -> AsyncIterator[tuple[Cha
     node = _node_at_start(settings, peer_id_from_key(key_pair))
     retention = Retention(settings.retention_days * DAY_S, settings.retention_messages)
     author_bytes = author_bytes_from_key(key_pair)
-    chat_options = _chat_options(settings)
     stores = _open_stores(settings, data_dir, recovery.note)
     async with (
         left_in_thread(stores, "message store", STORE_CLOSE_S) as (disk, store),
         serve_metrics(settings.metrics_listen, feed),
     ):
-        log = Log(store, State(node, {}))
+        clock = open_clock(clocks, disk)
+        log = Log(store, State(node, {}), clock_ns=clock.now_ns)
+        chat_options = _chat_options(settings, clock)
         own = Receiving(log, disk, author_bytes, chat_options, rejections)
-        options = _network_options(settings, key_pair, own.first_seqno)
+        options = _network_options(settings, key_pair, own.first_seqno, clock)
         async with (
             open_network(
                 options, own.inbox, own.presence, log.items, own.history, rejections
@@ -165,12 +174,14 @@ async def _open_parts(settings: Settings, feed: Feed) -> AsyncIterator[tuple[Cha
             quarantine = disk if store is disk else None
             emit = chat.directory.emit_node_changed
             recover = partial(recovery.run, log, quarantine, signed_message_reader(), emit)
-            trim = partial(keep_trimmed, store, retention, own.history.messages_dropped)
+            watch = partial(watch_clock, clock, disk, own.membership.correct_times)
+            trim = partial(keep_trimmed, store, retention, clock, own.history.messages_dropped)
             nursery.start_soon(run_guarded, "recovery", recover)
+            nursery.start_soon(run_guarded, "clock", watch)
             nursery.start_soon(run_guarded, "retention", trim)
             _report_access(settings, access, data_dir)
             async with open_api(_ports_of(chat), log.on_append, api_settings) as api:
-                feed.start(partial(snapshot_of, log, network, api, rejections))
+                feed.start(partial(snapshot_of, log, network, api, rejections, clock))
                 yield chat, api
             nursery.cancel_scope.cancel()
             own.membership.save_updates()
@@ -201,7 +212,9 @@ def _keep_known(network: Network, peers: KnownPeerList) -> None:
             network.keep(address)
 
 
-def _network_options(settings: Settings, key_pair: Identity, first_seqno: int) -> NetworkOptions:
+def _network_options(
+    settings: Settings, key_pair: Identity, first_seqno: int, clock: NodeClock
+) -> NetworkOptions:
     return NetworkOptions(
         key_pair=key_pair,
         listen=settings.listen,
@@ -211,10 +224,11 @@ def _network_options(settings: Settings, key_pair: Identity, first_seqno: int) -
         mdns=settings.mdns,
         first_seqno=first_seqno,
         sync_interval_s=settings.sync_interval_s,
+        clock_ns=clock.now_ns,
     )
 
 
-def _chat_options(settings: Settings) -> ChatOptions:
+def _chat_options(settings: Settings, clock: NodeClock) -> ChatOptions:
     limits = PublishLimits(
         settings.max_message_bytes, settings.publish_rate, settings.publish_burst
     )
@@ -224,6 +238,7 @@ def _chat_options(settings: Settings) -> ChatOptions:
         history_messages=settings.history_messages,
         max_age_ns=settings.retention_days * DAY_NS,
         limits=limits,
+        clock_ns=clock.now_ns,
     )
 
 

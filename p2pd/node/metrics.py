@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from p2pd import __version__
 from p2pd.api.rpc_server import ApiCounters
 from p2pd.api.server import Api
+from p2pd.domain.clock import NodeClock
 from p2pd.domain.rejections import Rejections
 from p2pd.log.log import Log
 from p2pd.net.network import Network
@@ -41,6 +42,8 @@ class Snapshot:
     sync_bytes: int
     rejected: tuple[tuple[str, int], ...]
     api: ApiCounters
+    clock_steps: int = 0
+    clock_is_steady: bool = True
 
 
 class Feed:
@@ -94,7 +97,9 @@ class Feed:
         self._latest_at_s = time.monotonic()
 
 
-def snapshot_of(log: Log, network: Network, api: Api, rejections: Rejections) -> Snapshot:
+def snapshot_of(
+    log: Log, network: Network, api: Api, rejections: Rejections, clock: NodeClock
+) -> Snapshot:
     """Read the node's parts; called in the trio thread."""
     return Snapshot(
         peers=len(log.state.peers),
@@ -104,6 +109,8 @@ def snapshot_of(log: Log, network: Network, api: Api, rejections: Rejections) ->
         send_pressure=network.send_pressure(),
         sync_bytes=network.sync_bytes(),
         rejected=tuple(sorted(rejections.totals.items())),
+        clock_steps=clock.steps,
+        clock_is_steady=clock.is_steady,
         api=api.counters,
     )
 
@@ -153,6 +160,14 @@ def _node_metrics(snapshot: Snapshot) -> Iterator[Metric]:
     for reason, total in snapshot.rejected:
         rejected.add_metric([reason], total)
     yield rejected
+    yield CounterMetricFamily(
+        "p2pd_clock_steps", "Steps of the wall clock seen.", snapshot.clock_steps
+    )
+    yield GaugeMetricFamily(
+        "p2pd_clock_steady",
+        "1 while messages are removed for their age, 0 while the clock is in doubt.",
+        float(snapshot.clock_is_steady),
+    )
 
 
 def _api_metrics(counters: ApiCounters) -> Iterator[Metric]:

@@ -15,7 +15,14 @@ from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.sizes import MAX_ITEMS_BYTES, size_of_message
 from p2pd.domain.storage import Storage
 from p2pd.domain.window import Window
-from p2pd.store.message_store import Answer, Dropped, Item, Stored, StoredPage
+from p2pd.store.message_store import (
+    END_OF_TIME_NS,
+    Answer,
+    Dropped,
+    Item,
+    Stored,
+    StoredPage,
+)
 
 MESSAGE_OVERHEAD_BYTES = 600
 """What one message costs beside its content and its signed bytes, roughly."""
@@ -164,7 +171,13 @@ class MemoryStore:
         }
 
     def drop_oldest(
-        self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
+        self,
+        room: RoomName,
+        *,
+        keep: int,
+        received_before_ns: int,
+        at_most: int,
+        now_ns: int = END_OF_TIME_NS,
     ) -> Sequence[Dropped]:
         """Drop nothing, but tell what has gone: memory has bounds of its own, over all rooms."""
         dropped = self._dropped.get(room, ())

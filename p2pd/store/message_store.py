@@ -51,6 +51,8 @@ class Item(NamedTuple):
     message_id: MessageId
 
 
+END_OF_TIME_NS = (1 << 63) - 1
+
 NO_MESSAGE = MessageId("")
 """Sorts before every message id."""
 
@@ -160,11 +162,19 @@ class MessageStore(Protocol):
         """Return the original signed bytes of those messages that are kept in the room."""
 
     def drop_oldest(
-        self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
+        self,
+        room: RoomName,
+        *,
+        keep: int,
+        received_before_ns: int,
+        at_most: int,
+        now_ns: int = END_OF_TIME_NS,
     ) -> Sequence[Dropped]:
         """Drop a room's oldest messages: beyond ``keep`` of them, or received too early.
 
         Args:
+            now_ns: A message that was received later than now, by a clock that was
+                ahead, is as old as the one that followed it.
             at_most: Dropped in this call, so that the caller's thread goes on soon.
 
         Returns:

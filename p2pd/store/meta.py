@@ -30,6 +30,8 @@ class Meta:
         epoch: Name of the log in this file.
         base_offset: The offset that the first message followed.
         left_open: Whether the process that had the file before did not close it.
+        last_seen_ns: The wall clock when it was last seen steady; 0 where that is
+            not known.
         is_complete: Whether the file has what it inherits from those before it.
     """
 
@@ -48,6 +50,8 @@ class Meta:
         self._boot = str(values.get("boot", ""))
         self.left_open = bool(self._boot)
         self.is_complete = bool(values.get("complete"))
+        last_seen_ns = values.get("last_seen_ns", 0)
+        self.last_seen_ns = last_seen_ns if isinstance(last_seen_ns, int) else 0
 
     def begin(self, base_offset: int, *, tail_lost: bool) -> None:
         """Mark the file as open, on disk before anything is read from it.
@@ -71,6 +75,11 @@ class Meta:
     def complete(self) -> None:
         """Mark that the file has what it inherits; inside the transaction that writes it."""
         self._connection.execute(_SET, ("complete", 1))
+
+    def save_last_seen(self, wall_ns: int) -> None:
+        """Commit when the wall clock was last seen steady."""
+        self._connection.execute(_SET, ("last_seen_ns", wall_ns))
+        self.last_seen_ns = wall_ns
 
     def end(self) -> None:
         """Mark the file as closed in order."""

@@ -1,16 +1,18 @@
-"""How long messages are kept, and the task that lets the oldest go.
+"""How long messages are retained, and the task that removes the oldest.
 
-``p2pd.node`` starts it beside the log. It drops a slice at a time and lets the rest
-of the trio thread go on in between. The pages that become free are used for the
+``p2pd.node`` starts it beside the log. It removes a slice at a time and lets the
+rest of the trio thread run in between. The pages that become free are used for the
 next messages; the file does not shrink, it stops growing.
+
+Removal by age needs a clock that is known to be right: while it is in doubt, only
+the bound on the count of messages removes any.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Never
+from typing import Never, Protocol
 
 import structlog
 import trio
@@ -22,14 +24,14 @@ from p2pd.store.message_store import Dropped, MessageStore
 DAY_S = 24 * 3600
 INTERVAL_S = 1.0
 SLICE = 64
-"""Messages dropped before others have their turn; about a millisecond."""
+"""Messages removed before other tasks run; about a millisecond."""
 
 log_line = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is kept: messages received not longer ago than this, so many a room."""
+    """What is retained: messages received not longer ago than this, so many per room."""
 
     max_age_s: float = 30 * DAY_S
     max_messages: int = 100_000
@@ -38,36 +40,44 @@ class Retention:
 OnDropped = Callable[[RoomName, Sequence[Dropped]], None]
 
 
+class Clock(Protocol):
+    """The time, and whether it may be acted upon for good."""
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether messages may be removed for their age."""
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since the epoch."""
+
+
 def _ignore(room: RoomName, dropped: Sequence[Dropped]) -> None:
-    """Tell nobody."""
+    """Report to nobody."""
 
 
 async def keep_trimmed(
-    store: MessageStore,
-    retention: Retention,
-    on_dropped: OnDropped = _ignore,
-    clock_ns: Callable[[], int] = time.time_ns,
+    store: MessageStore, retention: Retention, clock: Clock, on_dropped: OnDropped = _ignore
 ) -> Never:
-    """Drop what is too old or too much, again and again; ends by cancellation.
+    """Remove what is too old or too much, again and again; ends by cancellation.
 
     Args:
-        on_dropped: Told of what a room lost, slice by slice.
+        on_dropped: Called with what a room lost, slice by slice.
     """
     while True:
         try:
-            await trim(store, retention, clock_ns(), on_dropped)
+            await trim(store, retention, clock, on_dropped)
         except ChatError as error:
             log_line.warning("store trim failed", error=str(error))
         await trio.sleep(INTERVAL_S)
 
 
 async def trim(
-    store: MessageStore, retention: Retention, now_ns: int, on_dropped: OnDropped = _ignore
+    store: MessageStore, retention: Retention, clock: Clock, on_dropped: OnDropped = _ignore
 ) -> int:
-    """Drop everything that is too old or too much now; return how many messages."""
+    """Remove everything that is too old or too much now; return how many messages."""
     total = 0
     for room in store.rooms():
-        while dropped := _drop_slice(store, room, retention, now_ns):
+        while dropped := _drop_slice(store, room, retention, clock):
             total += len(dropped)
             on_dropped(room, dropped)
             await trio.lowlevel.checkpoint()
@@ -76,11 +86,14 @@ async def trim(
 
 
 def _drop_slice(
-    store: MessageStore, room: RoomName, retention: Retention, now_ns: int
+    store: MessageStore, room: RoomName, retention: Retention, clock: Clock
 ) -> Sequence[Dropped]:
+    now_ns = clock.now_ns()
+    oldest_ns = now_ns - int(retention.max_age_s * 10**9) if clock.is_steady else 0
     return store.drop_oldest(
         room,
         keep=retention.max_messages,
-        received_before_ns=now_ns - int(retention.max_age_s * 10**9),
+        received_before_ns=oldest_ns,
+        now_ns=now_ns,
         at_most=SLICE,
     )

@@ -38,7 +38,14 @@ from p2pd.store.errors import StoreClosedError
 from p2pd.store.inheritance import Inheritance, inheritance_of
 from p2pd.store.legacy_files import inheritance_from_files, remove_files
 from p2pd.store.lock_file import lock_directory
-from p2pd.store.message_store import Answer, Dropped, Item, Stored, StoredPage
+from p2pd.store.message_store import (
+    END_OF_TIME_NS,
+    Answer,
+    Dropped,
+    Item,
+    Stored,
+    StoredPage,
+)
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.room_store import RoomRecord
 from p2pd.store.store_file import StoreFile
@@ -181,6 +188,20 @@ class SqliteStore:
         """Commit how far a quarantined file was brought over; None is the end."""
         self._write(lambda file: file.save_quarantined(path.name, read_until))
 
+    def last_seen_ns(self) -> int:
+        """Return the latest time known to have been: by the clock, or by the newest message.
+
+        0 where neither is known.
+        """
+        if self._file.last_seen_ns:
+            return self._file.last_seen_ns
+        newest = self.read(self.last_offset - 1, self.last_offset, 1)
+        return newest[-1].message.receive_time_ns if newest else 0
+
+    def save_last_seen(self, wall_ns: int) -> None:
+        """Commit when the wall clock was last seen steady."""
+        self._write(lambda file: file.save_last_seen(wall_ns))
+
     def offset_of(self, message_id: MessageId) -> int | None:
         """Return where a kept message is, or None."""
         return self._look(lambda connection: queries.offset_of(connection, message_id))
@@ -241,12 +262,22 @@ class SqliteStore:
         return self._look(lambda connection: queries.signed_bytes(connection, room, message_ids))
 
     def drop_oldest(
-        self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
+        self,
+        room: RoomName,
+        *,
+        keep: int,
+        received_before_ns: int,
+        at_most: int,
+        now_ns: int = END_OF_TIME_NS,
     ) -> Sequence[Dropped]:
         """Drop a room's oldest messages: beyond ``keep`` of them, or received too early."""
         dropped = self._carry_out(
             lambda file: file.drop_oldest(
-                room, keep=keep, received_before_ns=received_before_ns, at_most=at_most
+                room,
+                keep=keep,
+                received_before_ns=received_before_ns,
+                at_most=at_most,
+                now_ns=now_ns,
             )
         )
         self._checkpoints.note(0)

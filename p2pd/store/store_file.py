@@ -24,7 +24,7 @@ from p2pd.store.connections import Readers, durable_transaction, open_writer, tr
 from p2pd.store.damage import is_full, sync_directory
 from p2pd.store.errors import DamagedError, StoreClosedError
 from p2pd.store.inheritance import Inheritance
-from p2pd.store.message_store import Dropped, Stored
+from p2pd.store.message_store import END_OF_TIME_NS, Dropped, Stored
 from p2pd.store.meta import Meta
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.peer_table import load_known_peers, replace_known_peers
@@ -112,6 +112,11 @@ class StoreFile:
         return self._meta.is_complete
 
     @property
+    def last_seen_ns(self) -> int:
+        """The wall clock when it was last seen steady; 0 where that is not known."""
+        return self._meta.last_seen_ns
+
+    @property
     def rooms(self) -> RoomTable:
         """The rooms: messages counted, membership."""
         return self._rooms
@@ -154,6 +159,12 @@ class StoreFile:
                 replace_known_peers(self._writer, peers)
             self.known_peers = peers
 
+    def save_last_seen(self, wall_ns: int) -> None:
+        """Commit when the wall clock was last seen steady."""
+        with self._writing:
+            self._check_open()
+            self._meta.save_last_seen(wall_ns)
+
     def save_quarantined(self, name: str, read_until: int | None) -> None:
         """Commit how far a quarantined file was read; None is the end."""
         with self._writing:
@@ -171,7 +182,13 @@ class StoreFile:
                 return self._insert([one for one in fresh if self._is_new(one)])
 
     def drop_oldest(
-        self, room: RoomName, *, keep: int, received_before_ns: int, at_most: int
+        self,
+        room: RoomName,
+        *,
+        keep: int,
+        received_before_ns: int,
+        at_most: int,
+        now_ns: int = END_OF_TIME_NS,
     ) -> Sequence[Dropped]:
         """Drop a room's oldest messages; see ``MessageStore``."""
         with self._writing:
@@ -181,11 +198,9 @@ class StoreFile:
             key = self._rooms.key(room)
             beyond = max(0, self._rooms.count(room) - keep)
             oldest = self._writer.execute(_OLDEST_IN_ROOM, (key, at_most)).fetchall()
-            dropped = 0
-            while dropped < len(oldest) and (
-                dropped < beyond or oldest[dropped][1] < received_before_ns
-            ):
-                dropped += 1
+            times_ns = [time_ns for _, time_ns, *_ in oldest]
+            dropped = max(beyond, _count_before(times_ns, received_before_ns, now_ns))
+            dropped = min(dropped, len(oldest))
             if dropped:
                 until = oldest[dropped - 1][0]
                 self._rooms.dropping(room, until)
@@ -301,3 +316,14 @@ class StoreFile:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreClosedError
+
+
+def _count_before(times_ns: Sequence[int], before_ns: int, now_ns: int) -> int:
+    """Count the messages received before a moment, of times in order of arrival."""
+    count = 0
+    for place, time_ns in enumerate(times_ns):
+        if time_ns < before_ns:
+            count = place + 1
+        elif time_ns <= now_ns:
+            break
+    return count

@@ -7,7 +7,7 @@ session; one that is merely too old is passed over.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import trio
 
@@ -37,9 +37,15 @@ class Arrivals:
         receiver: Validates and stores, as for gossip.
     """
 
-    def __init__(self, receiver: MessageReceiver, rejections: Rejections) -> None:
+    def __init__(
+        self,
+        receiver: MessageReceiver,
+        rejections: Rejections,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._receiver = receiver
         self._rejections = rejections
+        self._clock_ns = clock_ns
         self._verifier = MessageVerifier()
 
     async def accept(
@@ -64,7 +70,7 @@ class Arrivals:
         fresh = 0
         for at in range(0, len(signed), MAX_AT_ONCE):
             wires = [self._check(scope, one, wanted) for one in signed[at : at + MAX_AT_ONCE]]
-            now_ns = time.time_ns()
+            now_ns = self._clock_ns()
             messages = [
                 message_from_wire(wire, forwarder_id, now_ns, Delivery.BACKFILLED)
                 for wire in wires

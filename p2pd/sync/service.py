@@ -8,7 +8,8 @@ something came that they may lack as well.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -57,11 +58,13 @@ class SyncOptions:
         interval_s: Seconds between two comparisons of a room.
         meeting_s: Seconds to wait, at most, after a peer came into a room.
         retry_s: Seconds after which a session that did not come about is tried again.
+        clock_ns: The node's clock, nanoseconds since the epoch.
     """
 
     interval_s: float = 10.0
     meeting_s: float = 1.0
     retry_s: float = 2.0
+    clock_ns: Callable[[], int] = time.time_ns
 
 
 class SyncListener(Protocol):
@@ -120,7 +123,7 @@ class Sync:
         self._own_id = PeerId(str(host.get_id()))
         self._admission = Admission(self._own_id)
         self._sittings = SessionRunner(self._admission, rejections)
-        self._arrivals = Arrivals(receiver, rejections)
+        self._arrivals = Arrivals(receiver, rejections, options.clock_ns)
         self._turns = PeerSchedule()
         self._planned: set[tuple[PeerId, RoomName]] = set()
 

@@ -8,7 +8,7 @@ told, since their publisher knows them. Every limit is in ``GossipOptions``.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -47,6 +47,7 @@ class GossipOptions:
             since a read is relayed whole.
         send_wait_s: How long ``send`` waits, in all, for peers whose queues are full.
         finish_s: How long what was sent may take to be written when gossip ends.
+        clock_ns: The node's clock, nanoseconds since the epoch.
     """
 
     heartbeat_s: float = 1.0
@@ -56,6 +57,7 @@ class GossipOptions:
     queue_max_bytes: int = 8 * 1024 * 1024
     send_wait_s: float = 2.0
     finish_s: float = 1.0
+    clock_ns: Callable[[], int] = time.time_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,14 @@ async def open_gossip(
         first_seqno: The last sequence number used before; ours are above it.
     """
     router = GossipRouter(rejections, options.heartbeat_s, options.replay_s)
-    teller = _Teller(receiver, listener)
+    teller = _Teller(receiver, listener, options.clock_ns)
     rates = AuthorRates(options.author_rate_per_s, options.author_burst)
     pubsub = PubsubService(host, router, teller, rejections, rates, options.queue_max_bytes)
     async with background_trio_service(pubsub), background_trio_service(router):
         await pubsub.wait_until_ready()
         for peer_id in list(host.get_network().connections):
             pubsub.adopt(peer_id)
-        signer = MessageSigner(host.get_private_key(), first_seqno)
+        signer = MessageSigner(host.get_private_key(), first_seqno, options.clock_ns)
         try:
             yield Gossip(pubsub, teller, signer, options.send_wait_s)
         finally:
@@ -193,8 +195,11 @@ class Gossip:
 class _Teller:
     """Turns what the pubsub service sees into what the listener is told."""
 
-    def __init__(self, receiver: MessageReceiver, listener: GossipListener) -> None:
+    def __init__(
+        self, receiver: MessageReceiver, listener: GossipListener, clock_ns: Callable[[], int]
+    ) -> None:
         self._receiver = receiver
+        self._clock_ns = clock_ns
         self._listener = listener
         self._rooms: set[RoomName] = set()
 
@@ -216,7 +221,7 @@ class _Teller:
     async def receive_wire_messages(
         self, messages: Sequence[WireMessage], forwarder: ID
     ) -> Sequence[Verdict]:
-        now_ns = time.time_ns()
+        now_ns = self._clock_ns()
         forwarder_id = peer_id_from_bytes(forwarder.to_bytes())
         return await self._receiver.receive_messages(
             [message_from_wire(message, forwarder_id, now_ns) for message in messages]

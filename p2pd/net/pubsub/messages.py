@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -183,14 +184,20 @@ class MessageSigner:
     ``first_seqno`` is the last one used before it.
     """
 
-    def __init__(self, private_key: PrivateKey, first_seqno: int) -> None:
+    def __init__(
+        self,
+        private_key: PrivateKey,
+        first_seqno: int,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._private_key = private_key
         self._author = ID.from_pubkey(private_key.get_public_key()).to_bytes()
         self._last_seqno = first_seqno
+        self._clock_ns = clock_ns
 
     def sign(self, topic: str, data: bytes) -> WireMessage:
         """Make the next message; its key is in the author's id, so it is not added."""
-        self._last_seqno = max(self._last_seqno + 1, time.time_ns())
+        self._last_seqno = max(self._last_seqno + 1, self._clock_ns())
         seqno = self._last_seqno.to_bytes(SEQNO_BYTES, "big")
         fields = rpc_pb2.Message(from_id=self._author, data=data, seqno=seqno, topicIDs=[topic])
         fields.signature = self._private_key.sign(SIGNING_PREFIX + fields.SerializeToString())

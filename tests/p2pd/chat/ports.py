@@ -85,7 +85,7 @@ def make_membership(
     store: RoomsInMemory | None = None, *configured: RoomName, history_ns: int = 5_000
 ) -> Membership:
     """Make a membership of these rooms, the default one where none is named."""
-    defaults = RoomDefaults(history_ns, lambda: NOW_NS)
+    defaults = RoomDefaults(history_ns, lambda: NOW_NS, lambda: NOW_NS)
     return Membership(store or RoomsInMemory(), configured or (DEFAULT_ROOM,), defaults)
 
 

@@ -93,3 +93,11 @@ def test_what_was_dropped_is_not_fetched_again(history: History) -> None:
     ahead = Dropped(NOW_NS + 10**12, NOW_NS - 300, MessageId("bb"))
     history.messages_dropped(LOBBY, [late, ahead])
     assert scope_of(history).floor == Item(NOW_NS - 299, b"")
+
+
+def test_what_was_received_by_a_clock_ahead_raises_the_floor_to_the_present(
+    history: History,
+) -> None:
+    ahead_ns = NOW_NS + 10**15
+    history.messages_dropped(LOBBY, [Dropped(ahead_ns, ahead_ns, MessageId("aa"))])
+    assert scope_of(history).floor == Item(NOW_NS, b"")

@@ -11,6 +11,7 @@ import trio.testing
 from p2pd.chat.membership import MAX_ROOMS, Membership
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.errors import ChatError, LimitReachedError, StorageFailedError, StorageFullError
+from p2pd.store.room_store import RoomRecord
 from tests.p2pd.chat.ports import RoomsInMemory, TopicsInMemory, make_membership
 from tests.p2pd.facts import NOW_NS
 
@@ -248,3 +249,18 @@ def test_ten_thousand_rooms_joined_and_left_leave_nothing() -> None:
         assert not house.membership._unsaved
 
     run(scenario)
+
+
+def test_times_that_a_clock_ahead_of_ours_left_are_corrected() -> None:
+    store = RoomsInMemory()
+    ahead_ns = NOW_NS + 40 * 24 * 3600 * 10**9
+    record = RoomRecord(True, ahead_ns - 500, ahead_ns, NOW_NS, is_caught_up=True)
+    store.save_rooms({DEFAULT_ROOM: record})
+    membership = make_membership(store)
+    membership.correct_times(NOW_NS)
+    corrected = membership.record(DEFAULT_ROOM)
+    assert corrected == replace(record, floor_ns=NOW_NS - 5_000, joined_ns=NOW_NS)
+    membership.correct_times(NOW_NS + 1)
+    assert membership.record(DEFAULT_ROOM) == corrected
+    membership.save_updates()
+    assert store.room_records()[DEFAULT_ROOM] == corrected

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import pytest
 import trio
@@ -26,6 +27,15 @@ from tests.p2pd.store.stores import (
 
 MANY = 1 << 20
 HOUR_NS = 3600 * 10**9
+
+
+@dataclass
+class StillClock:
+    now: int
+    is_steady: bool = True
+
+    def now_ns(self) -> int:
+        return self.now
 
 
 @pytest.fixture
@@ -56,7 +66,7 @@ def read_from(log: Log, offset: int, *rooms: RoomName) -> list[int | Gap]:
 def test_beyond_the_count_of_a_room_the_oldest_go(store: MessageStore) -> None:
     append(store, *range(1, 6))
     append(store, 6, room=LOBBY)
-    trio.run(trim, store, Retention(max_messages=2), NOW_NS)
+    trio.run(trim, store, Retention(max_messages=2), StillClock(NOW_NS))
     assert offsets(store.read(0, 6, MANY)) == [4, 5, 6]
     assert (store.count(DEFAULT_ROOM), store.count(LOBBY)) == (2, 1)
     assert (store.first_offset, store.last_offset) == (4, 6)
@@ -66,8 +76,28 @@ def test_what_was_received_too_long_ago_goes(store: MessageStore) -> None:
     for number in range(1, 6):
         store.append([message_of(number, receive_time_ns=NOW_NS + number * HOUR_NS)])
     now_ns = NOW_NS + 10 * HOUR_NS
-    assert trio.run(trim, store, Retention(max_age_s=7 * 3600), now_ns) == 2
+    assert trio.run(trim, store, Retention(max_age_s=7 * 3600), StillClock(now_ns)) == 2
     assert offsets(store.read(0, 6, MANY)) == [3, 4, 5]
+
+
+def test_while_the_clock_is_in_doubt_only_the_count_removes(store: MessageStore) -> None:
+    append(store, *range(1, 6))
+    clock = StillClock(NOW_NS + 1000 * HOUR_NS, is_steady=False)
+    assert trio.run(trim, store, Retention(max_age_s=3600), clock) == 0
+    assert trio.run(trim, store, Retention(max_age_s=3600, max_messages=3), clock) == 2
+    clock.is_steady = True
+    assert trio.run(trim, store, Retention(max_age_s=3600), clock) == 3
+
+
+def test_what_came_while_the_clock_was_ahead_goes_with_what_followed(store: MessageStore) -> None:
+    ahead = 10_000
+    for number, hour in enumerate((0, ahead, ahead, 2, 5, ahead)):
+        store.append([message_of(number, receive_time_ns=NOW_NS + hour * HOUR_NS)])
+    retention = Retention(max_age_s=4 * 3600)
+    assert trio.run(trim, store, retention, StillClock(NOW_NS + 5 * HOUR_NS)) == 1
+    assert trio.run(trim, store, retention, StillClock(NOW_NS + 7 * HOUR_NS)) == 3
+    assert trio.run(trim, store, retention, StillClock(NOW_NS + 10 * HOUR_NS)) == 1
+    assert offsets(store.read(0, 6, MANY)) == [6]
 
 
 def test_what_is_dropped_is_gone_from_every_view(store: MessageStore) -> None:
@@ -96,7 +126,7 @@ def test_more_than_a_slice_is_dropped_slice_by_slice(store: MessageStore) -> Non
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(count_turns)
-            await trim(store, Retention(max_messages=5), NOW_NS)
+            await trim(store, Retention(max_messages=5), StillClock(NOW_NS))
             nursery.cancel_scope.cancel()
 
     trio.run(main)

@@ -16,6 +16,7 @@ from p2pd.chat.history import History
 from p2pd.chat.inbox import Inbox
 from p2pd.chat.membership import Membership, RoomDefaults
 from p2pd.chat.presence import Presence
+from p2pd.domain.clock import NodeClock
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, PeerId, RoomName
 from p2pd.domain.rejections import Rejections
@@ -93,7 +94,7 @@ async def open_member(
     directory.mkdir(exist_ok=True)
     with open_store(directory) as store:
         log = Log(store, State(make_node(), {}))
-        defaults = RoomDefaults(7 * DAY_NS, time.time_ns)
+        defaults = RoomDefaults(7 * DAY_NS, time.time_ns, lambda: 0)
         membership = Membership(RoomsInMemory(), [ROOM], defaults)
         presence = Presence(log, lambda room: None, lambda peer: None)
         inbox = Inbox(log, rejections)
@@ -114,7 +115,8 @@ async def open_member(
         ):
             await membership.start(network)
             retention = Retention(max_messages=keeps)
-            nursery.start_soon(keep_trimmed, store, retention, history.messages_dropped)
+            clock = NodeClock(time.time_ns, time.monotonic_ns)
+            nursery.start_soon(keep_trimmed, store, retention, clock, history.messages_dropped)
             yield Member(network, log, membership, rejections)
             nursery.cancel_scope.cancel()
 
