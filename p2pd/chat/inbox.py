@@ -6,29 +6,106 @@ Gossip and synchronisation verify signatures and give their batches to the one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Never
 
+import structlog
+import trio
+
+from p2pd.chat.outage import Outage
+from p2pd.chat.validators import Validator, Validators
+from p2pd.domain.events import Gap, GapReason
 from p2pd.domain.messages import Message
+from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.domain.storage import StorageState
 from p2pd.domain.verdicts import Verdict
 from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.log.log import Log
 
+REPORT_INTERVAL_S = 5.0
+"""Between two gaps of one outage."""
+
+_REASONS: dict[type[Exception], RejectionReason] = {
+    StorageFullError: RejectionReason.STORAGE_FULL,
+    StorageFailedError: RejectionReason.STORAGE_FAILED,
+}
+
+log_line = structlog.get_logger(__name__)
+
 
 class Inbox:
-    """Store what peers send; called in the trio thread."""
+    """Validate and store what peers send; called in the trio thread.
 
-    def __init__(self, log: Log, rejections: Rejections) -> None:
+    Attributes:
+        on_recovered: Called with each room to fetch messages of, once messages can
+            be stored again; must not raise.
+    """
+
+    def __init__(
+        self, log: Log, rejections: Rejections, validators: Sequence[Validator] = ()
+    ) -> None:
+        self.on_recovered: list[Callable[[RoomName], None]] = []
         self._log = log
         self._rejections = rejections
+        self._validators = Validators(validators, rejections)
+        self._outage = Outage()
+        self._missed = trio.Event()
 
     async def receive_messages(self, messages: Sequence[Message]) -> list[Verdict]:
-        """Append messages of others; what cannot be stored now is counted."""
+        """Validate and append messages of others.
+
+        Cancellation: none of them is stored, or all that were accepted.
+        """
+        judged = await self._validators.judge(messages)
+        accepted = [one for one, verdict in zip(messages, judged, strict=True) if verdict is None]
+        stored = iter(self._store(accepted) if accepted else ())
+        for one, verdict in zip(messages, judged, strict=True):
+            if verdict is Verdict.REFUSED:
+                self._log.items.refused(one)
+        return [next(stored) if verdict is None else verdict for verdict in judged]
+
+    async def run(self) -> Never:
+        """Emit a gap for what could not be stored, and again when more is missed later."""
+        while True:
+            await self._missed.wait()
+            self._missed = trio.Event()
+            missing = self._outage.take_unreported()
+            if missing:
+                log_line.warning("messages not stored", missing=missing)
+                self._log.tell(Gap(GapReason.NOT_STORED, missing))
+            await trio.sleep(REPORT_INTERVAL_S)
+            if not self._outage.is_over:
+                self._missed.set()
+                self._recover_if_stored()
+
+    def _store(self, messages: Sequence[Message]) -> list[Verdict]:
         try:
             fresh = {message.message_id for message in self._log.append(messages)}
         except (StorageFullError, StorageFailedError) as error:
-            self._rejections.count(RejectionReason(error.reason.lower()), len(messages))
+            self._rejections.count(_REASONS[type(error)], len(messages))
+            self._outage.add(messages)
+            self._missed.set()
             return [Verdict.NOT_STORED] * len(messages)
+        # Boundary: one message that the log trips over is not the fault of the batch.
+        except Exception:
+            if len(messages) > 1:
+                return [verdict for one in messages for verdict in self._store([one])]
+            log_line.exception("message not appended", message_id=messages[0].message_id)
+            self._rejections.count(RejectionReason.MESSAGE_NOT_APPENDED)
+            return [Verdict.REFUSED]
+        self._recover()
         return [
             Verdict.STORED if message.message_id in fresh else Verdict.KNOWN for message in messages
         ]
+
+    def _recover_if_stored(self) -> None:
+        """Have what was missed fetched where something else was stored meanwhile."""
+        if self._log.store.storage.state is StorageState.OK:
+            self._recover()
+
+    def _recover(self) -> None:
+        """Have what was missed fetched at once: there is room again."""
+        for room in self._outage.end():
+            for call in self.on_recovered:
+                call(room)

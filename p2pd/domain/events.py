@@ -61,6 +61,7 @@ class GapReason(Enum):
 
     EXPIRED = "expired"
     UNKNOWN_CURSOR = "unknown_cursor"
+    NOT_STORED = "not_stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,11 @@ class NodeChanged:
     node: Node
 
 
-Fact: TypeAlias = Message | PeerConnected | PeerDisconnected | PeerJoined | PeerLeft | NodeChanged
+Fact: TypeAlias = (
+    Message | PeerConnected | PeerDisconnected | PeerJoined | PeerLeft | NodeChanged | Gap
+)
 """What is appended to the log's tail."""
-EventBody: TypeAlias = Fact | Snapshot | Gap
+EventBody: TypeAlias = Fact | Snapshot
 """What a reader is told."""
 
 

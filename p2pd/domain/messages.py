@@ -9,8 +9,13 @@ from p2pd.domain.names import MessageId, PeerId, RoomName
 
 EARLIEST_SEND_TIME_NS = 1_577_836_800 * 10**9
 """2020-01-01: a sequence number below it is a counter, not a clock."""
-MAX_CLOCK_AHEAD_NS = 24 * 3600 * 10**9
+MAX_CLOCK_AHEAD_NS = 5 * 60 * 10**9
 """How far an author's clock may be ahead of ours and still be believed."""
+MAX_CLOCK_BEHIND_NS = 30 * 24 * 3600 * 10**9
+"""How long before its receipt a message may have been sent: what synchronisation fetches.
+
+The same on every node, since nodes must agree on which messages are displaced.
+"""
 
 
 class Delivery(Enum):
@@ -49,7 +54,7 @@ class Message:
 
     @property
     def send_time_ns(self) -> int | None:
-        """The author's clock in nanoseconds, where the sequence number is one."""
+        """The author's clock in nanoseconds, where the sequence number is one and credible."""
         return send_time_from_seqno(self.seqno, self.receive_time_ns)
 
     @property
@@ -61,15 +66,25 @@ class Message:
             return None
 
 
-def send_time_from_seqno(seqno: int, now_ns: int) -> int | None:
+def send_time_from_seqno(seqno: int, receive_time_ns: int) -> int | None:
     """Read a sequence number as a clock in nanoseconds.
 
+    A peer chooses the number, so it is a time only within a small bound of its receipt.
+
     Returns:
-        Nanoseconds since the epoch, or None where the number is a plain counter
-        or a clock further ahead of ``now_ns`` than a day.
+        Nanoseconds since the epoch, or None where the number is a plain counter, a
+        date more than five minutes ahead of the receipt, or one long before it.
     """
-    plausible = EARLIEST_SEND_TIME_NS <= seqno <= now_ns + MAX_CLOCK_AHEAD_NS
-    return seqno if plausible else None
+    earliest = max(EARLIEST_SEND_TIME_NS, receive_time_ns - MAX_CLOCK_BEHIND_NS)
+    return seqno if earliest <= seqno <= receive_time_ns + MAX_CLOCK_AHEAD_NS else None
+
+
+def is_displaced(seqno: int, receive_time_ns: int) -> bool:
+    """Return whether a number reads as a date long before its receipt.
+
+    Such a message cannot be found by the time that its number tells.
+    """
+    return EARLIEST_SEND_TIME_NS <= seqno < receive_time_ns - MAX_CLOCK_BEHIND_NS
 
 
 def message_id_from_parts(author_bytes: bytes, seqno_bytes: bytes) -> MessageId:

@@ -186,6 +186,15 @@ class RejectionReason(StrEnum):
         "storage_full",
         "Messages were not stored because the disk is full; they are asked for again.",
     )
+    MESSAGE_NOT_APPENDED = (
+        "message_not_appended",
+        "A message was dropped because the log fails on it; a fault of this node.",
+    )
+    VALIDATOR_REFUSED = "validator_refused", "A validator of this node refused a message."
+    VALIDATOR_SILENT = (
+        "validator_silent",
+        "A message was not stored because a validator failed or did not answer in time.",
+    )
     # Synchronisation
     SYNC_BOUND_MALFORMED = "sync_bound_malformed", "A range had a malformed bound."
     SYNC_BUSY = "sync_busy", "A session was refused because all slots are in use."
@@ -218,6 +227,10 @@ class RejectionReason(StrEnum):
         "The key of a message's author could not be read.",
     )
     SYNC_MESSAGE_MALFORMED = "sync_message_malformed", "A message was not a protobuf message."
+    SYNC_MESSAGE_NOT_DISPLACED = (
+        "sync_message_not_displaced",
+        "A message came in the wrong session, by the clock of this node.",
+    )
     SYNC_MESSAGE_OF_ANOTHER_ROOM = (
         "sync_message_of_another_room",
         "A message was of another room than the session.",

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from p2pd.domain.events import (
     Fact,
+    Gap,
     NodeChanged,
     PeerConnected,
     PeerDisconnected,
@@ -48,7 +49,7 @@ class State:
 def state_after(state: State, fact: Fact) -> State:
     """Apply one fact; a fact about a peer that is not connected changes nothing."""
     match fact:
-        case Message():
+        case Message() | Gap():
             return state
         case NodeChanged(node):
             return replace(state, node=node)

@@ -78,7 +78,7 @@ class Log:
         for one in stored:
             entry = self.entry(one.message, one.offset)
             self.tail.append(entry, entry.size_bytes)
-            self.items.touch(one.message.room, one.message.seqno)
+            self.items.appended(one.message)
         if stored:
             self._wake()
         return tuple(one.message for one in stored)

@@ -174,6 +174,10 @@ class Network:
         """How full the fullest queue to a peer is, 0.0 to 1.0."""
         return self._gossip.send_pressure()
 
+    def synchronise(self, room: RoomName) -> None:
+        """Compare a room with some of its peers at once."""
+        self._sync.compare_now(room)
+
     def sync_bytes(self) -> int:
         """How much synchronisation has sent and received."""
         return self._sync.bytes_moved

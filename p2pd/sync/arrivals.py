@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from p2pd.domain.messages import Delivery
+from p2pd.domain.messages import Delivery, is_displaced
 from p2pd.domain.names import PeerId
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.verdicts import MessageReceiver, Verdict
@@ -22,7 +22,7 @@ from p2pd.net.pubsub.messages import (
     WireMessage,
     message_from_bytes,
 )
-from p2pd.sync.errors import SyncAbuseError
+from p2pd.sync.errors import SyncAbuseError, SyncUnstoredError
 from p2pd.sync.reconciliation import Item, item_digest
 from p2pd.sync.session import Scope
 
@@ -65,6 +65,7 @@ class Arrivals:
             How many were new.
 
         Raises:
+            SyncUnstoredError: What came cannot be stored now; a later session fetches it.
             SyncAbuseError: One is forged, malformed, of another room or not wanted.
         """
         fresh = 0
@@ -79,6 +80,8 @@ class Arrivals:
             if messages:
                 verdicts = await self._receiver.receive_messages(messages)
                 fresh += verdicts.count(Verdict.STORED)
+                if Verdict.NOT_STORED in verdicts:
+                    raise SyncUnstoredError
             await trio.lowlevel.checkpoint()
         return fresh
 
@@ -96,6 +99,10 @@ class Arrivals:
             self._verifier.verify(wire)
             if wanted is not None:
                 wanted.discard(item)
+            if scope.is_displaced and not is_displaced(wire.seqno, time.time_ns()):
+                # A clock that differs; what has a credible time comes in other sessions.
+                self._rejections.count(RejectionReason.SYNC_MESSAGE_NOT_DISPLACED)
+                return None
         except MessageRefusedError as error:
             raise SyncAbuseError(RejectionReason(f"sync_{error.reason}")) from error
         return wire

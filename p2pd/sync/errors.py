@@ -4,6 +4,7 @@ SyncError
 ├── SyncClosedError    the peer went away or said it is done
 ├── SyncRefusedError   the peer will not, or not now
 ├── SyncLimitError     the peer has had its share of this session
+├── SyncUnstoredError  this node cannot store what comes
 └── SyncAbuseError     the peer breaks the rules; counted by ``reason``
 """
 
@@ -26,6 +27,13 @@ class SyncRefusedError(SyncError):
 
 class SyncLimitError(SyncError):
     """The peer has had its share; it is told so."""
+
+
+class SyncUnstoredError(SyncError):
+    """This node cannot store what the peer gives; more of it would be in vain."""
+
+    def __init__(self) -> None:
+        super().__init__("messages cannot be stored now")
 
 
 class SyncAbuseError(SyncError):

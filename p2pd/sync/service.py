@@ -32,13 +32,23 @@ from p2pd.sync.arrivals import Arrivals
 from p2pd.sync.errors import SyncRefusedError
 from p2pd.sync.frames import FrameStream
 from p2pd.sync.peer_schedule import PeerSchedule
-from p2pd.sync.reconciliation import Item
-from p2pd.sync.session import Accept, Scope, SessionResult, SyncSource, initiate, respond
+from p2pd.sync.reconciliation import LOWEST, Item
+from p2pd.sync.session import (
+    Accept,
+    DisplacedSource,
+    Scope,
+    SessionResult,
+    SyncSource,
+    initiate,
+    respond,
+)
 from p2pd.sync.session_runner import SessionRunner
 from p2pd.sync.worker_budget import WorkerBudget
 from p2pd.tasks import attempt, run_guarded
 
 PROTOCOL = TProtocol("/wsp/sync/1.0.0")
+DISPLACED_PROTOCOL = TProtocol("/wsp/sync/displaced/1.0.0")
+"""The same sessions over the messages that cannot be found by their time."""
 OPEN_TIMEOUT_S = 20.0
 PEERS_AT_A_TIME = 2
 """Peers to compare a room with, each time."""
@@ -91,11 +101,13 @@ async def open_sync(
     async with trio.open_nursery() as nursery:
         sync = Sync(host, gossip, source, receiver, listener, rejections, options, nursery)
         host.set_stream_handler(PROTOCOL, sync.answer)
+        host.set_stream_handler(DISPLACED_PROTOCOL, sync.answer_displaced)
         nursery.start_soon(run_guarded, "synchronisation", sync.run)
         try:
             yield sync
         finally:
             host.remove_stream_handler(PROTOCOL)
+            host.remove_stream_handler(DISPLACED_PROTOCOL)
             nursery.cancel_scope.cancel()
 
 
@@ -141,6 +153,10 @@ class Sync:
         if scope is not None and (self._own_id < peer_id or scope.newest is not None):
             self._plan(peer_id, room, random.uniform(0.2, 1.0) * self._options.meeting_s)
 
+    def compare_now(self, room: RoomName) -> None:
+        """Compare a room with some of its peers, without waiting for the next turn."""
+        self._plan_some(room, SPREAD_PEERS)
+
     async def run(self) -> Never:
         """Compare from time to time; ends by cancellation."""
         while True:
@@ -151,27 +167,39 @@ class Sync:
 
     async def answer(self, stream: INetStream) -> None:
         """Follow the session of a peer that opened ``stream``."""
+        await self._answer(stream, is_displaced=False)
+
+    async def answer_displaced(self, stream: INetStream) -> None:
+        """Follow a session about displaced messages."""
+        await self._answer(stream, is_displaced=True)
+
+    async def _answer(self, stream: INetStream, *, is_displaced: bool) -> None:
         peer_id = PeerId(str(stream.muxed_conn.peer_id))
         rooms: list[RoomName] = []
 
         def enter(room: RoomName) -> tuple[Scope, Accept] | None:
-            entrance = self._entrance(peer_id, room)
+            entrance = self._entrance(peer_id, room, is_displaced=is_displaced)
             if entrance is not None:
                 rooms.append(room)
             return entrance
 
         async def session(frames: FrameStream, questions: WorkerBudget) -> SessionResult:
-            return await respond(frames, self._source, questions, enter)
+            return await respond(frames, source, questions, enter)
 
+        source = DisplacedSource(self._source) if is_displaced else self._source
         result = await self._sittings.hold(peer_id, False, stream, session)
         if result is not None and result.received:
             self._plan_some(rooms[0], SPREAD_PEERS, besides=peer_id)
 
-    def _entrance(self, peer_id: PeerId, room: RoomName) -> tuple[Scope, Accept] | None:
+    def _entrance(
+        self, peer_id: PeerId, room: RoomName, *, is_displaced: bool = False
+    ) -> tuple[Scope, Accept] | None:
         """Return what is wanted of a room and how to accept it; None where it is not joined."""
         scope = self._listener.scope(room)
         if scope is None or room not in self._gossip.rooms:
             return None
+        if is_displaced:
+            scope = Scope(room, LOWEST, LOWEST, LOWEST, is_displaced=True)
 
         async def accept(signed: Sequence[bytes], wanted: set[Item] | None) -> int:
             if room not in self._gossip.rooms:
@@ -204,6 +232,7 @@ class Sync:
         result = await self._lead(peer_id, room) if self._can_sync(peer_id) else None
         if result is not None:
             self._note(peer_id, room, result)
+            await self._lead_displaced(peer_id, room)
         elif tries > 1:
             retry_s = random.uniform(0.5, 1.5) * self._options.retry_s
             self._plan(peer_id, room, retry_s, tries - 1)
@@ -216,12 +245,8 @@ class Sync:
             return None
         scope, accept = entrance
         seeks_past = scope.newest is not None and self._turns.seeks(peer_id, room, now_s)
-        try:
-            with trio.fail_after(OPEN_TIMEOUT_S):
-                stream = await self._host.new_stream(ID.from_base58(peer_id), [PROTOCOL])
-        # Boundary: the library has many ways to say that a peer is gone.
-        except Exception as error:
-            log.debug("sync stream not opened", peer_id=peer_id, error=repr(error))
+        stream = await self._open_stream(peer_id, PROTOCOL)
+        if stream is None:
             return None
 
         async def session(frames: FrameStream, questions: WorkerBudget) -> SessionResult:
@@ -231,6 +256,37 @@ class Sync:
         if result is not None and seeks_past:
             self._turns.sought(peer_id, room, result.received, now_s)
         return result
+
+    async def _lead_displaced(self, peer_id: PeerId, room: RoomName) -> None:
+        """Compare the messages that cannot be found by their time, all of them."""
+        entrance = self._entrance(peer_id, room, is_displaced=True)
+        identity = self._identity(peer_id)
+        if entrance is None or identity is None or DISPLACED_PROTOCOL not in identity.protocols:
+            return
+        scope, accept = entrance
+        stream = await self._open_stream(peer_id, DISPLACED_PROTOCOL)
+        if stream is None:
+            return
+        source = DisplacedSource(self._source)
+
+        async def session(frames: FrameStream, questions: WorkerBudget) -> SessionResult:
+            return await initiate(frames, scope, False, source, questions, accept)
+
+        result = await self._sittings.hold(peer_id, True, stream, session)
+        if result is not None and result.received:
+            self._plan_some(room, SPREAD_PEERS, besides=peer_id)
+
+    async def _open_stream(self, peer_id: PeerId, protocol: TProtocol) -> INetStream | None:
+        try:
+            with trio.fail_after(OPEN_TIMEOUT_S):
+                stream: INetStream = await self._host.new_stream(
+                    ID.from_base58(peer_id), [protocol]
+                )
+        # Boundary: the library has many ways to say that a peer is gone.
+        except Exception as error:
+            log.debug("sync stream not opened", peer_id=peer_id, error=repr(error))
+            return None
+        return stream
 
     def _note(self, peer_id: PeerId, room: RoomName, result: SessionResult) -> None:
         log.debug("synchronised", peer_id=peer_id, received=result.received, sent=result.sent)

@@ -46,8 +46,8 @@ MAX_BATCH_BYTES = 256 << 10
 MAX_SIGNED_BYTES = MAX_FRAME_BYTES - MAX_BATCH_BYTES - 1024
 
 
-class SyncSource(Protocol):
-    """The store as a session needs it; asked in worker threads."""
+class SessionSource(Protocol):
+    """What one session is about; asked in worker threads."""
 
     def item_set(self, room: RoomName) -> ItemSet:
         """Return the room's items."""
@@ -58,6 +58,28 @@ class SyncSource(Protocol):
         Args:
             items: With whole digests or as much of them, the same of each.
         """
+
+
+class SyncSource(SessionSource, Protocol):
+    """The store as synchronisation needs it; asked in worker threads."""
+
+    def displaced_set(self, room: RoomName) -> ItemSet:
+        """Return the items of the room's displaced messages."""
+
+
+class DisplacedSource:
+    """The displaced messages of a source, as if they were all."""
+
+    def __init__(self, source: SyncSource) -> None:
+        self._source = source
+
+    def item_set(self, room: RoomName) -> ItemSet:
+        """Return the items of the room's displaced messages."""
+        return self._source.displaced_set(room)
+
+    def signed_bytes(self, room: RoomName, items: Sequence[Item]) -> Sequence[bytes]:
+        """Return the messages of these items that are stored."""
+        return self._source.signed_bytes(room, items)
 
 
 Accept = Callable[[Sequence[bytes], set[Item] | None], Awaitable[int]]
@@ -75,7 +97,8 @@ class Scope:
     Attributes:
         begin: Items from here up to ``floor`` are not wanted.
         joined: What is below was sent before this node joined.
-        newest: How much of that it keeps at most, the newest; None: all of it.
+        newest: How much of that it stores at most, the newest; None: all of it.
+        is_displaced: Only the messages that cannot be found by their time are meant.
     """
 
     room: RoomName
@@ -83,6 +106,7 @@ class Scope:
     floor: Bound
     joined: Bound
     newest: int | None = None
+    is_displaced: bool = False
 
     @property
     def unasked_floor(self) -> Bound:
@@ -111,7 +135,7 @@ async def initiate(
     frames: FrameStream,
     scope: Scope,
     seeks_past: bool,
-    source: SyncSource,
+    source: SessionSource,
     questions: WorkerBudget,
     accept: Accept,
 ) -> SessionResult:
@@ -135,7 +159,7 @@ async def initiate(
 
 async def respond(
     frames: FrameStream,
-    source: SyncSource,
+    source: SessionSource,
     questions: WorkerBudget,
     enter: Callable[[RoomName], tuple[Scope, Accept] | None],
 ) -> SessionResult:
@@ -274,7 +298,7 @@ async def _fetch(frames: FrameStream, need: Sequence[Item], accept: Accept) -> t
 
 async def _give(
     frames: FrameStream,
-    source: SyncSource,
+    source: SessionSource,
     questions: WorkerBudget,
     room: RoomName,
     items: Sequence[Item],

@@ -71,7 +71,7 @@ def call(node: NodeProcess, method: str, room: str) -> None:
 def test_callers_that_join_and_leave_one_room_at_once_leave_the_node_well(
     start_node: StartNode,
 ) -> None:
-    a, b = start_node("a", sync_interval=1), start_node("b", sync_interval=1)
+    a, b = start_node("a", sync_interval_s=1), start_node("b", sync_interval_s=1)
     b.connect(a)
     for node in (a, b):
         call(node, "JoinRoom", "lobby")

@@ -7,6 +7,7 @@ import pytest
 from p2pd.domain.messages import message_id_from_parts, send_time_from_seqno
 from tests.p2pd.facts import NOW_NS, make_message
 
+MINUTE_NS = 60 * 10**9
 DAY_NS = 24 * 3600 * 10**9
 
 
@@ -14,9 +15,13 @@ DAY_NS = 24 * 3600 * 10**9
     ("seqno", "expected"),
     [
         (NOW_NS, NOW_NS),
-        (NOW_NS - 300 * DAY_NS, NOW_NS - 300 * DAY_NS),
-        (NOW_NS + DAY_NS, NOW_NS + DAY_NS),
-        (NOW_NS + DAY_NS + 1, None),
+        (NOW_NS - 30 * DAY_NS, NOW_NS - 30 * DAY_NS),
+        (NOW_NS - 30 * DAY_NS - 1, None),
+        (1_625_000_000_000_000_000, None),
+        (NOW_NS + 5 * MINUTE_NS, NOW_NS + 5 * MINUTE_NS),
+        (NOW_NS + 5 * MINUTE_NS + 1, None),
+        (2_208_988_800 * 10**9, None),
+        (0, None),
         (1, None),
         (NOW_NS // 10**9, None),
         (2**64 - 1, None),
