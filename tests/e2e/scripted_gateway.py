@@ -35,11 +35,6 @@ class _Handler(SimpleHTTPRequestHandler):
     }
     gateway: ScriptedGateway
 
-    def do_POST(self) -> None:
-        """Answer ``POST /api/admission`` and all others alike."""
-        self.rfile.read(int(self.headers["content-length"] or 0))
-        self._answer()
-
     def do_GET(self) -> None:
         """Serve a file, or answer a call."""
         if self.path.startswith("/api/"):

@@ -19,7 +19,8 @@ def test_an_origin_that_is_not_allowed_is_named_and_the_page_rests(
     gateway = start_gateway(node, allowed_origins="https://chat.example")
     page = open_page(gateway, is_ready=False)
     told = page.wait_text("#banners", "The gateway does not let this page in")
-    assert "Origin" in told
+    assert page.url in told
+    assert "GATEWAY_ALLOWED_ORIGINS" in told
     assert "away" not in told
     assert page.banners == ["gateway-refuses"]
     left_s = wait_until(

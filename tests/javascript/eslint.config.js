@@ -60,5 +60,6 @@ export default [
     rules: { "no-restricted-globals": ["error", "structuredClone", "setTimeout", "setInterval", "requestAnimationFrame"] },
   },
   { files: ["web/support.js"], rules: { "no-var": "off", "object-shorthand": "off" } },
-  { files: ["tests/**"], rules: { "max-lines": "off", "no-script-url": "off", "max-lines-per-function": "off" } },
+  { files: ["tests/web/*.mjs"], languageOptions: { globals: { ...globals.browser, ...globals.node } } },
+  { files: ["tests/**"], rules: { "max-lines": "off", "no-restricted-properties": "off", "no-script-url": "off", "max-lines-per-function": "off" } },
 ];

@@ -52,7 +52,6 @@ export class Chat {
    * of an unknown kind only the cursor is stored: it may be of a later version.
    */
   receive(frame) {
-    if (Object.hasOwn(frame, "id")) return []; // an answer, whose cursor is no place in the stream
     const topics = this.#handlers.get(frame.type)?.(frame) ?? [];
     const isNext = frame.type !== "snapshot" || this.cursor === null;
     if (isNext && typeof frame.cursor === "string") this.cursor = frame.cursor;

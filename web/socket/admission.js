@@ -1,10 +1,9 @@
 /**
  * Asks why the gateway does not let this page in. A browser does not show a page
- * the answer to a refused upgrade, so the same is asked over HTTP; by POST, since
- * only then does the browser send the page's origin.
+ * the answer to a refused upgrade, so the same is asked over HTTP.
  */
 
-const PATH = "api/admission";
+const PATH = "api/access";
 const UNAUTHORIZED = 401;
 const FORBIDDEN = 403;
 const REFUSING = [UNAUTHORIZED, FORBIDDEN];
@@ -15,12 +14,10 @@ const REFUSING = [UNAUTHORIZED, FORBIDDEN];
  *   `reason` and `message` of a refusal, or null
  */
 export async function askAdmission(headers) {
+  const url = new URL(PATH, document.baseURI);
+  url.searchParams.set("origin", url.origin);
   try {
-    const answer = await fetch(new URL(PATH, document.baseURI), {
-      method: "POST",
-      headers: { ...headers, "content-type": "application/json" },
-      body: "{}",
-    });
+    const answer = await fetch(url, { headers });
     return admissionOf(answer.status, await answer.json());
   } catch {
     return { isReached: false, refusal: null };
