@@ -8,7 +8,15 @@ from itertools import accumulate
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.time_from_ns import duration_from_s, timestamp_from_ns
-from p2pd.domain.peers import Connection, ConnectionKind, Direction, Node, Peer, Reachability
+from p2pd.domain.peers import (
+    Connection,
+    ConnectionKind,
+    Direction,
+    Node,
+    NodeWarning,
+    Peer,
+    Reachability,
+)
 from p2pd.domain.storage import Damage, Storage, StorageState
 
 MAX_ADDRESS_BYTES = 64 * 1024
@@ -72,6 +80,15 @@ def node_from_domain(node: Node) -> chat_pb2.Node:
         max_message_bytes=node.max_message_bytes,
         start_time=timestamp_from_ns(node.start_time_ns),
         storage=storage_from_domain(node.storage),
+        warnings=map(_warning_from_domain, node.warnings),
+    )
+
+
+def _warning_from_domain(warning: NodeWarning) -> chat_pb2.NodeWarning:
+    return chat_pb2.NodeWarning(
+        reason=warning.reason,
+        message=warning.message,
+        time=timestamp_from_ns(warning.time_ns),
     )
 
 

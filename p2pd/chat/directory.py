@@ -35,6 +35,7 @@ class Directory:
             rooms=self._membership.joined,
             reachability=self._network.reachability(),
             storage=self._log.store.storage,
+            warnings=self._network.warnings(),
         )
 
     def peers(self, room: RoomName | None) -> tuple[Peer, ...]:

@@ -62,6 +62,21 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeWarning:
+    """Something at this node that cannot be right and that its operator should mend.
+
+    Attributes:
+        reason: Stable upper-case name that programs can rely on.
+        message: One sentence for the operator.
+        time_ns: When it was first seen, nanoseconds since the epoch.
+    """
+
+    reason: str
+    message: str
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """This node as it presents itself."""
 
@@ -74,3 +89,4 @@ class Node:
     max_message_bytes: int
     start_time_ns: int
     storage: Storage = field(default_factory=Storage)
+    warnings: tuple[NodeWarning, ...] = ()

@@ -49,7 +49,11 @@ def size_of_node(node: Node) -> int:
     damages = sum(
         _size_of_texts((one.path, one.reason)) + _DAMAGE_BYTES for one in node.storage.damages
     )
-    return _EVENT_BYTES + _PEER_BYTES + len(node.peer_id) + _size_of_texts(texts) + damages
+    warnings = sum(
+        _size_of_texts((one.reason, one.message)) + _DAMAGE_BYTES for one in node.warnings
+    )
+    own = _EVENT_BYTES + _PEER_BYTES + len(node.peer_id)
+    return own + _size_of_texts(texts) + damages + warnings
 
 
 def _size_of_texts(texts: Iterable[str]) -> int:

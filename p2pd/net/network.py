@@ -16,7 +16,7 @@ from libp2p.crypto.keys import KeyPair
 from libp2p.peer.id import ID
 
 from p2pd.domain.names import PeerId, RoomName
-from p2pd.domain.peers import Peer, Reachability
+from p2pd.domain.peers import NodeWarning, Peer, Reachability
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.addresses import peer_info_from_text
@@ -117,7 +117,9 @@ async def open_network(
         open_sync(
             host, gossip, source, receiver, history, rejections, sync_options
         ) as arrivals.sync,
-        open_connections(host, _WithRooms(listener, gossip), rejections) as connections,
+        open_connections(
+            host, _WithRooms(listener, gossip), rejections, gossip.hears
+        ) as connections,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
     ):
         yield Network(host, gossip, arrivals.sync, connections, discovery)
@@ -147,6 +149,10 @@ class Network:
     def reachability(self) -> Reachability:
         """Whether others have dialled this node from elsewhere."""
         return self._connections.reachability()
+
+    def warnings(self) -> tuple[NodeWarning, ...]:
+        """What cannot be right, such as two programs with one identity."""
+        return self._connections.warnings()
 
     async def join(self, room: RoomName) -> None:
         """Join a room and begin to look for its members."""

@@ -180,6 +180,10 @@ class Gossip:
         """Hand one of our own messages of before to every peer in its room; see ``send``."""
         return await self.pubsub.send(message_from_bytes(signed_bytes), self._send_wait_s)
 
+    def hears(self, peer_id: ID) -> bool:
+        """Return whether a peer has opened a stream to this node."""
+        return self.pubsub.is_heard(peer_id)
+
     def peers_in(self, room: RoomName) -> frozenset[PeerId]:
         """Return the peers that are in a room and can be written to."""
         return frozenset(

@@ -110,6 +110,10 @@ class PubsubService(RelayPubsub):
                 scope.shield = True
                 await stream.reset()
 
+    def is_heard(self, peer_id: ID) -> bool:
+        """Return whether a peer has a stream open on which it sends."""
+        return peer_id in self._inbound
+
     def _end(self, inbound: InboundStream) -> None:
         """Drop what was announced on this stream alone."""
         peer_id = inbound.peer_id
