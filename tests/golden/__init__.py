@@ -23,7 +23,15 @@ from p2pd.domain.events import (
 )
 from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import DEFAULT_ROOM, MessageId, PeerId, RoomName
-from p2pd.domain.peers import Connection, ConnectionKind, Direction, Node, Peer, Reachability
+from p2pd.domain.peers import (
+    Connection,
+    ConnectionKind,
+    Direction,
+    Node,
+    NodeWarning,
+    Peer,
+    Reachability,
+)
 from p2pd.domain.storage import Damage, Storage, StorageState
 
 DIRECTORY = Path(__file__).parent
@@ -43,6 +51,7 @@ NODE = Node(
     storage=Storage(
         StorageState.FULL, "the disk is full", (Damage("/data/damaged", "no page", NOW_NS),)
     ),
+    warnings=(NodeWarning("IDENTITY_CONFLICT", "two programs use one identity", NOW_NS),),
 )
 PEER = Peer(
     peer_id=OTHER,
