@@ -16,6 +16,7 @@ from p2pd.domain.rooms import Room
 from p2pd.errors import ChatError
 from p2pd.log.log import Page
 from p2pd.log.reader import Reader
+from p2pd.store.reads import Reads
 
 
 class Publishing(Protocol):
@@ -64,7 +65,13 @@ class Feed(Protocol):
     def open_reader(self, after: str | None, rooms: frozenset[RoomName]) -> Reader:
         """Read the log behind a cursor; no rooms means all."""
 
-    def page(self, room: RoomName, *, before: str | None, after: str | None, limit: int) -> Page:
+    @property
+    def reads(self) -> Reads:
+        """Where readers that are behind are read."""
+
+    async def page(
+        self, room: RoomName, *, before: str | None, after: str | None, limit: int
+    ) -> Page:
         """Read stored messages of a room."""
 
 

@@ -6,6 +6,7 @@ around them.
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 import trio
@@ -26,7 +27,7 @@ from p2pd.domain.names import room_from_text
 from p2pd.domain.peers import Peer
 from p2pd.domain.rooms import Room
 from p2pd.errors import DialTimeoutError
-from p2pd.log.reader import Reader
+from p2pd.log.reader import Entry, Reader
 
 MAX_BATCH_BYTES = 256 * 1024
 ANSWER_MARGIN_S = 0.1
@@ -98,12 +99,19 @@ class ChatService:
     async def _follow(self, reader: Reader, context: Context) -> None:
         while True:
             seen = self._changes.version
-            entries = reader.read(MAX_BATCH_BYTES)
+            entries = await self._read(reader)
             for batch in batches_from_entries(entries, MAX_BATCH_BYTES):
                 await context.write(batch)
             if not entries:
                 await self._changes.wait(seen)
             self._changes.check()
+
+    async def _read(self, reader: Reader) -> tuple[Entry, ...]:
+        """Read on; from the disk in one of the store's threads."""
+        read = partial(reader.read, MAX_BATCH_BYTES)
+        if not reader.reads_store:
+            return read()
+        return await asyncio.wrap_future(self._chat.feed.reads.submit(read))
 
     async def get_node(
         self, _request: chat_pb2.GetNodeRequest, _context: Context
@@ -154,7 +162,7 @@ class ChatService:
     ) -> chat_pb2.ListMessagesResponse:
         """Read a page of a room."""
         query = page_query_from_request(request)
-        page = await self._bridge.call(
+        page = await self._bridge.run(
             partial(
                 self._chat.feed.page,
                 query.room,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ import trio
 
 from p2pd.domain.names import RoomName
 from p2pd.domain.publishes import Publish, Published
-from p2pd.errors import ClientMessageIdReusedError
+from p2pd.errors import ChatError, ClientMessageIdReusedError
 
 Key = tuple[str, str]
 """The caller's name and its ``client_message_id``."""
@@ -60,19 +60,25 @@ def published_again(publish: Publish, answer: Answer) -> Published:
     return answer.published
 
 
+LookUp = Callable[[Sequence[Key]], Awaitable[Mapping[Key, Answer]]]
+
+
 class Answers:
     """The newest answers in memory; older ones are in the log.
 
     Args:
         max_answers: Answers in memory at most; the oldest are evicted.
-        look_up: Finds an answer in the log.
+        look_up: Finds those of some answers that are in the log.
     """
 
-    def __init__(self, max_answers: int, look_up: Callable[[Key], Answer | None]) -> None:
+    def __init__(self, max_answers: int, look_up: LookUp) -> None:
         self._max_answers = max_answers
         self._look_up = look_up
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
         self._under_way: dict[Key, trio.Event] = {}
+        self._looked_up: dict[Key, Answer | ChatError] = {}
+        """What is known of the keys under way."""
+        self._looking_up = trio.Lock()
 
     @asynccontextmanager
     async def claimed(self, keys: Collection[Key]) -> AsyncIterator[None]:
@@ -85,18 +91,42 @@ class Answers:
             await self._under_way[common.pop()].wait()
         self._under_way.update({key: trio.Event() for key in keys})
         try:
+            await self._look_up_all(keys)
             yield
         finally:
             for key in keys:
+                self._looked_up.pop(key, None)
                 self._under_way.pop(key).set()
 
     def find(self, key: Key) -> Answer | None:
-        """Return the answer of the first publish with this key, None where there was none.
+        """Return the answer of the first publish with this claimed key, None where none was.
 
         Raises:
             ChatError: The log cannot be read.
         """
-        return self._answers.get(key) or self._look_up(key)
+        found = self._looked_up.get(key)
+        if isinstance(found, ChatError):
+            raise found
+        return found
+
+    async def _look_up_all(self, keys: Collection[Key]) -> None:
+        """Ask the log once for all keys; a failure is the outcome of each.
+
+        One after the other, those with nothing to ask for too: what was claimed
+        first goes on first.
+        """
+        # Held here: an answer may be evicted from memory before it is asked for.
+        self._looked_up.update({key: self._answers[key] for key in keys if key in self._answers})
+        unknown = [key for key in keys if key not in self._answers]
+        if not unknown and not self._looking_up.locked():
+            return
+        async with self._looking_up:
+            if not unknown:
+                return
+            try:
+                self._looked_up.update(await self._look_up(unknown))
+            except ChatError as error:
+                self._looked_up.update(dict.fromkeys(unknown, error))
 
     def store(self, key: Key, answer: Answer) -> None:
         """Remember an answer that is safe on disk."""

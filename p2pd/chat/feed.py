@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from p2pd.chat.membership import Membership
 from p2pd.domain.names import RoomName
 from p2pd.errors import NodeStoppingError, RoomNotJoinedError
 from p2pd.log.log import Log, Page
 from p2pd.log.reader import Reader
+from p2pd.store.reads import Reads, run_read
 
 
 class Feed:
@@ -34,7 +37,14 @@ class Feed:
             self._check_joined(room, "rooms")
         return self._log.open_reader(after, rooms)
 
-    def page(self, room: RoomName, *, before: str | None, after: str | None, limit: int) -> Page:
+    @property
+    def reads(self) -> Reads:
+        """Where readers that are behind are read."""
+        return self._log.store.reads
+
+    async def page(
+        self, room: RoomName, *, before: str | None, after: str | None, limit: int
+    ) -> Page:
         """Read stored messages of a room.
 
         Raises:
@@ -42,7 +52,8 @@ class Feed:
             InvalidInputError: Not a cursor.
         """
         self._check_joined(room, "room")
-        return self._log.page(room, before=before, after=after, limit=limit)
+        read = partial(self._log.page, room, before=before, after=after, limit=limit)
+        return await run_read(self._log.store.reads, read)
 
     def _check_joined(self, room: RoomName, field: str) -> None:
         if room not in self._membership:

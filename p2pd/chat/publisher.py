@@ -32,6 +32,7 @@ from p2pd.errors import (
 )
 from p2pd.log.log import Log
 from p2pd.net.pubsub.gossip import SignedMessage
+from p2pd.store.reads import run_read
 
 MAX_CLIENT_MESSAGE_ID_BYTES = 128
 MAX_ANSWERS = 100_000
@@ -96,7 +97,7 @@ class Publisher:
         self._outbox = outbox
         self._limits = limits
         self._bucket = TokenBucket(limits.rate_per_s, limits.burst)
-        self._answers = Answers(MAX_ANSWERS, self._answer_in_log)
+        self._answers = Answers(MAX_ANSWERS, self._answers_in_log)
         self._clock_ns = clock_ns
         self._is_stopping = False
 
@@ -200,6 +201,15 @@ class Publisher:
         wait_s = self._bucket.consume(trio.current_time())
         if wait_s:
             raise LimitReachedError("PUBLISH_RATE", "over the publish rate", wait_s)
+
+    async def _answers_in_log(self, keys: Sequence[Key]) -> dict[Key, Answer]:
+        """Find, in one of the store's threads, what was answered before a restart."""
+
+        def query() -> dict[Key, Answer]:
+            found = ((key, self._answer_in_log(key)) for key in keys)
+            return {key: answer for key, answer in found if answer is not None}
+
+        return await run_read(self._log.store.reads, query)
 
     def _answer_in_log(self, key: Key) -> Answer | None:
         """Find what was answered before a restart; who got it then is not known any more."""

@@ -110,6 +110,12 @@ class Reader:
                 self._pending = self._next_stretch(max_bytes)
         return tuple(batch)
 
+    @property
+    def reads_store(self) -> bool:
+        """Whether the next ``read`` goes to the disk: then it is for a thread of its own."""
+        is_behind = self._offset < self._target or self._position < self._log.tail.start
+        return is_behind or self._is_replaced()
+
     def close(self) -> None:
         """Let go of what the reader holds."""
         self._pending = iter(())

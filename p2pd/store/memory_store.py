@@ -23,6 +23,7 @@ from p2pd.store.message_store import (
     Stored,
     StoredPage,
 )
+from p2pd.store.reads import ReadsAtOnce
 
 MESSAGE_OVERHEAD_BYTES = 600
 """What one message costs beside its content and its signed bytes, roughly."""
@@ -41,6 +42,7 @@ class MemoryStore:
 
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self.epoch = new_epoch()
+        self.reads = ReadsAtOnce()
         self._window: Window[Stored] = Window(max_messages, max_bytes, first=1)
         self._offsets: dict[MessageId, int] = {}
         self._rooms: dict[RoomName, list[int]] = {}

@@ -10,6 +10,7 @@ from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.sizes import MAX_ITEMS_BYTES
 from p2pd.domain.storage import Storage
+from p2pd.store.reads import Reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ class MessageStore(Protocol):
     ``append`` and ``drop_oldest`` are called by one thread, the trio thread;
     everything else by any.
     """
+
+    @property
+    def reads(self) -> Reads:
+        """Where queries are run, so that no event loop waits for them."""
 
     @property
     def epoch(self) -> str:

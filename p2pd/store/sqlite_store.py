@@ -47,6 +47,7 @@ from p2pd.store.message_store import (
     StoredPage,
 )
 from p2pd.store.peer_store import KnownPeers
+from p2pd.store.reads import ReadThreads
 from p2pd.store.room_store import RoomRecord
 from p2pd.store.store_file import StoreFile
 
@@ -106,6 +107,7 @@ class SqliteStore:
         clock_ns: Callable[[], int],
         fdatasync: Callable[[int], None],
     ) -> None:
+        self.reads = ReadThreads()
         self._damages: tuple[Damage, ...] = ()
         self._is_full = False
         self._path = path
@@ -285,6 +287,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file in order; calls from now on are refused."""
+        self.reads.close()
         self._durability.close()
         self._checkpoints.close()
         with self._replacing:
