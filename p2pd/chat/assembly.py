@@ -84,7 +84,11 @@ class Receiving:
         self.history = History(
             self.membership, log, options.max_age_ns, options.history_messages, options.clock_ns
         )
-        self.membership.on_left += [self.presence.room_left, self.outbox.room_left]
+        self.membership.on_left += [
+            self.presence.room_left,
+            self.outbox.room_left,
+            log.items.forget_room,
+        ]
         self.first_seqno = max(log.store.max_seqno(author_bytes), self.membership.highest_sent)
 
 

@@ -51,6 +51,8 @@ class History:
         time it was received, and one received while ours was ahead no further than
         the present.
         """
+        if self._membership.record(room) is None:
+            return
         self._log.dropped(room, dropped)
         newest_ns = max(min(one.seqno, one.receive_time_ns) for one in dropped)
         self.raise_floor(room, min(newest_ns + 1, self._clock_ns()))

@@ -163,6 +163,7 @@ class Network:
         """Leave a room."""
         self._discovery.forget(room)
         await self._gossip.leave(room)
+        self._sync.room_left(room)
 
     def sign(self, room: RoomName, data: bytes) -> SignedMessage:
         """Sign a message with the next sequence number."""

@@ -53,6 +53,10 @@ class PeerSchedule:
         turn.seek_wait_s = FIRST_SEEK_WAIT_S if received else doubled_s
         turn.seek_at_s = now_s + (0.0 if received else turn.seek_wait_s)
 
+    def forget_room(self, room: RoomName) -> None:
+        """Forget a room that was left."""
+        self.keep(room, frozenset())
+
     def keep(self, room: RoomName, peers: frozenset[PeerId]) -> None:
         """Forget the peers that are not in a room any more."""
         gone = [key for key in self._turns if key[1] == room and key[0] not in peers]

@@ -153,6 +153,10 @@ class Sync:
         if scope is not None and (self._own_id < peer_id or scope.newest is not None):
             self._plan(peer_id, room, random.uniform(0.2, 1.0) * self._options.meeting_s)
 
+    def room_left(self, room: RoomName) -> None:
+        """Drop what is known of a room that was left."""
+        self._turns.forget_room(room)
+
     def compare_now(self, room: RoomName) -> None:
         """Compare a room with some of its peers, without waiting for the next turn."""
         self._plan_some(room, SPREAD_PEERS)

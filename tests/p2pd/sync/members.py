@@ -27,7 +27,6 @@ from p2pd.net.pubsub.gossip import message_from_wire
 from p2pd.net.pubsub.messages import message_from_bytes
 from p2pd.store.retention import Retention, keep_trimmed
 from p2pd.store.sqlite_store import open_store
-from tests.p2pd.chat.ports import RoomsInMemory
 from tests.p2pd.facts import make_node
 from tests.upstream.strangers import signed_message
 from tests.upstream.waiting import wait_seen
@@ -95,7 +94,8 @@ async def open_member(
     with open_store(directory) as store:
         log = Log(store, State(make_node(), {}))
         defaults = RoomDefaults(7 * DAY_NS, time.time_ns, lambda: 0)
-        membership = Membership(RoomsInMemory(), [ROOM], defaults)
+        membership = Membership(store, [ROOM], defaults)
+        membership.on_left.append(log.items.forget_room)
         presence = Presence(log, lambda room: None, lambda peer: None)
         inbox = Inbox(log, rejections)
         history = History(membership, log, 30 * DAY_NS, newest, time.time_ns)
