@@ -28,6 +28,7 @@ from p2pd.net.connections.facts import is_from_internet, peer_from_connections
 from p2pd.net.connections.identity_conflicts import IdentityConflicts, is_same_program
 from p2pd.net.connections.keepalive import close_quietly, keep_alive
 from p2pd.net.connections.notifee import ConnectionNotifee
+from p2pd.net.connections.peer_log import PeerLog
 from p2pd.net.connections.ping import ping
 from p2pd.net.connections.redial import Redialler
 from p2pd.net.connections.registry import ConnectionListener, OpenConnection, Registry
@@ -100,6 +101,7 @@ class Connections:
         self._redialler = Redialler(self._try_dial, self._registry.__contains__, nursery)
         self._backoffs = DialBackoffs()
         self._conflicts = IdentityConflicts(host)
+        self._arrivals_log = PeerLog(trio.current_time)
         self._hears = hears
         self._descriptors = DescriptorReserve()
         self._reachability = Reachability.UNKNOWN
@@ -208,10 +210,13 @@ class Connections:
     def _peer_came(self, peer_id: ID) -> None:
         self._redialler.peer_came(peer_id)
         self._backoffs.succeeded(str(peer_id))
-        self._listener.peer_connected(self._peer(peer_id))
+        peer = self._peer(peer_id)
+        self._arrivals_log.report_connected(peer)
+        self._listener.peer_connected(peer)
 
     def _peer_went(self, peer_id: ID) -> None:
         self._redialler.peer_went(peer_id)
+        self._arrivals_log.report_disconnected(PeerId(str(peer_id)))
         self._listener.peer_disconnected(PeerId(str(peer_id)))
 
     def _peer(self, peer_id: ID) -> Peer:
