@@ -17,17 +17,19 @@ import structlog
 
 from common.addresses import TcpAddress, dialled_address
 from common.open_files import raise_open_file_limit
-from gateway.browser import Services
-from gateway.catchup import CatchUps
-from gateway.channel import Channel
+from gateway.browser import Limits
+from gateway.channel.events import LinkState, NodeEvent
+from gateway.channel.log import Channel
+from gateway.channel.view import View
 from gateway.config import Settings
-from gateway.connection import Limits
 from gateway.counts import Counts
 from gateway.credentials import node_address_from, token_from_file
-from gateway.fanout import Fanout
-from gateway.frames import LinkState, NodeEvent
+from gateway.delivery.fanout import Fanout
+from gateway.delivery.replay import Replays
+from gateway.delivery.session import Services
 from gateway.http.access import Access, access_from_address
 from gateway.http.app import http_app
+from gateway.http.framing import frames_from_payloads
 from gateway.http.refusal_log import RefusalLog
 from gateway.http.server import listening_socket, server_for
 from gateway.http.socket import Door
@@ -37,7 +39,6 @@ from gateway.node.link import Link
 from gateway.node.publisher import Publisher
 from gateway.node.upstream import NodeSource, follow
 from gateway.values import Address
-from gateway.view import View
 
 log = structlog.get_logger(__name__)
 
@@ -85,9 +86,11 @@ class Gateway:
         self._tasks = tasks
         self._background: set[asyncio.Task[None]] = set()
         self._publisher = Publisher(link, settings.in_flight)
-        catch_ups = CatchUps(NodeSource(link), self._spawn)
+        replays = Replays(NodeSource(link), self._spawn)
         counts = Counts()
-        self._fanout = Fanout(Channel(settings.channel_bytes), View(), counts, catch_ups.start)
+        self._fanout = Fanout(
+            Channel(settings.channel_bytes, frames_from_payloads), View(), counts, replays.start
+        )
         services = Services(
             fanout=self._fanout,
             publisher=self._publisher,
@@ -111,13 +114,13 @@ class Gateway:
     async def serve(self, listener: socket.socket, bound: Address, on_stop: Subscribe) -> None:
         """Serve until it is to stop; returns once everybody is served or cut off."""
         server = server_for(
-            self._app, self._door, when_ready=lambda: _tell_ready(bound), drain=self._drain
+            self._app, self._door, when_ready=lambda: _print_ready(bound), drain=self._drain
         )
         loop = asyncio.get_running_loop()
         on_stop(lambda: _call_in(loop, partial(setattr, server, "should_exit", True)))
-        self._link.on_change(self._fanout.tell_state)
+        self._link.on_change(self._fanout.set_node_state)
         self._link.on_change(partial(_report_page, dialled_address(bound)))
-        self._spawn(follow(self._link, self._hear))
+        self._spawn(follow(self._link, self._append_events))
         self._spawn(self._link.watch())
         self._spawn(self._publisher.run())
         self._spawn(sweep(self._door, self._stall_timeout_s))
@@ -134,15 +137,15 @@ class Gateway:
         task.add_done_callback(self._background.discard)
         return task
 
-    def _hear(self, events: Sequence[NodeEvent]) -> None:
+    def _append_events(self, events: Sequence[NodeEvent]) -> None:
         for event in events:
             if event.fields["type"] == "snapshot":
                 node = event.fields["node"]
-                self._publisher.note_node_life(f"{node['peer_id']} {node['start_time']}")
-        self._fanout.tell(events)
+                self._publisher.set_node_life(f"{node['peer_id']} {node['start_time']}")
+        self._fanout.append_events(events)
 
     async def _drain(self) -> None:
-        """Take no more frames and let what was accepted be answered."""
+        """Accept no more frames and let what was accepted be answered."""
         self._link.is_stopping = True
         log.info("gateway stops", clients=len(self._door.sockets))
         self._door.close()
@@ -160,6 +163,6 @@ def _report_page(address: TcpAddress, state: LinkState) -> None:
         log.info("the page is ready", url=f"http://{address}/")
 
 
-def _tell_ready(bound: Address) -> None:
+def _print_ready(bound: Address) -> None:
     """Print the one line that says where the gateway listens."""
     print(f"gateway ready http={bound}", flush=True)

@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from gateway.browser import Services
+from gateway.delivery.session import Services
 from gateway.http.socket import Door
 from gateway.node.link import Link
 

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from wsp.chat.v1 import chat_models as answers
 
 from common.rates import KeyedRates
-from gateway.browser import Services
+from gateway.channel.events import Fields
+from gateway.delivery.session import Services
 from gateway.errors import NodeError, Refusal
-from gateway.frames import Fields
 from gateway.http import models
 from gateway.http.openapi import SentenceRoute
 

@@ -20,11 +20,12 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-from gateway.browser import Browser, Services
+from gateway.delivery.session import Services, Session
 from gateway.errors import Refusal
 from gateway.http.access import Access
 from gateway.http.connection import HttpConnections
 from gateway.http.draining import Draining, unacknowledged_bytes
+from gateway.http.framing import frames_from_payloads
 from gateway.http.handshake import (
     STOPPING,
     accept,
@@ -99,7 +100,6 @@ class WebSocket(asyncio.Protocol):
     """One connection that asked to become a WebSocket."""
 
     __slots__ = (
-        "_browser",
         "_connections",
         "_door",
         "_events",
@@ -111,6 +111,7 @@ class WebSocket(asyncio.Protocol):
         "_is_paused",
         "_loop",
         "_protocol",
+        "_session",
         "_transport",
         "draining",
         "heard_at_s",
@@ -127,7 +128,7 @@ class WebSocket(asyncio.Protocol):
         )
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self._browser: Browser | None = None
+        self._session: Session | None = None
         self._inbox = bytearray()
         """What the browser sent and the library has not parsed: at most one read."""
         self._events: deque[Any] = deque()
@@ -204,8 +205,8 @@ class WebSocket(asyncio.Protocol):
         """Write again."""
         self.is_writable = True
         self._release(Hold.REPLIES)
-        if self._browser is not None:
-            self._browser.resume_writing()
+        if self._session is not None:
+            self._session.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release everything."""
@@ -215,15 +216,19 @@ class WebSocket(asyncio.Protocol):
         self._connections.discard(self)
         self._door.sockets.discard(self)
         self._door.services.counts.clients = len(self._door.sockets)
-        if self._browser is not None:
-            self._browser.lost()
-            self._browser = None
+        if self._session is not None:
+            self._session.lost()
+            self._session = None
 
     def write(self, wire: bytes) -> None:
         """Send ready frames."""
         if not self._is_closing:
             self.written_bytes += len(wire)
             self._transport.write(wire)
+
+    def write_text(self, payload: bytes) -> None:
+        """Send one payload as a text message."""
+        self.write(frames_from_payloads((payload,)))
 
     def ping(self, now_s: float) -> None:
         """Ask for a sign of life."""
@@ -243,16 +248,16 @@ class WebSocket(asyncio.Protocol):
         self._transport.abort()
 
     def pause_reading(self) -> None:
-        """Take in nothing more for now."""
+        """Handle no more frames for now."""
         self.hold(Hold.COMMANDS)
 
     def resume_reading(self) -> None:
-        """Take in frames again."""
+        """Handle frames again."""
         self._release(Hold.COMMANDS)
 
     def shutdown(self) -> None:
         """Close because the gateway stops; called by uvicorn."""
-        if self._browser is None:
+        if self._session is None:
             self._transport.close()
         else:
             self.close(SERVICE_RESTART, "the gateway stops")
@@ -268,7 +273,7 @@ class WebSocket(asyncio.Protocol):
 
     def held_bytes(self) -> int:
         """Return what this browser takes: what waits for it and what it reserved."""
-        reserved_bytes = self._browser.reserved_bytes if self._browser is not None else 0
+        reserved_bytes = self._session.reserved_bytes if self._session is not None else 0
         return self.waiting_bytes() + len(self._inbox) + reserved_bytes
 
     def _max_reply_bytes(self) -> int:
@@ -287,7 +292,7 @@ class WebSocket(asyncio.Protocol):
         if accepted:
             self._door.sockets.add(self)
             self._door.services.counts.clients = len(self._door.sockets)
-            self._browser = Browser(self, self._door.services)
+            self._session = Session(self, self._door.services)
 
     def _respond(self, response: Response) -> None:
         self._protocol.send_response(response)
@@ -300,15 +305,15 @@ class WebSocket(asyncio.Protocol):
         """Handle a request or a frame; pings and closes the library answers itself."""
         if isinstance(event, Request):
             self._answer(event)
-        elif self._browser is not None and not self._is_closing:
-            self._handle_frame(event, self._browser)
+        elif self._session is not None and not self._is_closing:
+            self._handle_frame(event, self._session)
 
-    def _handle_frame(self, frame: Frame, browser: Browser) -> None:
+    def _handle_frame(self, frame: Frame, session: Session) -> None:
         now_s = self._loop.time()
         if frame.opcode in {Opcode.TEXT, Opcode.BINARY}:
             self._is_binary = frame.opcode is Opcode.BINARY
         else:
-            browser.receive_control(now_s)
+            session.receive_control(now_s)
             if frame.opcode is not Opcode.CONT:
                 return
         self._fragments += frame.data
@@ -317,9 +322,9 @@ class WebSocket(asyncio.Protocol):
         payload = bytes(self._fragments)
         self._fragments.clear()
         if self._is_binary:
-            browser.receive_binary(now_s)
+            session.receive_binary(now_s)
         else:
-            browser.receive_text(payload, now_s)
+            session.receive_text(payload, now_s)
 
     def _flush(self) -> None:
         """Send what the library has to say; an empty part asks for the end of ours."""

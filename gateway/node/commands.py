@@ -1,6 +1,6 @@
 """Everything but publishing and events: a call each, bounded in number and time.
 
-Used by ``gateway.browser`` and ``gateway.http.rest``.
+Used by ``gateway.delivery.session`` and ``gateway.http.rest``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import grpc.aio
 from google.protobuf.message import Message
 from wsp.chat.v1 import chat_pb2
 
+from gateway.channel.events import Fields
 from gateway.errors import NodeError
-from gateway.frames import Fields
 from gateway.node.link import Link
 from gateway.node.pages import page_from_proto
 from gateway.node.refusals import refusal_from_rpc_error
@@ -112,5 +112,5 @@ class Commands:
             answer = await method(request, timeout=timeout_s, metadata=self._link.metadata())
         except grpc.aio.AioRpcError as error:
             raise NodeError(refusal_from_rpc_error(error)) from None
-        self._link.heard()
+        self._link.mark_alive()
         return answer

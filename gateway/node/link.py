@@ -18,8 +18,8 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from wsp.chat.v1 import chat_pb2_grpc
 
+from gateway.channel.events import LinkState
 from gateway.errors import NodeError, Refusal
-from gateway.frames import LinkState
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +89,7 @@ class Link:
         self._state: LinkState = "away"
         self._ready = asyncio.Event()
         self._following = False
-        self._heard_at_s = 0.0
+        self._alive_at_s = 0.0
         self._listeners: list[StateListener] = []
 
     @property
@@ -125,18 +125,18 @@ class Link:
             return ()
         return (("authorization", f"Bearer {_token_in(self._address.token_file)}"),)
 
-    def heard(self) -> None:
+    def mark_alive(self) -> None:
         """Note a sign of life from the node."""
-        self._heard_at_s = asyncio.get_running_loop().time()
+        self._alive_at_s = asyncio.get_running_loop().time()
         if self._following and self._state == "away":
             self._become("ready")
 
-    def follow(self) -> None:
+    def mark_following(self) -> None:
         """Note that the stream of events has begun."""
         self._following = True
-        self.heard()
+        self.mark_alive()
 
-    def lost(self) -> None:
+    def mark_broken(self) -> None:
         """Note that the stream of events broke."""
         self._following = False
         if self._state == "ready":
@@ -146,7 +146,7 @@ class Link:
         """Ask a quiet node whether it is there, for ever."""
         loop = asyncio.get_running_loop()
         while True:
-            quiet_s = loop.time() - self._heard_at_s
+            quiet_s = loop.time() - self._alive_at_s
             if self._following and quiet_s >= QUIET_S:
                 await self._probe()
                 quiet_s = 0.0
@@ -175,7 +175,7 @@ class Link:
             # Whoever refuses is there; whoever is not, the stream will tell.
             if error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
                 return
-        self.heard()
+        self.mark_alive()
 
     def _become(self, state: LinkState) -> None:
         self._state = state

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import orjson
 from wsp.chat.v1 import chat_pb2
 
-from gateway.frames import Fields
+from gateway.channel.events import Fields
 from gateway.node.translation import event_from_proto, fields_from_gap
 
 MAX_PAGE_BYTES = 1024 * 1024

@@ -1,6 +1,6 @@
 """All publishes over one stream to the node, answered in the order sent.
 
-Run by ``gateway.app``; used by ``gateway.browser`` and ``gateway.http.rest``.
+Run by ``gateway.app``; used by ``gateway.delivery.session`` and ``gateway.http.rest``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import grpc.aio
 import structlog
 from wsp.chat.v1 import chat_pb2
 
+from gateway.channel.events import Fields
 from gateway.errors import NODE_AWAY, NodeError, Refusal
-from gateway.frames import Fields
 from gateway.node.link import Link
 from gateway.node.queue import Answer, Outcome, Pending, PublishQueue
 from gateway.node.refusals import NODE_STOPPING, refusal_from_rpc_error, refusal_from_status
@@ -99,7 +99,7 @@ class Publisher:
             raise NodeError(outcome)
         return outcome
 
-    def note_node_life(self, life: str) -> None:
+    def set_node_life(self, life: str) -> None:
         """Learn which process the node is: its id and start time."""
         self._node_life = life
 
@@ -109,12 +109,12 @@ class Publisher:
             tasks.create_task(self._expire())
             while True:
                 await self._link.wait_ready()
-                self._queue.take_back(self._node_life)
-                self._look()
+                self._queue.requeue_sent(self._node_life)
+                self._update_flags()
                 try:
                     await self._converse()
                 except NodeError as failure:
-                    self._note_failure(failure.refusal)
+                    self._report_failure(failure.refusal)
                 await asyncio.sleep(PAUSE_S)
 
     async def drain(self, timeout_s: float) -> None:
@@ -128,10 +128,10 @@ class Publisher:
         writer = asyncio.create_task(self._write(call))
         try:
             async for response in call:
-                self._link.heard()
+                self._link.mark_alive()
                 for result in response.results:
-                    self._take(result)
-                self._look()
+                    self._resolve(result)
+                self._update_flags()
         except grpc.aio.AioRpcError as error:
             raise NodeError(refusal_from_rpc_error(error)) from None
         finally:
@@ -144,22 +144,22 @@ class Publisher:
             while True:
                 await self._filled.wait()
                 batch = self._queue.next_batch(self._node_life)
-                self._look()
+                self._update_flags()
                 if batch:
                     await call.write(chat_pb2.PublishStreamRequest(publishes=batch))
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             # The stream is over; its reader learns why.
             return
 
-    def _take(self, result: chat_pb2.PublishResult) -> None:
+    def _resolve(self, result: chat_pb2.PublishResult) -> None:
         if result.WhichOneof("outcome") == "published":
-            known = self._queue.settle_next(fields_from_published(result.published))
+            known = self._queue.resolve_next(fields_from_published(result.published))
         else:
-            known = self._queue.settle_next(refusal_from_status(result.error))
+            known = self._queue.resolve_next(refusal_from_status(result.error))
         if not known:
             log.error("node answered a publish that was not sent")
 
-    def _note_failure(self, refusal: Refusal) -> None:
+    def _report_failure(self, refusal: Refusal) -> None:
         """Log why the stream broke; what the node itself refused is refused at once.
 
         Sending the same again would only be refused the same way.
@@ -168,10 +168,10 @@ class Publisher:
         report = log.info if is_stop else log.warning
         report("publish stream broke", code=refusal.code, reason=refusal.reason)
         if refusal.code != "UNAVAILABLE":
-            self._queue.settle_sent(refusal)
-            self._look()
+            self._queue.resolve_sent(refusal)
+            self._update_flags()
 
-    def _look(self) -> None:
+    def _update_flags(self) -> None:
         """Bring the two flags in line with the queue."""
         (self._filled.set if self._queue.is_waiting else self._filled.clear)()
         if not self._queue:
@@ -182,4 +182,4 @@ class Publisher:
         while True:
             await asyncio.sleep(SWEEP_S)
             self._queue.expire(asyncio.get_running_loop().time())
-            self._look()
+            self._update_flags()

@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 from wsp.chat.v1 import chat_pb2
 
+from gateway.channel.events import Fields
 from gateway.errors import NODE_AWAY, OUTCOME_UNKNOWN, Refusal
-from gateway.frames import Fields
 
 MAX_BATCH = 500
 MAX_BATCH_BYTES = 128 * 1024
@@ -102,19 +102,19 @@ class PublishQueue:
             batch.append(pending.request)
         return batch
 
-    def settle_next(self, outcome: Outcome) -> bool:
+    def resolve_next(self, outcome: Outcome) -> bool:
         """Answer the oldest that was sent; return whether there was one."""
         if not self._sent:
             return False
-        self._settle(self._sent.popleft(), outcome)
+        self._resolve(self._sent.popleft(), outcome)
         return True
 
-    def settle_sent(self, outcome: Outcome) -> None:
+    def resolve_sent(self, outcome: Outcome) -> None:
         """Answer all that was sent."""
-        while self.settle_next(outcome):
+        while self.resolve_next(outcome):
             pass
 
-    def take_back(self, node_life: str) -> None:
+    def requeue_sent(self, node_life: str) -> None:
         """Have everything sent again that has no answer, as far as that is safe.
 
         What another process was sent is refused as unknown: a node that forgot
@@ -125,7 +125,7 @@ class PublishQueue:
         self._sent.clear()
         self._waiting = deque(one for one in kept if one.node_life in {"", node_life})
         for pending in doubtful:
-            self._settle(pending, OUTCOME_UNKNOWN)
+            self._resolve(pending, OUTCOME_UNKNOWN)
 
     def expire(self, now_s: float) -> None:
         """Answer those whose deadline has passed."""
@@ -133,9 +133,9 @@ class PublishQueue:
             for pending in list(queue):
                 if pending.deadline_s > now_s:
                     break
-                self._settle(pending, OUTCOME_UNKNOWN if pending.node_life else outcome)
+                self._resolve(pending, OUTCOME_UNKNOWN if pending.node_life else outcome)
 
-    def _settle(self, pending: Pending, outcome: Outcome) -> None:
+    def _resolve(self, pending: Pending, outcome: Outcome) -> None:
         if pending.is_answered:
             return
         pending.is_answered = True

@@ -19,7 +19,7 @@ from wsp.chat.v1.chat_json import (
     fields_from_publish_response as fields_from_published,
 )
 
-from gateway.frames import NodeEvent
+from gateway.channel.events import NodeEvent
 
 __all__ = [
     "BODIES",

@@ -1,6 +1,6 @@
 """The one stream of events for all browsers, resumed for ever; and catch-ups.
 
-Run by ``gateway.app``; ``NodeSource`` serves ``gateway.catchup``.
+Run by ``gateway.app``; ``NodeSource`` serves ``gateway.delivery.replay``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import structlog
 from wsp.chat.v1 import chat_pb2
 
 from common.backoff import Backoff
+from gateway.channel.events import NodeEvent, cursor_behind
 from gateway.errors import NodeError
-from gateway.frames import NodeEvent, cursor_behind
 from gateway.node.link import Link
 from gateway.node.refusals import (
     NOBODY_LISTENS,
@@ -44,7 +44,7 @@ async def open_events(link: Link, after: str | None) -> AsyncGenerator[list[Node
     call = link.stub.Events(chat_pb2.EventsRequest(after=after), metadata=link.metadata())
     try:
         async for response in call:
-            link.heard()
+            link.mark_alive()
             events = (event_from_proto(one) for one in response.events)
             yield [event for event in events if event is not None]
     except grpc.aio.AioRpcError as error:
@@ -84,12 +84,12 @@ async def follow(link: Link, listener: Listener) -> None:
                     for event in events:
                         after = cursor_behind(event, after)
                     listener(events)
-                    link.follow()
+                    link.mark_following()
             log.info("node ended the stream of events")
         except NodeError as error:
             _report(link, error)
         finally:
-            link.lost()
+            link.mark_broken()
         await asyncio.sleep(backoff.next_delay_s())
 
 

@@ -162,10 +162,8 @@ def test_browsers_that_replay_and_do_not_read_are_bounded_in_bytes(
         wait_metric(gateway, "gateway_held_bytes", 10 * 64 * 1024)
         with Client(gateway.ws_url) as other:
             other.say("hello", after="", rooms=["chat-room"])
-            wait_until(
-                lambda: other.wait_next(lambda frame: frame["type"] == "message") and other,
-                lambda seen: len(seen.messages) == MESSAGES,
-            )
+            while len(other.messages) < MESSAGES:
+                other.wait_next(lambda frame: frame["type"] == "message")
         assert metric(gateway, "gateway_held_bytes_most") <= MAX_BROWSER_BYTES
     grown_bytes = process.memory_info().rss - before_bytes
     assert grown_bytes <= 10 * MAX_BROWSER_BYTES, f"{grown_bytes / MIB:.1f} MiB"
@@ -245,22 +243,6 @@ def test_a_browser_that_reads_a_byte_now_and_then_is_cut_off(
             return metric(gateway, 'gateway_closes_total{reason="stalled"}')
 
         wait_until(read_a_byte, lambda closed: closed == 1)
-
-
-def test_a_browser_on_a_slow_line_is_not_cut_off(
-    full_node: NodeProcess, start_gateway: StartGateway
-) -> None:
-    gateway = start_gateway(full_node, stall_timeout_s=2)
-    gateway.wait_node_reachable()
-    with raw_browser(gateway) as slow:
-        slow.sendall(history_pages(1))
-        read_bytes = 0
-        deadline_s = time.monotonic() + 8
-        while time.monotonic() < deadline_s:
-            read_bytes += len(slow.recv(4096))
-            time.sleep(0.25)
-        assert metric(gateway, "gateway_held_bytes_most") > 64 * 1024, read_bytes
-        assert metric(gateway, 'gateway_closes_total{reason="stalled"}') == 0
 
 
 def test_headers_without_end_are_refused(gateway: GatewayProcess) -> None:

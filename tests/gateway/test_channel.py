@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.channel import ENTRY_OVERHEAD_BYTES, Channel, Entry
+from gateway.channel.log import ENTRY_OVERHEAD_BYTES, Channel, Entry
 
 ALL: frozenset[str] = frozenset()
 ENTRY_BYTES = ENTRY_OVERHEAD_BYTES + 10
@@ -14,7 +14,7 @@ def entry(number: int, room: str | None = "r", cursor: str | None = None) -> Ent
 
 
 def filled(count: int, keep: int = 100) -> Channel:
-    channel = Channel(keep * ENTRY_BYTES)
+    channel = Channel(keep * ENTRY_BYTES, b"".join)
     channel.append(entry(number) for number in range(count))
     return channel
 
@@ -22,7 +22,7 @@ def filled(count: int, keep: int = 100) -> Channel:
 def test_consecutive_frames_are_one_write() -> None:
     stretch = filled(3).read(1, ALL, 1000)
     assert stretch is not None
-    assert (stretch.wire, stretch.frames, stretch.end) == (b"frame00001frame00002", 2, 3)
+    assert (stretch.wire, stretch.count, stretch.end) == (b"frame00001frame00002", 2, 3)
     assert stretch.cursor == "c2"
 
 
@@ -42,7 +42,7 @@ def test_a_write_is_bounded_but_never_empty() -> None:
 
 
 def test_rooms_not_asked_for_are_passed_over() -> None:
-    channel = Channel(100_000)
+    channel = Channel(100_000, b"".join)
     channel.append([entry(0, "a"), entry(1, "b"), entry(2, None), entry(3, "b")])
     stretch = channel.read(0, frozenset({"a"}), 1000)
     assert stretch is not None
@@ -64,13 +64,13 @@ def test_who_has_the_newest_dropped_entry_goes_on_at_the_start() -> None:
 
 
 def test_what_shares_a_messages_cursor_follows_it() -> None:
-    channel = Channel(100_000)
+    channel = Channel(100_000, b"".join)
     channel.append([entry(0), entry(1, cursor="c0"), entry(2)])
     assert channel.place_after("c0") == 1
 
 
 def test_an_entry_larger_than_the_bound_is_kept_until_the_next() -> None:
-    channel = Channel(10)
+    channel = Channel(10, b"".join)
     channel.append([entry(0), entry(1)])
     assert (channel.start, channel.end) == (1, 2)
 
@@ -83,7 +83,7 @@ def test_an_entry_larger_than_the_bound_is_kept_until_the_next() -> None:
 def test_a_reader_in_reach_gets_every_entry_once_in_order(
     keep: int, batches: list[list[bool]], max_bytes: int
 ) -> None:
-    channel = Channel(keep * ENTRY_BYTES)
+    channel = Channel(keep * ENTRY_BYTES, b"".join)
     place = number = 0
     got = b""
     expected: list[bytes] = []
@@ -92,7 +92,7 @@ def test_a_reader_in_reach_gets_every_entry_once_in_order(
         for is_message in batch:
             number += is_message
             entries.append(entry(len(expected) + len(entries), cursor=f"c{number}"))
-        expected += [one.wire for one in entries]
+        expected += [one.payload for one in entries]
         channel.append(entries)
         while place < channel.end:
             stretch = channel.read(place, ALL, max_bytes)
@@ -113,7 +113,7 @@ def test_a_reader_in_reach_gets_every_entry_once_in_order(
 def test_whoever_resumes_at_a_cursor_misses_no_message_behind_it(
     keep: int, cursors: list[int]
 ) -> None:
-    channel = Channel(keep * ENTRY_BYTES)
+    channel = Channel(keep * ENTRY_BYTES, b"".join)
     for number, cursor in enumerate(cursors):
         channel.append([entry(number, cursor=f"c{cursor}")])
     for cursor in set(cursors):
@@ -129,8 +129,8 @@ def past(*numbers: int) -> list[Entry]:
 
 
 def test_what_led_up_to_the_channel_is_put_before_it() -> None:
-    channel = Channel(100_000)
-    channel.begin("c4")
+    channel = Channel(100_000, b"".join)
+    channel.start_after("c4")
     channel.append(past(5, 6))
     assert channel.place_after("c4") == 0
     assert channel.prepend("c1", past(2, 3, 4))
@@ -138,13 +138,13 @@ def test_what_led_up_to_the_channel_is_put_before_it() -> None:
     assert place == channel.start == -3
     stretch = channel.read(place, ALL, 1000)
     assert stretch is not None
-    assert stretch.wire == b"".join(one.wire for one in past(2, 3, 4, 5, 6))
+    assert stretch.wire == b"".join(one.payload for one in past(2, 3, 4, 5, 6))
     assert [channel.place_after(f"c{number}") for number in range(6)] == [None, -3, -2, -1, 0, 1]
 
 
 def test_a_past_that_does_not_end_at_the_start_is_not_taken() -> None:
-    channel = Channel(100_000)
-    channel.begin("c4")
+    channel = Channel(100_000, b"".join)
+    channel.start_after("c4")
     assert not channel.prepend("c1", past(2, 3))
     assert not channel.prepend("c4", [])
     assert channel.prepend("c3", past(4))
@@ -152,8 +152,8 @@ def test_a_past_that_does_not_end_at_the_start_is_not_taken() -> None:
 
 
 def test_a_past_takes_nobodys_room_and_is_the_first_to_go() -> None:
-    channel = Channel(4 * ENTRY_BYTES)
-    channel.begin("c4")
+    channel = Channel(4 * ENTRY_BYTES, b"".join)
+    channel.start_after("c4")
     channel.append(past(5, 6))
     assert not channel.prepend("c1", past(2, 3, 4))
     assert channel.prepend("c2", past(3, 4))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.connection import (
+from gateway.browser import (
     Close,
     ConnectAsked,
     Connection,
@@ -20,7 +20,7 @@ from gateway.connection import (
     PublishAsked,
     Refused,
 )
-from gateway.connection.machine import State
+from gateway.browser.machine import State
 
 LIMITS = Limits(rate_per_s=10, burst=20, error_burst=5, errors_per_s=1, refusal_burst=30)
 

@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway import fanout
-from gateway.catchup import MAX_REPLAYS, CatchUps
-from gateway.channel import ENTRY_OVERHEAD_BYTES, Channel
+from gateway.channel.events import Fields, NodeEvent
+from gateway.channel.log import ENTRY_OVERHEAD_BYTES, Channel
+from gateway.channel.view import View
 from gateway.counts import Counts
+from gateway.delivery.fanout import Fanout
+from gateway.delivery.replay import MAX_REPLAYS, Replays
 from gateway.errors import NODE_AWAY, NodeError
-from gateway.fanout import Fanout
-from gateway.frames import Fields, NodeEvent
-from gateway.view import View
+from gateway.http.framing import frames_from_payloads
 
 NODE = {"peer_id": "me", "rooms": ["r"]}
 MANY_BYTES = 1 << 20
@@ -118,15 +118,22 @@ class House:
             self.tasks.append(tasks.create_task(work))
             return self.tasks[-1]
 
-        catch_ups = CatchUps(self.node, spawn)
-        self.fanout = Fanout(Channel(max_bytes), View(), self.counts, catch_ups.start)
+        replays = Replays(self.node, spawn)
+        self.fanout = Fanout(
+            Channel(max_bytes, frames_from_payloads),
+            View(),
+            self.counts,
+            replays.start,
+            # How long the fan-out pauses depends on how busy the machine is.
+            pause_share=0.0,
+        )
 
     async def happen(self, *events: NodeEvent) -> None:
         """Have the node log something and tell the gateway."""
         self.node.log += [event for event in events if event.fields["type"] == "message"]
         async with self.node.changed:
             self.node.changed.notify_all()
-        self.fanout.tell(events)
+        self.fanout.append_events(events)
         await settle()
 
 
@@ -145,10 +152,7 @@ def run(scene: Callable[[House], Awaitable[None]], max_bytes: int = MANY_BYTES) 
                 task.cancel()
         return house
 
-    with pytest.MonkeyPatch.context() as patch:
-        # How long the fan-out rests depends on how busy the machine is.
-        patch.setattr(fanout, "REST_SHARE", 0.0)
-        return asyncio.run(play())
+    return asyncio.run(play())
 
 
 ALL: frozenset[str] = frozenset()
@@ -158,8 +162,8 @@ def test_without_a_cursor_the_state_and_then_what_happens() -> None:
     async def scene(house: House) -> None:
         await house.happen(snapshot("c0", "a"), message(1), coming("b", "c1"))
         pipe = Pipe()
-        house.fanout.tell_state("ready")
-        house.fanout.greet(pipe, None, ALL)
+        house.fanout.set_node_state("ready")
+        house.fanout.add_reader(pipe, None, ALL)
         await house.happen(message(2))
         assert pipe.told == ["snapshot", "2"]
         assert pipe.frames[0]["cursor"] == "c1"
@@ -172,11 +176,11 @@ def test_what_one_wake_up_brings_is_one_write() -> None:
     async def scene(house: House) -> None:
         await house.happen(snapshot("c0"))
         pipe = Pipe()
-        house.fanout.greet(pipe, None, ALL)
+        house.fanout.add_reader(pipe, None, ALL)
         await settle()
         before = len(pipe.writes)
-        house.fanout.tell([message(1)])
-        house.fanout.tell([message(2), message(3)])
+        house.fanout.append_events([message(1)])
+        house.fanout.append_events([message(2), message(3)])
         await settle()
         assert pipe.told[-3:] == ["1", "2", "3"]
         assert len(pipe.writes) == before + 1
@@ -187,9 +191,9 @@ def test_what_one_wake_up_brings_is_one_write() -> None:
 def test_a_cursor_in_the_channel_is_served_without_a_call_to_the_node() -> None:
     async def scene(house: House) -> None:
         await house.happen(snapshot("c0"), *map(message, range(1, 6)))
-        house.fanout.tell_state("ready")
+        house.fanout.set_node_state("ready")
         pipe = Pipe()
-        house.fanout.greet(pipe, "c2", ALL)
+        house.fanout.add_reader(pipe, "c2", ALL)
         await house.happen(message(6))
         assert [told for told in pipe.told if told != "node_state"] == [
             "snapshot", "3", "4", "5", "6",
@@ -204,7 +208,7 @@ def test_an_older_cursor_is_served_by_the_node_and_joins_the_channel_at_the_seam
     async def scene(house: House) -> None:
         await house.happen(snapshot("c0"), *map(message, range(1, 30)))
         pipe = Pipe()
-        house.fanout.greet(pipe, "c3", ALL)
+        house.fanout.add_reader(pipe, "c3", ALL)
         await settle()
         await house.happen(message(30))
         numbers = [told for told in pipe.told if told.isdigit()]
@@ -220,12 +224,12 @@ def test_a_restarted_gateway_serves_old_cursors_from_the_node() -> None:
         house.node.log = [message(number) for number in range(1, 10)]
         house.node.is_ready.clear()
         old, newest, fresh = Pipe(), Pipe(), Pipe()
-        house.fanout.greet(old, "c4", ALL)
-        house.fanout.greet(newest, "c9", ALL)
-        house.fanout.greet(fresh, None, ALL)
+        house.fanout.add_reader(old, "c4", ALL)
+        house.fanout.add_reader(newest, "c9", ALL)
+        house.fanout.add_reader(fresh, None, ALL)
         await settle()
         assert [pipe.told for pipe in (old, newest, fresh)] == [["node_state"]] * 3
-        house.fanout.tell([snapshot("c9")])
+        house.fanout.append_events([snapshot("c9")])
         house.node.is_ready.set()
         await settle()
         await house.happen(message(10))
@@ -243,7 +247,7 @@ def test_a_cursor_the_node_does_not_know_is_told_by_a_gap() -> None:
     async def scene(house: House) -> None:
         await house.happen(snapshot("c0"), message(1), message(2))
         pipe = Pipe()
-        house.fanout.greet(pipe, "other-log", ALL)
+        house.fanout.add_reader(pipe, "other-log", ALL)
         await settle()
         await house.happen(message(3))
         assert [told for told in pipe.told if told != "node_state"] == [
@@ -258,7 +262,7 @@ def test_a_catch_up_that_breaks_goes_on_where_it_was() -> None:
         await house.happen(snapshot("c0"), *map(message, range(1, 30)))
         house.node.breaks_after = 9
         pipe = Pipe()
-        house.fanout.greet(pipe, "c3", ALL)
+        house.fanout.add_reader(pipe, "c3", ALL)
         while house.counts.catch_ups:
             await asyncio.sleep(0.01)
         await settle()
@@ -272,8 +276,8 @@ def test_a_browser_that_stops_taking_costs_nobody_and_misses_no_message() -> Non
     async def scene(house: House) -> None:
         await house.happen(snapshot("c0"))
         slow, quick = Pipe(), Pipe()
-        reader = house.fanout.greet(slow, None, ALL)
-        house.fanout.greet(quick, None, ALL)
+        reader = house.fanout.add_reader(slow, None, ALL)
+        house.fanout.add_reader(quick, None, ALL)
         await house.happen(message(1))
         slow.is_writable = False
         for number in range(2, 40):
@@ -295,7 +299,7 @@ def test_a_catch_up_waits_for_a_full_socket() -> None:
         await house.happen(snapshot("c0"), *map(message, range(1, 30)))
         pipe = Pipe()
         pipe.is_writable = False
-        reader = house.fanout.greet(pipe, "c1", ALL)
+        reader = house.fanout.add_reader(pipe, "c1", ALL)
         await settle()
         assert not [told for told in pipe.told if told.isdigit()]
         pipe.is_writable = True
@@ -310,7 +314,7 @@ def test_only_the_rooms_asked_for_are_told() -> None:
     async def scene(house: House) -> None:
         await house.happen(snapshot("c0"), message(1, "r"), message(2, "s"))
         pipe = Pipe()
-        house.fanout.greet(pipe, "c0", frozenset({"s"}))
+        house.fanout.add_reader(pipe, "c0", frozenset({"s"}))
         await house.happen(message(3, "r"), message(4, "s"), coming("p", "c4"))
         told = [one for one in pipe.told if one != "node_state"]
         assert told == ["snapshot", "2", "4", "peer_connected"]
@@ -321,16 +325,16 @@ def test_only_the_rooms_asked_for_are_told() -> None:
 def test_everybody_is_told_when_the_node_goes_and_comes() -> None:
     async def scene(house: House) -> None:
         await house.happen(snapshot("c0"), message(1))
-        house.fanout.tell_state("ready")
+        house.fanout.set_node_state("ready")
         follower, behind = Pipe(), Pipe()
-        house.fanout.greet(follower, None, ALL)
+        house.fanout.add_reader(follower, None, ALL)
         house.node.is_ready.clear()
-        house.fanout.greet(behind, "unknown", ALL)
-        house.fanout.tell_state("away")
+        house.fanout.add_reader(behind, "unknown", ALL)
+        house.fanout.set_node_state("away")
         await settle()
         late = Pipe()
-        house.fanout.greet(late, None, ALL)
-        house.fanout.tell_state("ready")
+        house.fanout.add_reader(late, None, ALL)
+        house.fanout.set_node_state("ready")
         await settle()
         states = [
             [frame["state"] for frame in pipe.frames if frame["type"] == "node_state"]
@@ -347,11 +351,11 @@ def test_who_has_left_is_told_nothing() -> None:
         await house.happen(snapshot("c0"))
         following, catching_up = Pipe(), Pipe()
         readers = [
-            house.fanout.greet(following, None, ALL),
-            house.fanout.greet(catching_up, "unknown", ALL),
+            house.fanout.add_reader(following, None, ALL),
+            house.fanout.add_reader(catching_up, "unknown", ALL),
         ]
         for reader in readers:
-            house.fanout.leave(reader)
+            house.fanout.remove_reader(reader)
         written = len(following.writes), len(catching_up.writes)
         await house.happen(message(1))
         assert (len(following.writes), len(catching_up.writes)) == written
@@ -366,7 +370,7 @@ def test_more_catch_ups_than_turns_all_arrive(count: int) -> None:
         await house.happen(snapshot("c0"), *map(message, range(1, 30)))
         pipes = [Pipe() for _ in range(count)]
         for pipe in pipes:
-            house.fanout.greet(pipe, "c2", ALL)
+            house.fanout.add_reader(pipe, "c2", ALL)
         while house.counts.catch_ups:
             await asyncio.sleep(0.01)
         await settle()
@@ -383,8 +387,8 @@ def test_browsers_that_return_to_a_new_gateway_are_served_by_few_calls() -> None
         house.node.is_ready.clear()
         pipes = [Pipe() for _ in range(200)]
         for number, pipe in enumerate(pipes):
-            house.fanout.greet(pipe, f"c{20 + number % 20}", ALL)
-        house.fanout.tell([snapshot("c59")])
+            house.fanout.add_reader(pipe, f"c{20 + number % 20}", ALL)
+        house.fanout.append_events([snapshot("c59")])
         house.node.is_ready.set()
         while house.counts.catch_ups:
             await asyncio.sleep(0.01)
@@ -395,7 +399,7 @@ def test_browsers_that_return_to_a_new_gateway_are_served_by_few_calls() -> None
             assert pipe.told.count("snapshot") == 1
         assert len(house.node.opened) <= MAX_REPLAYS
         late = Pipe()
-        house.fanout.greet(late, "c20", ALL)
+        house.fanout.add_reader(late, "c20", ALL)
         await settle()
         assert len([one for one in late.told if one.isdigit()]) == 40
         assert len(house.node.opened) <= MAX_REPLAYS
@@ -406,10 +410,10 @@ def test_browsers_that_return_to_a_new_gateway_are_served_by_few_calls() -> None
 def test_what_the_channel_has_no_room_for_is_not_kept() -> None:
     async def scene(house: House) -> None:
         house.node.log = [message(number) for number in range(1, 60)]
-        house.fanout.tell([snapshot("c59")])
+        house.fanout.append_events([snapshot("c59")])
         for _ in range(3):
             pipe = Pipe()
-            house.fanout.greet(pipe, "c2", ALL)
+            house.fanout.add_reader(pipe, "c2", ALL)
             while house.counts.catch_ups:
                 await asyncio.sleep(0.01)
             assert [one for one in pipe.told if one.isdigit()] == [str(n) for n in range(3, 60)]

@@ -16,7 +16,7 @@ from wsp.chat.v1 import chat_pb2
 
 from codegen import asyncapi
 from codegen.shapes import contract_from_proto
-from gateway.connection import Close, Connection, Limits, Refused
+from gateway.browser import Close, Connection, Limits, Refused
 from gateway.node.translation import BODIES, event_from_proto
 from tests.driver import NodeProcess
 from tests.driver.fixtures import StartGateway, StartNode

@@ -30,14 +30,14 @@ def test_results_answer_the_oldest_sent() -> None:
     for text in "abc":
         desk.add(text)
     assert desk.send() == ["a", "b", "c"]
-    assert desk.queue.settle_next({"n": 1})
-    assert desk.queue.settle_next({"n": 2})
+    assert desk.queue.resolve_next({"n": 1})
+    assert desk.queue.resolve_next({"n": 2})
     assert desk.answers == [("a", {"n": 1}), ("b", {"n": 2})]
     assert len(desk.queue) == 1
 
 
 def test_a_result_for_nothing_is_noticed() -> None:
-    assert not Desk().queue.settle_next({})
+    assert not Desk().queue.resolve_next({})
 
 
 def test_batches_are_bounded_by_count_and_bytes() -> None:
@@ -56,8 +56,8 @@ def test_what_the_same_process_did_not_answer_is_sent_again_in_order() -> None:
     desk.add("b")
     desk.send("one")
     desk.add("c")
-    desk.queue.settle_next({})
-    desk.queue.take_back("one")
+    desk.queue.resolve_next({})
+    desk.queue.requeue_sent("one")
     assert desk.send("one") == ["b", "c"]
 
 
@@ -65,9 +65,9 @@ def test_what_another_process_was_sent_is_unknown_and_the_rest_is_sent() -> None
     desk = Desk()
     desk.add("a")
     desk.send("one")
-    desk.queue.take_back("one")
+    desk.queue.requeue_sent("one")
     desk.add("b")
-    desk.queue.take_back("two")
+    desk.queue.requeue_sent("two")
     assert desk.answers == [("a", OUTCOME_UNKNOWN)]
     assert desk.send("two") == ["b"]
 
@@ -81,8 +81,8 @@ def test_late_answers_are_given_by_what_is_known() -> None:
     desk.queue.expire(5.0)
     assert desk.answers == [("sent", OUTCOME_UNKNOWN), ("waiting", NODE_AWAY)]
     assert desk.send() == ["patient"]
-    desk.queue.settle_next({"late": True})
-    desk.queue.settle_next({"n": 1})
+    desk.queue.resolve_next({"late": True})
+    desk.queue.resolve_next({"n": 1})
     assert desk.answers[2:] == [("patient", {"n": 1})]
 
 
@@ -99,10 +99,10 @@ def test_who_waits_for_room_is_called_by_turns() -> None:
     desk.queue.wait_for_room(lambda: called.append("second"))
     assert not desk.queue.has_room()
     desk.send()
-    desk.queue.settle_next({})
+    desk.queue.resolve_next({})
     assert called == ["first"]
     desk.send()
-    desk.queue.settle_next({})
+    desk.queue.resolve_next({})
     assert called == ["first", "second"]
 
 
@@ -118,12 +118,12 @@ def test_every_publish_is_answered_exactly_once_whatever_happens(steps: list[str
             case "send":
                 desk.send(str(life))
             case "settle":
-                desk.queue.settle_next({})
+                desk.queue.resolve_next({})
             case "break":
-                desk.queue.take_back(str(life))
+                desk.queue.requeue_sent(str(life))
             case "restart":
                 life += 1
-                desk.queue.take_back(str(life))
+                desk.queue.requeue_sent(str(life))
             case "expire":
                 desk.queue.expire(now_s)
     desk.queue.expire(1e9)

@@ -23,7 +23,7 @@ def warnings_of(gateway: GatewayProcess) -> list[dict[str, str]]:
 def test_an_origin_behind_a_proxy_is_refused_by_name_and_logged_once(
     start_gateway: StartGateway,
 ) -> None:
-    gateway = start_gateway(NO_NODE)
+    gateway = start_gateway(NO_NODE, log_format="json")
     host = f"Host: {gateway.http_address}"
     for _ in range(3):
         status, body = upgrade(gateway, host, f"Origin: {PROXIED}")
@@ -41,7 +41,7 @@ def test_an_origin_behind_a_proxy_is_refused_by_name_and_logged_once(
 def test_a_host_that_is_not_known_is_refused_by_name_and_logged_once(
     start_gateway: StartGateway,
 ) -> None:
-    gateway = start_gateway(NO_NODE)
+    gateway = start_gateway(NO_NODE, log_format="json")
     for path in ("/", "/app.js", "/api/access"):
         answer = gateway.get(path, headers={"host": "chat.lan:8080"})
         assert answer.status_code == 403
@@ -54,11 +54,11 @@ def test_a_host_that_is_not_known_is_refused_by_name_and_logged_once(
 
 
 def test_warnings_are_bounded_whatever_is_refused(start_gateway: StartGateway) -> None:
-    gateway = start_gateway(NO_NODE)
+    gateway = start_gateway(NO_NODE, log_format="json")
     with httpx.Client(base_url=gateway.url, timeout=30) as client:
         for number in range(200):
             client.get("/", headers={"host": f"host-{number}.example"})
-        client.get("/", headers={"host": "\u00e9\u0085".encode("latin-1")})
+        client.get("/", headers={b"host": "\u00e9\u0085".encode("latin-1")})
     assert 1 <= len(warnings_of(gateway)) <= 30
     shown = gateway.get("/metrics").text
     assert 'gateway_turned_away_total{reason="HOST_NOT_ALLOWED"} 201.0' in shown
@@ -76,7 +76,7 @@ def test_warnings_are_bounded_whatever_is_refused(start_gateway: StartGateway) -
 def test_a_page_can_ask_why_it_is_refused(
     start_gateway: StartGateway, origin: str, status: int, reason: str | None
 ) -> None:
-    gateway = start_gateway(NO_NODE, allowed_origins=PROXIED)
+    gateway = start_gateway(NO_NODE, log_format="json", allowed_origins=PROXIED)
     answer = gateway.get("/api/access", params={"origin": origin})
     assert (answer.status_code, answer.json().get("reason")) == (status, reason)
 
@@ -86,7 +86,7 @@ def test_a_page_can_ask_whether_its_token_is_the_reason(
 ) -> None:
     token_file = tmp_path_factory.mktemp("token") / "token"
     token_file.write_text(SECRET)
-    gateway = start_gateway(NO_NODE, token_file=token_file)
+    gateway = start_gateway(NO_NODE, log_format="json", token_file=token_file)
     for headers in ({}, bearer("wrong")):
         answer = gateway.get("/api/access", headers=headers)
         assert (answer.status_code, answer.json()["reason"]) == (401, "TOKEN_REQUIRED")
@@ -99,7 +99,7 @@ def test_a_page_can_ask_whether_its_token_is_the_reason(
 def test_a_page_can_ask_whether_too_many_others_are_the_reason(
     start_gateway: StartGateway,
 ) -> None:
-    gateway = start_gateway(NO_NODE, max_clients=1)
+    gateway = start_gateway(NO_NODE, log_format="json", max_clients=1)
     with Client(gateway.ws_url):
         answer = gateway.get("/api/access")
         assert (answer.status_code, answer.json()["reason"]) == (503, "TOO_MANY_CLIENTS")

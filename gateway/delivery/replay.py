@@ -1,10 +1,10 @@
-"""The catch-up of one browser: a call of its own until it meets the channel.
+"""The replay of the node's log to one browser, over a call of its own.
 
-Started by ``gateway.fanout`` for a browser whose cursor lies before the channel
-or is unknown to it. The node tells what is missing in order; at the first event
-that the channel holds too the browser goes on there, without hole or repeat.
+Started by ``gateway.delivery.fanout`` for a browser whose cursor is older than the
+channel or unknown to it. The node reports what is missing in order; at the first event
+that the channel holds too the browser follows the channel, without hole or repeat.
 
-What it was told is put before the channel, where there is room. So when a gateway
+What a replay brought is put before the channel, where there is room. So when a gateway
 is new and all its browsers return at once, a few calls serve all of them.
 """
 
@@ -19,17 +19,18 @@ from typing import Any, Protocol
 import structlog
 
 from common.backoff import Backoff
-from gateway.channel import Entry
+from gateway.channel.events import NodeEvent
+from gateway.channel.log import Entry
+from gateway.delivery.fanout import WRITE_MAX_BYTES, Fanout, Reader
 from gateway.errors import NodeError
-from gateway.fanout import WRITE_MAX_BYTES, Fanout, Reader
-from gateway.frames import NodeEvent
 
 log = structlog.get_logger(__name__)
 
 MAX_REPLAYS = 8
-"""Browsers that are being brought up to date at a time; more wait their turn."""
+"""Replays that bring events at a time; more wait for a slot."""
 QUIET_S = 0.25
-"""A call that brings nothing for so long has caught up and gives its turn away."""
+"""A replay that brings nothing for so long is over, or its browser reads slowly: it
+releases its slot and goes on without."""
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 3.0
 
@@ -38,13 +39,13 @@ class Source(Protocol):
     """Where stored events come from: the node."""
 
     async def wait_ready(self) -> None:
-        """Wait until the node is heard."""
+        """Wait until the node is reachable."""
 
     def open_events(self, after: str | None) -> AsyncGenerator[list[NodeEvent], None]:
         """Yield the events of all joined rooms from behind a cursor, in batches."""
 
 
-class CatchUps:
+class Replays:
     """Serve browsers that the channel cannot serve.
 
     Args:
@@ -56,7 +57,7 @@ class CatchUps:
     ) -> None:
         self._source = source
         self._spawn = spawn
-        self._turns = asyncio.Semaphore(MAX_REPLAYS)
+        self._slots = asyncio.Semaphore(MAX_REPLAYS)
         self._past_bytes = 0
         """What all replays hold to put it before the channel."""
 
@@ -65,14 +66,20 @@ class CatchUps:
         return self._spawn(self._run(fanout, reader))
 
     async def _run(self, fanout: Fanout, reader: Reader) -> None:
+        """Replay until the reader follows; the boundary of one browser's replay.
+
+        Whatever fails is logged and tried again from the reader's cursor, later and later.
+        """
         backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
-        while not fanout.meet(reader):
+        while not fanout.try_follow(reader):
             await self._source.wait_ready()
             try:
                 if await self._replay(fanout, reader):
                     return
             except NodeError as failure:
-                log.warning("catch-up broke", reason=failure.refusal.reason)
+                log.info("replay broke", reason=failure.refusal.reason)
+            except Exception:
+                log.exception("replay failed")
             await asyncio.sleep(backoff.next_delay_s())
 
     async def _replay(self, fanout: Fanout, reader: Reader) -> bool:
@@ -80,28 +87,36 @@ class CatchUps:
         events_after = self._source.open_events(reader.cursor)
         past = _Past(reader.cursor)
         try:
-            async with _Turn(self._turns) as turn, aclosing(events_after) as batches:
+            async with _Slot(self._slots) as slot, aclosing(events_after) as batches:
                 async for events in batches:
-                    turn.use()
-                    remaining = deque(events)
-                    while remaining:
-                        await reader.wait_writable()
-                        part = _next_part(remaining, fanout)
-                        self._keep(past, part, fanout.write(reader, part), fanout.room_bytes)
-                        if fanout.meet(reader):
-                            fanout.prepend(past.after, past.entries)
-                            return True
+                    slot.extend()
+                    if await self._write(fanout, reader, deque(events), past):
+                        return True
             return False
         finally:
             self._past_bytes -= past.size_bytes
 
-    def _keep(
-        self, past: _Past, events: Sequence[NodeEvent], entries: Sequence[Entry], room_bytes: int
+    async def _write(
+        self, fanout: Fanout, reader: Reader, events: deque[NodeEvent], past: _Past
+    ) -> bool:
+        """Write events as the reader takes them; return whether it follows now."""
+        while events:
+            await reader.wait_writable()
+            part = _next_part(events, fanout)
+            entries = fanout.write_replayed(reader, part)
+            self._retain(past, part, entries, fanout.free_bytes)
+            if fanout.try_follow(reader):
+                fanout.prepend(past.after, past.entries)
+                return True
+        return False
+
+    def _retain(
+        self, past: _Past, events: Sequence[NodeEvent], entries: Sequence[Entry], free_bytes: int
     ) -> None:
-        """Keep what a replay brought, as long as all of it could go before the channel."""
+        """Retain what a replay brought, as long as all of it could go before the channel."""
         before_bytes = past.size_bytes
-        past.add(events, entries)
-        if self._past_bytes + past.size_bytes - before_bytes > room_bytes:
+        past.append(events, entries)
+        if self._past_bytes + past.size_bytes - before_bytes > free_bytes:
             past.give_up()
         self._past_bytes += past.size_bytes - before_bytes
 
@@ -110,7 +125,7 @@ class _Past:
     """The messages that one replay brought, without a hole between them.
 
     Attributes:
-        after: Where one goes on to whom ``entries`` are next.
+        after: The cursor of a reader for which ``entries`` are next.
     """
 
     def __init__(self, after: str | None) -> None:
@@ -119,21 +134,21 @@ class _Past:
         self.size_bytes = 0
         self._is_given_up = after is None
 
-    def add(self, events: Sequence[NodeEvent], entries: Sequence[Entry]) -> None:
-        """Add messages; a gap begins anew behind it."""
+    def append(self, events: Sequence[NodeEvent], entries: Sequence[Entry]) -> None:
+        """Append messages; behind a gap it starts anew."""
         for event, entry in zip(events, entries, strict=True):
             if event.fields["type"] == "gap":
-                self._forget(event.cursor)
+                self._restart(event.cursor)
             elif event.fields["type"] == "message" and not self._is_given_up:
                 self.entries.append(entry)
                 self.size_bytes += entry.size_bytes
 
     def give_up(self) -> None:
-        """Keep nothing, now and later."""
+        """Retain nothing, now and later."""
         self._is_given_up = True
-        self._forget(self.after)
+        self._restart(self.after)
 
-    def _forget(self, after: str) -> None:
+    def _restart(self, after: str) -> None:
         self.after = after
         self.entries = []
         self.size_bytes = 0
@@ -150,37 +165,37 @@ def _next_part(events: deque[NodeEvent], fanout: Fanout) -> list[NodeEvent]:
         event = events.popleft()
         part.append(event)
         size_bytes += len(event.fields.get("text") or event.fields.get("data") or "")
-        if event.fields["type"] != "snapshot" and fanout.holds(event.cursor):
+        if event.fields["type"] != "snapshot" and fanout.contains(event.cursor):
             break
     return part
 
 
-class _Turn:
-    """A turn of a semaphore, given back when it was not used for ``QUIET_S``."""
+class _Slot:
+    """A slot of a semaphore, released when it was not extended for ``QUIET_S``."""
 
-    def __init__(self, turns: asyncio.Semaphore) -> None:
-        self._turns = turns
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots = slots
         self._timer: asyncio.TimerHandle | None = None
 
-    async def __aenter__(self) -> _Turn:
-        await self._turns.acquire()
+    async def __aenter__(self) -> _Slot:
+        await self._slots.acquire()
         self._arm()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._give_back()
+            self._release()
 
-    def use(self) -> None:
-        """Keep the turn for another while, if it was not given back."""
+    def extend(self) -> None:
+        """Hold the slot for longer, unless it was released."""
         if self._timer is not None:
             self._timer.cancel()
             self._arm()
 
     def _arm(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(QUIET_S, self._give_back)
+        self._timer = asyncio.get_running_loop().call_later(QUIET_S, self._release)
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         self._timer = None
-        self._turns.release()
+        self._slots.release()

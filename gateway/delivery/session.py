@@ -1,7 +1,7 @@
 """One browser: carries out what its state machine says.
 
 Made by ``gateway.http.socket`` for every WebSocket. Asks the node, writes the
-answers, and holds the socket's reading back while too much is under way.
+answers, and stops the socket's reading while too much is under way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol, assert_never
 
 import structlog
 
-from gateway.connection import (
+from gateway.browser import (
     Allowance,
     Close,
     Command,
@@ -28,10 +28,11 @@ from gateway.connection import (
     PublishAsked,
     Refused,
 )
+from gateway.browser.answers import FrameId, ack, error
+from gateway.channel.events import Fields
 from gateway.counts import Counts
+from gateway.delivery.fanout import Fanout, Outlet, Reader
 from gateway.errors import NodeError, Refusal
-from gateway.fanout import Fanout, Outlet, Reader
-from gateway.frames import Fields, FrameId, ack, error
 from gateway.node.commands import Commands
 from gateway.node.publisher import Publisher
 from gateway.node.queue import Outcome
@@ -40,16 +41,19 @@ log = structlog.get_logger(__name__)
 
 
 class Socket(Outlet, Protocol):
-    """What a browser needs of its WebSocket."""
+    """What a session needs of its WebSocket."""
+
+    def write_text(self, payload: bytes) -> None:
+        """Write one JSON payload; never waits."""
 
     def close(self, code: int, reason: str) -> None:
-        """Say goodbye and close."""
+        """Send a close frame and close."""
 
     def pause_reading(self) -> None:
-        """Take in nothing more for now."""
+        """Handle no more frames for now."""
 
     def resume_reading(self) -> None:
-        """Take in frames again."""
+        """Handle frames again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +73,19 @@ class Services:
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
-class Browser:
+class Session:
     """The conversation with one browser.
 
     A command starts once the bytes it may take are reserved. Until then it waits
     alone in ``_waiting``, and the socket neither reads nor handles a frame.
     """
 
-    __slots__ = ("_allowance", "_connection", "_reader", "_services", "_socket", "_waiting")
+    __slots__ = ("_allowance", "_machine", "_reader", "_services", "_socket", "_waiting")
 
     def __init__(self, socket: Socket, services: Services) -> None:
         self._socket = socket
         self._services = services
-        self._connection = Connection(services.limits)
+        self._machine = Connection(services.limits)
         self._reader: Reader | None = None
         self._allowance = Allowance(services.max_in_flight)
         self._waiting: Command | None = None
@@ -94,16 +98,16 @@ class Browser:
     def receive_text(self, payload: bytes, now_s: float) -> None:
         """Handle one whole text message; only while no command waits."""
         self._services.counts.frames_received += 1
-        self._carry_out(self._connection.receive_text(payload, now_s))
+        self._carry_out(self._machine.receive_text(payload, now_s))
 
     def receive_binary(self, now_s: float) -> None:
         """Handle one binary message."""
         self._services.counts.frames_received += 1
-        self._carry_out(self._connection.receive_binary(now_s))
+        self._carry_out(self._machine.receive_binary(now_s))
 
     def receive_control(self, now_s: float) -> None:
         """Count a control frame or a fragment, which are free only up to a rate."""
-        self._carry_out(self._connection.receive_control(now_s))
+        self._carry_out(self._machine.receive_control(now_s))
 
     def resume_writing(self) -> None:
         """Go on writing: the socket takes more again."""
@@ -112,11 +116,11 @@ class Browser:
         self._advance()
 
     def lost(self) -> None:
-        """Let go of everything: the socket is gone. Commands under way go on."""
+        """Release everything: the socket is gone. Commands under way go on."""
         self._waiting = None
         self._services.publisher.forget(self._advance)
         if self._reader is not None:
-            self._services.fanout.leave(self._reader)
+            self._services.fanout.remove_reader(self._reader)
             self._reader = None
 
     def _carry_out(self, event: Event | None) -> None:
@@ -124,7 +128,7 @@ class Browser:
             case None:
                 return
             case Greeted(after, rooms):
-                self._reader = self._services.fanout.greet(self._socket, after, rooms)
+                self._reader = self._services.fanout.add_reader(self._socket, after, rooms)
             case Refused(frame_id, refusal):
                 self._refuse(frame_id, refusal)
             case Close(code, reason):
@@ -191,7 +195,7 @@ class Browser:
         except Exception:
             # The boundary of one browser's command: it must always be answered.
             log.exception("command failed")
-            outcome = Refusal("INTERNAL", "INTERNAL", "the gateway failed")
+            outcome = Refusal("INTERNAL", "INTERNAL", "The gateway failed.")
         self._finish(command, outcome)
 
     async def _answer_to(
@@ -215,9 +219,9 @@ class Browser:
         if isinstance(outcome, Refusal):
             self._refuse(command.id, outcome)
         else:
-            self._socket.write(ack(command.id, outcome))
+            self._socket.write_text(ack(command.id, outcome))
         self._advance()
 
     def _refuse(self, frame_id: FrameId | None, refusal: Refusal) -> None:
         self._services.counts.refusals[refusal.reason] += 1
-        self._socket.write(error(frame_id, refusal))
+        self._socket.write_text(error(frame_id, refusal))

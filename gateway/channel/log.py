@@ -1,46 +1,49 @@
-"""The channel: one log of ready frames that every browser reads from a place of its own.
+"""The channel: one log of ready events that every browser reads from a place of its own.
 
-Pure. Written by ``gateway.fanout`` from the one upstream stream, and backwards from
-what catch-ups bring. A place is a number: the place of a browser is that of the
-next entry it has not been sent. Nothing is queued a browser, so nobody slow costs
-anybody else anything.
+Written by ``gateway.delivery.fanout`` from the one upstream stream, and backwards from
+what replays bring. A place is a number: the place of a reader is that of the next entry
+that it has not been sent. Nothing is queued per browser, so a slow browser costs the
+others nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 ENTRY_OVERHEAD_BYTES = 300
-"""What an entry costs in memory beside its bytes, roughly."""
+"""What an entry costs in memory beside its payload, roughly."""
 MAX_JOINED = 64
 """Joined stretches stored between two appends; more browsers than this at places
 of their own are rare, and each then joins for itself."""
 MAX_JOINED_BYTES = 2 * 1024 * 1024
 """Memory that these stretches may take."""
 
+Join = Callable[[Sequence[bytes]], bytes]
+"""Makes one write of some payloads; the transport decides how."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One frame.
+    """One event as JSON.
 
     Attributes:
-        cursor: Where one who has this entry goes on.
-        room: None concerns everybody.
-        wire: The frame as it goes to the socket.
+        cursor: The cursor of a reader that has this entry.
+        room: None concerns every reader.
+        payload: The JSON object.
     """
 
     cursor: str
     room: str | None
-    wire: bytes
+    payload: bytes
 
     @property
     def size_bytes(self) -> int:
         """Memory it takes, roughly."""
-        return len(self.wire) + ENTRY_OVERHEAD_BYTES
+        return len(self.payload) + ENTRY_OVERHEAD_BYTES
 
     def is_in(self, rooms: frozenset[str]) -> bool:
-        """Tell whether one who asked for these rooms wants it; no rooms means all."""
+        """Return whether a reader of these rooms gets it; no rooms means all."""
         return not rooms or self.room is None or self.room in rooms
 
 
@@ -50,25 +53,27 @@ class Stretch:
 
     Attributes:
         end: The place behind them.
-        cursor: That of the last one, whether it was wanted or not.
-        wire: The wanted frames, joined; may be empty.
-        frames: How many frames that is.
+        cursor: That of the last one, whether a reader of the rooms gets it or not.
+        wire: The payloads that the reader gets, joined; may be empty.
+        count: How many payloads these are.
     """
 
     end: int
     cursor: str
     wire: bytes
-    frames: int
+    count: int
 
 
 class Channel:
-    """The newest entries, bounded by memory; the oldest go first.
+    """The newest entries, bounded by memory; the oldest are evicted first.
 
     Args:
         max_bytes: Memory the entries may take; the newest entry always stays.
+        join: Makes one write of some payloads.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, join: Join) -> None:
+        self.join = join
         self._max_bytes = max_bytes
         self._bytes = 0
         self._start = 0
@@ -83,12 +88,12 @@ class Channel:
 
     @property
     def start(self) -> int:
-        """Place of the oldest entry kept."""
+        """Place of the oldest entry."""
         return self._start
 
     @property
     def end(self) -> int:
-        """Place that the next entry gets."""
+        """Place of the next entry to be appended."""
         return self._end
 
     @property
@@ -102,17 +107,17 @@ class Channel:
         return self._bytes
 
     @property
-    def room_bytes(self) -> int:
-        """Memory that may still be taken before the oldest entry is dropped."""
+    def free_bytes(self) -> int:
+        """Memory that may still be taken before the oldest entry is evicted."""
         return self._max_bytes - self._bytes
 
-    def begin(self, cursor: str) -> None:
+    def start_after(self, cursor: str) -> None:
         """Name the cursor right before the first entry; only while there is none."""
         self._cursor = self._edge = cursor
         self._places[cursor] = self._start
 
     def append(self, entries: Iterable[Entry]) -> None:
-        """Add entries at the end and drop the oldest over the bound."""
+        """Append entries and evict the oldest over the bound."""
         for entry in entries:
             self._entries[self._end] = entry
             self._end += 1
@@ -121,7 +126,7 @@ class Channel:
             if entry.cursor:
                 self._places.setdefault(entry.cursor, self._end)
         while self._bytes > self._max_bytes and self._end - self._start > 1:
-            self._drop_oldest()
+            self._evict_oldest()
         self._joined.clear()
         self._joined_bytes = 0
 
@@ -129,13 +134,13 @@ class Channel:
         """Put what led up to the oldest entry before it.
 
         Args:
-            after: Where one goes on to whom ``entries`` are next.
+            after: The cursor of a reader for which ``entries`` are next.
             entries: Messages without a hole between them.
 
         Returns:
-            Whether that was done: they end where the channel begins, and there is room.
+            Whether that was done: they end where the channel starts, and fit.
         """
-        fits = sum(entry.size_bytes for entry in entries) <= self.room_bytes
+        fits = sum(entry.size_bytes for entry in entries) <= self.free_bytes
         if not entries or entries[-1].cursor != self._edge or not fits:
             return False
         for entry in reversed(entries):
@@ -150,8 +155,8 @@ class Channel:
     def place_after(self, cursor: str) -> int | None:
         """Return the place right behind the first entry with this cursor.
 
-        Comings and goings of peers share the cursor of the message before them,
-        so the first is the message itself, and what shares its cursor follows.
+        Events about peers share the cursor of the message before them, so the first
+        is the message itself, and what shares its cursor follows.
         """
         return self._places.get(cursor)
 
@@ -159,21 +164,21 @@ class Channel:
         """Join the entries from ``place`` on, about ``max_bytes`` of them.
 
         Returns:
-            None where ``place`` lies before what is kept.
+            None where ``place`` lies before the oldest entry.
         """
         if place < self._start:
             return None
         key = (place, rooms, max_bytes)
         stretch = self._joined.get(key)
         if stretch is None:
-            stretch = self._join(place, rooms, max_bytes)
+            stretch = self._join_from(place, rooms, max_bytes)
             if len(self._joined) < MAX_JOINED and self._joined_bytes < MAX_JOINED_BYTES:
                 self._joined[key] = stretch
                 self._joined_bytes += len(stretch.wire)
         return stretch
 
-    def _join(self, place: int, rooms: frozenset[str], max_bytes: int) -> Stretch:
-        wires: list[bytes] = []
+    def _join_from(self, place: int, rooms: frozenset[str], max_bytes: int) -> Stretch:
+        payloads: list[bytes] = []
         size_bytes = 0
         cursor = self._cursor
         while place < self._end and size_bytes < max_bytes:
@@ -181,13 +186,13 @@ class Channel:
             place += 1
             cursor = entry.cursor
             if entry.is_in(rooms):
-                wires.append(entry.wire)
-                size_bytes += len(entry.wire)
-        wire = wires[0] if len(wires) == 1 else b"".join(wires)
-        return Stretch(place, cursor, wire, len(wires))
+                payloads.append(entry.payload)
+                size_bytes += len(entry.payload)
+        wire = self.join(payloads) if payloads else b""
+        return Stretch(place, cursor, wire, len(payloads))
 
-    def _drop_oldest(self) -> None:
-        """Drop one entry; whoever has it can still go on at the new start."""
+    def _evict_oldest(self) -> None:
+        """Evict one entry; a reader that has it can still go on at the new start."""
         entry = self._entries.pop(self._start)
         self._start += 1
         self._bytes -= entry.size_bytes

@@ -1,15 +1,15 @@
 """The protocol of one browser, without I/O.
 
-events   what a browser asked for, as frozen facts that check themselves
-machine  the state machine: frames in, events out
+events     what a browser asked for, as frozen facts that check themselves
+machine    the state machine: frames in, events out
 allowance  the bytes its commands may hold
-limits   the numbers it is held to
+limits     the numbers it is held to
 """
 
 from __future__ import annotations
 
-from gateway.connection.allowance import Allowance
-from gateway.connection.events import (
+from gateway.browser.allowance import Allowance
+from gateway.browser.events import (
     Action,
     Close,
     Command,
@@ -22,8 +22,8 @@ from gateway.connection.events import (
     PublishAsked,
     Refused,
 )
-from gateway.connection.limits import Limits
-from gateway.connection.machine import Connection
+from gateway.browser.limits import Limits
+from gateway.browser.machine import Connection
 
 __all__ = [
     "Action",

@@ -1,6 +1,6 @@
 """The state of the node as the gateway holds it: the last snapshot plus what changed.
 
-Pure. Fed by ``gateway.fanout`` with every event of the one upstream stream, so
+Fed by ``gateway.delivery.fanout`` with every event of the one upstream stream, so
 that a browser that says hello gets a snapshot without a call to the node.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.frames import Fields, wire_from_fields
+from gateway.channel.events import Fields, payload_from_fields
 
 
 class View:
@@ -35,7 +35,7 @@ class View:
         return [self._peers[peer_id] for peer_id in sorted(self._peers)]
 
     def apply(self, fields: Fields) -> None:
-        """Take in one event."""
+        """Apply one event."""
         match fields["type"]:
             case "message" | "gap":
                 return
@@ -56,9 +56,9 @@ class View:
         self._made = None
 
     def snapshot(self, cursor: str) -> bytes:
-        """Return the snapshot frame for one who goes on behind ``cursor``.
+        """Return the payload of a snapshot for a reader that goes on behind ``cursor``.
 
-        The last one made is kept: browsers that return together ask for the same.
+        The last one made is stored: browsers that return together ask for the same.
         """
         if self._made is None or self._made[0] != cursor:
             fields: dict[str, Any] = {
@@ -69,7 +69,7 @@ class View:
                 "peers": self.peers,
                 "peer_count": len(self._peers),
             }
-            self._made = (cursor, wire_from_fields(fields))
+            self._made = (cursor, payload_from_fields(fields))
         return self._made[1]
 
     def _connect(self, peer: Fields) -> None:

@@ -1,6 +1,6 @@
 """What one browser's commands may hold in the gateway, in bytes.
 
-Pure; kept by ``gateway.browser``. The bytes of an answer are reserved before it is
+Pure; kept by ``gateway.delivery.session``. The bytes of an answer are reserved before it is
 fetched, so a browser that asks for much and reads little waits for itself.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.connection.events import Command, HistoryAsked, PublishAsked
+from gateway.browser.events import Command, HistoryAsked, PublishAsked
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -1,6 +1,6 @@
 """The state machine of one browser's connection: messages in, events out.
 
-Pure: no loop, no socket, the clock given from outside. ``gateway.browser``
+Pure: no loop, no socket, the clock given from outside. ``gateway.delivery.session``
 carries out what it says.
 """
 
@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from common.rates import TokenBucket
-from gateway.connection.events import (
+from gateway.browser.answers import FrameId
+from gateway.browser.events import (
     Action,
     BrokenFrameError,
     Close,
@@ -22,9 +23,8 @@ from gateway.connection.events import (
     action_from_frame,
     id_from_frame,
 )
-from gateway.connection.limits import Limits
+from gateway.browser.limits import Limits
 from gateway.errors import Refusal
-from gateway.frames import FrameId
 
 POLICY_VIOLATION = 1008
 INVALID_TEXT = 1007

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from gateway.browser.answers import FrameId
 from gateway.errors import Refusal
-from gateway.frames import FrameId
 
 MAX_ID_CHARS = 128
 MAX_ID_NUMBER = 2**53 - 1

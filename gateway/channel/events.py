@@ -1,0 +1,52 @@
+"""The events of the node as browsers see them: JSON objects, and their payloads.
+
+Made by ``gateway.node``; ``docs/asyncapi.yaml`` documents each, and a test holds both
+together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import orjson
+
+Fields: TypeAlias = Mapping[str, Any]
+"""A JSON object."""
+LinkState: TypeAlias = Literal["ready", "away"]
+"""Whether the node is reachable, in the words of the frame ``node_state``."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvent:
+    """One event of the node.
+
+    Attributes:
+        cursor: The cursor of a reader that has handled this event.
+        room: The room it belongs to; None concerns every reader.
+        fields: The JSON object.
+    """
+
+    cursor: str
+    room: str | None
+    fields: Fields
+
+
+def cursor_behind(event: NodeEvent, cursor: str | None) -> str | None:
+    """Return the cursor from which to resume once an event was handled.
+
+    A snapshot does not move a reader that asked from a cursor: where the node does
+    not know that cursor, a gap follows, and must come again if it did not arrive.
+    """
+    return cursor if cursor and event.fields["type"] == "snapshot" else event.cursor
+
+
+def payload_from_fields(fields: Fields) -> bytes:
+    """Encode a JSON object."""
+    return orjson.dumps(fields)
+
+
+def node_state(state: LinkState) -> bytes:
+    """Return the payload that reports whether the node is reachable."""
+    return orjson.dumps({"type": "node_state", "state": state})
