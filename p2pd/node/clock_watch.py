@@ -1,6 +1,6 @@
 """The task that checks the node's clock, reports its steps and remembers it.
 
-Started by ``p2pd.node.composition``. Steps are logged and counted in the metrics.
+Started by ``p2pd.node.parts``. Steps are logged and counted in the metrics.
 """
 
 from __future__ import annotations

@@ -1,0 +1,97 @@
+"""What each part of the node is given of the settings. Called by ``parts``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from p2pd import __version__
+from p2pd.api.settings import ApiSettings
+from p2pd.api.token_file import load_or_create_token
+from p2pd.chat.assembly import ChatOptions
+from p2pd.chat.publisher import PublishLimits
+from p2pd.config import Settings
+from p2pd.domain.clock import NodeClock
+from p2pd.domain.names import PeerId
+from p2pd.domain.peers import Node, Reachability
+from p2pd.net.identity import Identity
+from p2pd.net.network import NetworkOptions
+from p2pd.store.retention import DAY_S, Retention
+
+AGENT = f"wsp/{__version__}"
+SECONDS = 1.0
+DAY_NS = DAY_S * 10**9
+API_GRACE_S = 2.5 * SECONDS
+
+
+def network_options(
+    settings: Settings, key_pair: Identity, first_seqno: int, clock: NodeClock
+) -> NetworkOptions:
+    """Choose how to be part of the network."""
+    return NetworkOptions(
+        key_pair=key_pair,
+        listen=settings.listen,
+        announce=settings.announce,
+        agent=AGENT,
+        bootstrap=settings.bootstrap,
+        mdns=settings.mdns,
+        first_seqno=first_seqno,
+        sync_interval_s=settings.sync_interval_s,
+        clock_ns=clock.now_ns,
+    )
+
+
+def chat_options(settings: Settings, clock: NodeClock) -> ChatOptions:
+    """Choose the rooms, the limits and how much of the past is fetched."""
+    limits = PublishLimits(
+        settings.max_message_bytes, settings.publish_rate, settings.publish_burst
+    )
+    return ChatOptions(
+        settings.rooms,
+        history_ns=settings.history_days * DAY_NS,
+        history_messages=settings.history_messages,
+        max_age_ns=settings.retention_days * DAY_NS,
+        limits=limits,
+        clock_ns=clock.now_ns,
+    )
+
+
+def retention(settings: Settings) -> Retention:
+    """Choose what is retained."""
+    return Retention(settings.retention_days * DAY_S, settings.retention_messages)
+
+
+def token_file(settings: Settings, data_dir: Path) -> Path:
+    """Name the file with the API's token."""
+    return settings.grpc_token_file or data_dir / "grpc.token"
+
+
+def api_settings(settings: Settings, data_dir: Path) -> ApiSettings:
+    """Choose where and for whom the API is open; makes the token at the first start.
+
+    Raises:
+        ApiSettingsError: The token's file cannot be used.
+    """
+    return ApiSettings(
+        listen=settings.grpc_listen,
+        token=load_or_create_token(token_file(settings, data_dir)),
+        allow_open=settings.grpc_allow_open,
+        tls_certificate=settings.grpc_tls_cert,
+        tls_key=settings.grpc_tls_key,
+        tls_client_ca=settings.grpc_tls_client_ca,
+        grace_s=API_GRACE_S,
+    )
+
+
+def node_at_start(settings: Settings, peer_id: PeerId) -> Node:
+    """Describe the node before anything of it is known."""
+    return Node(
+        peer_id=peer_id,
+        addresses=(),
+        agent=AGENT,
+        rooms=(),
+        reachability=Reachability.UNKNOWN,
+        version=__version__,
+        max_message_bytes=settings.max_message_bytes,
+        start_time_ns=time.time_ns(),
+    )

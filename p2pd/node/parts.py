@@ -1,0 +1,210 @@
+"""The parts of a node, nested by lifetime: store, network and chat, API.
+
+``open_parts`` is called by ``composition``. Each part is opened inside the one
+before and closed in reverse: the API first, so that nothing new is accepted, then
+the network, then the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+import trio
+
+from p2pd.api.access import Access, access_from_settings
+from p2pd.api.listen_address import is_local
+from p2pd.api.ports import ChatPorts
+from p2pd.api.server import Api, open_api
+from p2pd.api.settings import ApiSettings
+from p2pd.chat.assembly import Chat, Receiving, start_chat
+from p2pd.chat.known_peers import KnownPeerList
+from p2pd.config import Settings
+from p2pd.domain.clock import NodeClock
+from p2pd.domain.rejections import Rejections
+from p2pd.domain.state import State
+from p2pd.domain.storage import Damage
+from p2pd.errors import InvalidInputError
+from p2pd.log.log import Log
+from p2pd.net.identity import Identity, load_or_create_identity
+from p2pd.net.network import Network, author_bytes_from_key, open_network, peer_id_from_key
+from p2pd.net.pubsub.verified import signed_message_reader
+from p2pd.node import options
+from p2pd.node.clock_watch import Clocks, open_clock, watch_clock
+from p2pd.node.closing import left_in_thread
+from p2pd.node.data_directory import open_data_directory
+from p2pd.node.metrics import Feed, snapshot_of
+from p2pd.node.metrics_server import serve_metrics
+from p2pd.node.recovery import Recovery
+from p2pd.store.memory_store import MemoryStore
+from p2pd.store.message_store import MessageStore
+from p2pd.store.retention import keep_trimmed
+from p2pd.store.sqlite_store import SqliteStore, open_store
+from p2pd.tasks import run_guarded
+
+MEMORY_STORE_BYTES = 256 << 20
+STORE_CLOSE_S = 1.2
+"""With what the parts before it may take, less than the stop switch allows the process."""
+
+log_line = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is read and checked before anything is started."""
+
+    settings: Settings
+    clocks: Clocks
+    data_dir: Path
+    key_pair: Identity
+    api_settings: ApiSettings
+    access: Access
+    rejections: Rejections
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What lives as long as the store.
+
+    Attributes:
+        store: The messages; ``disk`` as well, unless they are in memory.
+        own: The parts of chat that the network reports to.
+    """
+
+    disk: SqliteStore
+    store: MessageStore
+    recovery: Recovery
+    clock: NodeClock
+    log: Log
+    own: Receiving
+
+
+def prepare_start(settings: Settings, clocks: Clocks) -> Start:
+    """Make the data directory, the identity and the token, and check what settings name.
+
+    Raises:
+        DataDirectoryError: The data directory cannot be used.
+        StartUpError: The identity key cannot be used.
+        ApiSettingsError: A file of the API's cannot be used.
+    """
+    data_dir = open_data_directory(settings.data_dir)
+    key_pair = load_or_create_identity(data_dir)
+    api_settings = options.api_settings(settings, data_dir)
+    access = access_from_settings(api_settings)
+    return Start(settings, clocks, data_dir, key_pair, api_settings, access, Rejections())
+
+
+@asynccontextmanager
+async def open_parts(start: Start, feed: Feed) -> AsyncIterator[tuple[Chat, Api]]:
+    """Run all parts of the node inside the block.
+
+    Raises:
+        StoreOpenError: The store cannot be opened.
+        MetricsBindError: The metrics address cannot be listened on.
+        StartUpError: The network cannot start.
+        ApiError: The API cannot start, or ended by itself.
+    """
+    async with (
+        _open_base(start, feed) as base,
+        _open_chat(start, base) as (network, chat),
+        open_api(_ports_of(chat), base.log.on_append, start.api_settings) as api,
+    ):
+        _report_access(start)
+        feed.start(partial(snapshot_of, base.log, network, api, start.rejections, base.clock))
+        yield chat, api
+
+
+@asynccontextmanager
+async def _open_base(start: Start, feed: Feed) -> AsyncIterator[Base]:
+    recovery = Recovery()
+    stores = _open_stores(start, recovery.note)
+    async with (
+        left_in_thread(stores, "message store", STORE_CLOSE_S) as (disk, store),
+        serve_metrics(start.settings.metrics_listen, feed),
+    ):
+        clock = open_clock(start.clocks, disk)
+        node = options.node_at_start(start.settings, peer_id_from_key(start.key_pair))
+        log = Log(store, State(node, {}), clock_ns=clock.now_ns)
+        chosen = options.chat_options(start.settings, clock)
+        author = author_bytes_from_key(start.key_pair)
+        own = Receiving(log, disk, author, chosen, start.rejections)
+        yield Base(disk, store, recovery, clock, log, own)
+
+
+@asynccontextmanager
+async def _open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Chat]]:
+    own, first_seqno = base.own, base.own.first_seqno
+    chosen = options.network_options(start.settings, start.key_pair, first_seqno, base.clock)
+    async with (
+        open_network(
+            chosen, own.inbox, own.presence, base.log.items, own.history, start.rejections
+        ) as network,
+        trio.open_nursery() as nursery,
+    ):
+        chat_options = options.chat_options(start.settings, base.clock)
+        chat = await start_chat(base.log, network, own, chat_options, nursery)
+        _keep_known(network, own.known_peers)
+        _start_upkeep(start, base, chat, nursery)
+        yield network, chat
+        nursery.cancel_scope.cancel()
+        own.membership.save_updates()
+
+
+def _start_upkeep(start: Start, base: Base, chat: Chat, nursery: trio.Nursery) -> None:
+    """Start what looks after the store for as long as the node runs."""
+    quarantine = base.disk if base.store is base.disk else None
+    emit = chat.directory.emit_node_changed
+    membership, history = base.own.membership, base.own.history
+    upkeep = {
+        "recovery": partial(base.recovery.run, base.log, quarantine, signed_message_reader(), emit),
+        "clock": partial(watch_clock, base.clock, base.disk, membership.correct_times),
+        "retention": partial(
+            keep_trimmed,
+            base.store,
+            options.retention(start.settings),
+            base.clock,
+            history.messages_dropped,
+        ),
+    }
+    for name, task in upkeep.items():
+        nursery.start_soon(run_guarded, name, task)
+
+
+@contextmanager
+def _open_stores(
+    start: Start, on_damage: Callable[[Damage], None]
+) -> Iterator[tuple[SqliteStore, MessageStore]]:
+    """Open the store on disk, which has rooms and known peers, and the store of messages."""
+    settings = start.settings
+    with open_store(
+        start.data_dir, on_damage=on_damage, configured_rooms=settings.rooms, import_files=True
+    ) as disk:
+        if settings.store == "memory":
+            yield disk, MemoryStore(settings.retention_messages, MEMORY_STORE_BYTES)
+        else:
+            yield disk, disk
+
+
+def _ports_of(chat: Chat) -> ChatPorts:
+    return ChatPorts(chat.publishing, chat.membership, chat.directory, chat.dialling, chat.feed)
+
+
+def _keep_known(network: Network, peers: KnownPeerList) -> None:
+    for address in peers.addresses:
+        # What an earlier release stored may be no address.
+        with suppress(InvalidInputError):
+            network.keep(address)
+
+
+def _report_access(start: Start) -> None:
+    """Log who may call the API where that is not only this machine."""
+    address = start.settings.grpc_listen
+    if start.access.token is not None:
+        file = options.token_file(start.settings, start.data_dir)
+        log_line.info("gRPC calls need the token", listen=address, token_file=str(file))
+    elif not is_local(start.access.address):
+        log_line.warning("gRPC is open to everybody who reaches it", listen=address)
