@@ -74,6 +74,7 @@ class ScriptedGateway:
         self.requested: list[str] = []
         self._rooms = ["chat-room"]
         self._numbers = itertools.count(1)
+        self._log: list[dict[str, Any]] = []
         self._pages: list[WebSocketRoute] = []
         handler = type("Handler", (_Handler,), {"gateway": self})
         make: Any = functools.partial(handler, directory=str(web_dir()))
@@ -96,7 +97,7 @@ class ScriptedGateway:
 
     def send_message(self, text: str | None, **changes: Any) -> None:
         """Have the peer say something in the room; other fields can be changed."""
-        self._send_all(self._message(room="chat-room", text=text, author_id=PEER) | changes)
+        self._append(self._message(room="chat-room", text=text, author_id=PEER) | changes)
 
     def _accept_page(self, page: WebSocketRoute) -> None:
         self._pages.append(page)
@@ -118,7 +119,7 @@ class ScriptedGateway:
                 self._rooms = [room for room in self._rooms if room != frame["room"]]
                 answer = {}
             case "history":
-                answer = {"messages": [], "next_cursor": None, "gap": None}
+                answer = self._history(frame.get("before"), frame.get("limit", 100))
             case other:
                 self.requested.append(other)
                 peer = {"peer_id": PEER, "addresses": [], "rooms": [], "connection": None}
@@ -133,7 +134,18 @@ class ScriptedGateway:
         event["client_message_id"] = frame["client_message_id"]
         answer = {key: event[key] for key in ("message_id", "cursor")} | {"recipients": 1}
         page.send(json.dumps({"type": "ack", "id": frame["id"], **answer}))
-        self._send_all(event)
+        self._append(event)
+
+    def _append(self, message: dict[str, Any]) -> None:
+        self._log.append(message)
+        self._send_all(message)
+
+    def _history(self, before: str | None, limit: int) -> dict[str, Any]:
+        cursors = [message["cursor"] for message in self._log]
+        end = len(cursors) if before is None else cursors.index(before)
+        page = self._log[max(0, end - limit) : end]
+        next_cursor = page[0]["cursor"] if end > limit else None
+        return {"messages": page, "next_cursor": next_cursor, "gap": None}
 
     def _message(self, **fields: Any) -> dict[str, Any]:
         stamp = self._stamp()

@@ -106,6 +106,9 @@ test("each notice says what is the matter and what follows", () => {
   chat.link.turnAway({ isReached: true, refusal: { reason: "TOKEN_REQUIRED", message: "" } });
   assert.deepEqual(textOf(4_000), []);
   chat.changeLink("open", 0, 5_000);
+  chat.node = { warnings: [{ reason: "IDENTITY_CONFLICT", message: "two programs use one identity", time: at(0) }] };
+  assert.deepEqual(textOf(5_000), ["The node warns: two programs use one identity."]);
+  chat.node = { warnings: [] };
   for (const [reason, missing, text] of [
     ["expired", 2, "2 messages are missing here. The node no longer kept them."],
     ["not_stored", 1, "1 message is missing here. The node could not store them."],

@@ -1,6 +1,6 @@
 /**
  * Carries the outbox to the node: in order, so many at once, again while nobody
- * knows what became of it, and always under the same id, by which the node takes
+ * knows what became of it, and always under the same id, by which the node accepts
  * it once, over its restarts too.
  */
 import { MAX_IN_FLIGHT, REFUSED_PAUSE_MS } from "../model/limits.js";
@@ -9,7 +9,7 @@ export class Courier {
   #inFlight = 0;
   #timer = 0;
 
-  /** @param on `isReady()`; `kept(entry, answer)` and `refused(entry, error)` hear */
+  /** @param on `isReady()`; `kept(entry, answer)` and `refused(entry, error)` are called */
   constructor(source, outbox, on) {
     this.source = source;
     this.outbox = outbox;

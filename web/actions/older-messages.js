@@ -2,7 +2,7 @@
 import { HISTORY_PAGE, REFUSED_PAUSE_MS } from "../model/limits.js";
 import { messageFromFrame } from "../model/messages.js";
 
-/** Load one page; does nothing while another one is under way or the node is away. */
+/** Load one page; does nothing while another one is under way or the node is unreachable. */
 export async function loadOlder(page, room) {
   const { chat, source, touch } = page;
   const conversation = chat.conversation(room);

@@ -1,4 +1,4 @@
-/** What becomes of the messages written here, from the key pressed to kept by the node. */
+/** What becomes of the messages written here, from the key pressed until the node has stored them. */
 import { LOOK_FOR_UNSENT_MS } from "../model/limits.js";
 import { newClientId } from "../model/messages.js";
 import { wellFormed } from "../model/text.js";
@@ -29,7 +29,7 @@ export class Outgoing {
 
   /**
    * Send what waits, where it can be sent now. Two tabs may send the same: it has
-   * the same id, and the node takes it once.
+   * the same id, and the node accepts it once.
    */
   resume() {
     for (const entry of this.#outbox.adopt()) {

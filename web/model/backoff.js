@@ -2,8 +2,8 @@
 import { RECONNECT_FIRST_MS, RECONNECT_LONGEST_MS } from "./limits.js";
 
 /**
- * Double the pause with every attempt, up to the longest, and take a part of it
- * by chance, so that many pages do not come back at the same moment.
+ * Double the pause with every attempt, up to the longest, and make a part of it
+ * random, so that many pages do not come back at the same moment.
  *
  * @param attempt 0 for the first pause
  * @param chance 0 to 1

@@ -14,7 +14,7 @@ export const TOPICS = ["link", "node", "rooms", "peers", "messages"];
 export class Chat {
   node = null;
   link = new LinkState();
-  /** What the gateway says of the node: null until told, `ready` or `away`. */
+  /** What the gateway reports of the node: null until then, `ready` or `away`. */
   nodeState = null;
   gap = null;
   /** What failed on this page itself, in the error's words. */

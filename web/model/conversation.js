@@ -1,5 +1,5 @@
 /**
- * The messages of one room: what the log told, by time, and behind it what is
+ * The messages of one room: what the log reported, by time, and behind it what is
  * not sent yet. Owned by the chat, read by the views.
  */
 import { KEPT_AFTER_CUT, LATE_AFTER_MS, MAX_KEPT, MAX_KEPT_WHILE_READ } from "./limits.js";
@@ -54,12 +54,12 @@ export class Conversation {
     this.pending.set(message.clientId, message);
   }
 
-  /** Whether a message of one's own is here as the log told it. */
+  /** Whether a message of one's own is here as the log reported it. */
   holds(clientId) {
     return this.messages.some((message) => message.clientId === clientId);
   }
 
-  /** Mark a message of one's own as kept by the node. */
+  /** Mark a message of one's own as stored by the node. */
   confirm(clientId, { messageId, author, recipients }) {
     const proposed = this.pending.get(clientId);
     if (proposed) this.#put({ ...proposed, id: messageId, author });
@@ -67,7 +67,7 @@ export class Conversation {
     if (kept) Object.assign(kept, { state: "sent", recipients });
   }
 
-  /** Change what is told of a message that is not sent. */
+  /** Change what is shown of a message that is not sent. */
   mark(clientId, change) {
     const proposed = this.pending.get(clientId);
     if (proposed) Object.assign(proposed, change);

@@ -1,4 +1,4 @@
-/** The conversations of all rooms; one begins when its room is first spoken of. */
+/** The conversations of all rooms; one is created when its room is first named. */
 import { Conversation } from "./conversation.js";
 
 export class Conversations {

@@ -1,4 +1,4 @@
-/** What a message's neighbours mean for it: where a day, a group, a late run begins. */
+/** What a message's neighbours mean for it: where a day, a group or a late run starts. */
 import { GROUP_WITHIN_MS } from "./limits.js";
 import { latenessOf } from "./lateness.js";
 

@@ -17,9 +17,9 @@ export const REQUEST_DEADLINE_MS = 25_000;
 export const SILENCE_MS = 15_000;
 /** and is given up without one in so long. */
 export const SIGN_OF_LIFE_MS = 10_000;
-/** The largest frame a gateway takes. */
+/** The largest frame that a gateway accepts. */
 export const MAX_FRAME_BYTES = 65_536;
-/** The pause before what was refused is tried again, where none is told. */
+/** The pause before what was refused is tried again, where the refusal names none. */
 export const REFUSED_PAUSE_MS = 1_000;
 /** How often it is looked whether another tab has left something unsent. */
 export const LOOK_FOR_UNSENT_MS = 15_000;
@@ -32,7 +32,7 @@ export const ROUND_TRIPS_MS = 15_000;
 
 /** How long "Copied" is to be read. */
 export const COPIED_NOTE_MS = 2_500;
-/** The gateway may be away this long before the first banner tells of it. */
+/** The gateway may be unreachable this long before the first banner reports it. */
 export const UNREACHABLE_NOTICE_AFTER_MS = 600;
 
 /** Messages of one author within this time stand under one name. */
@@ -52,7 +52,7 @@ export const LATE_TOGETHER_MS = 60_000;
 export const MAX_RENDERED = 1_000;
 /** By how many messages the part that is in the document moves. */
 export const WINDOW_STEP = 200;
-/** Messages of one room kept in memory, and down to how many it is cut. */
+/** Messages of one room retained in memory, and down to how many it is cut. */
 export const MAX_KEPT = 4_000;
 export const KEPT_AFTER_CUT = 3_000;
 /** The same while older ones are being read. */
@@ -68,7 +68,7 @@ export const AT_END_PX = 60;
 /** Nearer to the beginning or the end than this, more is brought. */
 export const NEAR_EDGE_PX = 600;
 
-/** What a node takes in one message, until it has told its own limit. */
+/** What a node accepts in one message, until it has reported its own limit. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 32_768;
 /** The room that is always there. */
 export const DEFAULT_ROOM = "chat-room";

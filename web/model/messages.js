@@ -1,4 +1,4 @@
-/** Messages as the page keeps them, made from frames and from what is typed. */
+/** Messages as the page holds them, made from frames and from what is typed. */
 import { timesOfFrame } from "./believed-time.js";
 import { orderFromTime } from "./times.js";
 

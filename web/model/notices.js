@@ -4,7 +4,8 @@ import { UNREACHABLE_NOTICE_AFTER_MS } from "./limits.js";
 /** List the banners that are due at a moment: `{kind, text, action}`. */
 export function noticesOf(chat, now) {
   const { link, node, gap, failure } = chat;
-  return [failureNotice(failure), linkNotice(chat, link, now), storageNotice(node?.storage), gapNotice(gap)].filter(Boolean);
+  const ofNode = [storageNotice(node?.storage), ...(node?.warnings ?? []).map(warningNotice)];
+  return [failureNotice(failure), linkNotice(chat, link, now), ...ofNode, gapNotice(gap)].filter(Boolean);
 }
 
 function failureNotice(failure) {
@@ -43,8 +44,13 @@ function storageNotice(storage) {
 
 const STORAGE = {
   full: "The node's disk is full. What you write waits here and is sent when there is room.",
-  failed: "The node's disk does not keep messages. What you write waits here until the node is mended.",
+  failed: "The node's disk does not keep messages. What you write waits here until the node is repaired.",
 };
+
+/** What cannot be right at the node; its operator reads it here as well. */
+function warningNotice({ reason, message }) {
+  return { kind: `warning-${reason}`, text: `The node warns: ${sentence(message || reason)}`, action: null };
+}
 
 function gapNotice(gap) {
   if (!gap) return null;

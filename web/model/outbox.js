@@ -1,6 +1,6 @@
 /**
  * What was written and has no answer yet, in the order written. Each entry is
- * kept in the store until the node owns it, so that it outlives the page.
+ * stored until the node owns it, so that it outlives the page.
  */
 
 export class Outbox {
@@ -8,7 +8,7 @@ export class Outbox {
   #store;
   #position = 0;
 
-  /** @param store `load()`, `save(entry)`, which tells whether it could, `drop(id)` */
+  /** @param store `load()`, `save(entry)`, which returns whether it could, `drop(id)` */
   constructor(store) {
     this.#store = store;
     this.adopt();

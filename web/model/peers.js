@@ -17,7 +17,7 @@ export class Peers {
     if (type === "peer_left") this.#byId.get(peerId)?.rooms.delete(room);
   }
 
-  /** Take what is known of the connections now; who is here is told by events. */
+  /** Update the connections; events report which peers are here. */
   measure(peers) {
     for (const { peer_id: peerId, connection } of peers) {
       const known = this.#byId.get(peerId);
@@ -33,7 +33,7 @@ export class Peers {
     return this.#sorted().filter((peer) => !peer.rooms.has(room));
   }
 
-  /** A peer is told again once its program is known; its rooms stay. */
+  /** A peer is reported again once its program is known; its rooms stay. */
   #connect(peer) {
     const rooms = this.#byId.get(peer.peer_id)?.rooms ?? [];
     this.#byId.set(peer.peer_id, withRooms({ ...peer, rooms: [...rooms, ...peer.rooms] }));

@@ -18,7 +18,7 @@ export class Link {
 
   /**
    * @param on `subprotocols()` to offer and `hello()`, the frame to begin with;
-   *   `receive(frame)`, `change(state, retryTime)` and `turnedAway()` hear
+   *   `receive(frame)`, `change(state, retryTime)` and `turnedAway()` are called
    */
   constructor(url, on) {
     this.#url = url;

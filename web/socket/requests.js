@@ -29,7 +29,7 @@ export function isTooLarge(json) {
 export class Requests {
   #waiting = new Map();
 
-  /** Promise the answer to a request; `onLate` hears when there is none in time. */
+  /** Promise the answer to a request; `onLate` is called when there is none in time. */
   expect(id, deadlineMs, onLate) {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {

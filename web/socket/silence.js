@@ -1,6 +1,6 @@
 /**
  * Looks after a connection that may have died without a word, as over a laptop's
- * sleep: nobody tells the page, so it asks. Only while somebody looks at it.
+ * sleep: nothing reports that to the page, so it asks. Only while somebody looks at it.
  */
 import { SILENCE_MS } from "../model/limits.js";
 

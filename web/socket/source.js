@@ -17,7 +17,7 @@ export class Source {
   /**
    * @param token `subprotocols` and `headers` that let us in
    * @param on `hello()` gives the first frame, `isReady()` whether the node answers;
-   *   `receive(frame)`, `change(state, retryTime)` and `measured(peers)` hear, and
+   *   `receive(frame)`, `change(state, retryTime)` and `measured(peers)` are called, and
    *   `turnedAway(admission)` returns whether to rest before the next attempt
    */
   constructor(token, on) {

@@ -1,4 +1,4 @@
-/** The browser's storage. What it denies or has no room for is kept by this page alone. */
+/** The browser's storage. What it denies or has no room for is held by this page alone. */
 
 export class PageStorage {
   #own = new Map();
@@ -42,7 +42,7 @@ export class PageStorage {
     }
   }
 
-  /** Whether this is the area that an event tells of. */
+  /** Whether this is the area that an event names. */
   isOn(area) {
     return this.#shared !== null && this.#shared === area;
   }

@@ -1,4 +1,4 @@
-/** The gateway's token, where it asks for one: kept in this browser, shown when connecting. */
+/** The gateway's token, where it asks for one: stored in this browser, sent when connecting. */
 
 const KEY = "wsp.token";
 const SUBPROTOCOL = "wsp.chat.v1";

@@ -1,4 +1,4 @@
-/** Says when the gateway or the node is away, and when messages are missing. */
+/** Says when the gateway or the node is unreachable, and when messages are missing. */
 import { noticesOf } from "../model/notices.js";
 import { byId, el, icon, setText } from "./dom.js";
 import { KeyedList } from "./keyed.js";

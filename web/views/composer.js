@@ -4,12 +4,12 @@ import { byId, setText } from "./dom.js";
 import { number } from "./formats.js";
 
 const ENCODER = new TextEncoder();
-/** From this part of the limit on, what is left of it is told. */
+/** From this part of the limit on, what is left of it is shown. */
 const TELL_FROM = 0.8;
 
 /**
  * @param drafts what is written and not sent, by room
- * @param send takes the text of a message and the room it was written in
+ * @param send sends a text to the room in which it was written
  * @returns `render()`, and `showDraft()` for when another tab removed it
  */
 export function mountComposer(chat, drafts, send) {

@@ -1,10 +1,10 @@
-/** The form that dials a peer and tells what came of it. */
+/** The form that dials a peer and shows the outcome. */
 import { shortId } from "../model/author.js";
 import { byId } from "./dom.js";
 import { bindForm } from "./form.js";
 import { connectionText } from "./peers.js";
 
-/** @param dial takes an address and promises the answer */
+/** @param dial dials an address and promises the answer */
 export function mountDial(dial) {
   bindForm(byId("dial-form"), byId("dial-result"), {
     busy: "Connecting…",

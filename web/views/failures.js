@@ -5,7 +5,7 @@
 
 let hear = () => undefined;
 
-/** Have `failed(error)` hear of every failure, also of those that nobody catches. */
+/** Call `failed(error)` for every failure, also for those that nobody catches. */
 export function watchFailures(failed) {
   hear = failed;
   window.addEventListener("error", ({ error }) => error && failed(error));

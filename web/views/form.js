@@ -1,8 +1,8 @@
-/** A form with one field, or a button, whose outcome is told in an element. */
+/** A form with one field, or a button, whose outcome is shown in an element. */
 import { setText } from "./dom.js";
 
 /**
- * @param words `busy` is told while `run(value)` is under way, then what
+ * @param words `busy` is shown while `run(value)` is under way, then what
  *   `done(answer)` gives, or the error's own words
  */
 export function bindForm(form, result, { busy, run, done }) {
@@ -26,7 +26,7 @@ export function bindForm(form, result, { busy, run, done }) {
   });
 }
 
-/** Run something on a press; tell where it failed. */
+/** Run something on a press; show why it failed. */
 export function bindButton(button, result, run) {
   button.addEventListener("click", async () => {
     try {

@@ -6,7 +6,7 @@ import { coloured, identicon } from "./identicon.js";
 import { messageState } from "./message-state.js";
 import { messageText } from "./message-text.js";
 
-/** Make the row of a message; `update` takes what `laidOut` of layout.js made. */
+/** Make the row of a message; `update` receives what `laidOut` of layout.js returned. */
 export function messageRow(laid, actions) {
   const { message, isOwn } = laid;
   const author = el("span", { class: "author" });

@@ -21,7 +21,7 @@ export function messageState(clientId, actions) {
   };
 }
 
-/** The node gives what nobody took to whoever comes, so that is told only until then. */
+/** The node sends what nobody received to peers that join later, so that is said only until then. */
 function markOf({ state, recipients }, isWaiting, isAlone) {
   if (state === "failed") return [icon("warning"), "Not sent"];
   if (state === "sending") return [icon("clock"), isWaiting ? "Waiting" : "Sending"];

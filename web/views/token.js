@@ -1,7 +1,7 @@
 /** Asks for the gateway's token, where it does not let us in without. */
 import { byId } from "./dom.js";
 
-/** @param keep takes the token that was written */
+/** @param keep stores the token that was written */
 export function mountToken(chat, keep) {
   const form = byId("token-form");
   const field = byId("token");
