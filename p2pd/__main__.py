@@ -36,6 +36,8 @@ def run(arguments: Sequence[str]) -> int:
     """Do what the command line says and return the exit code."""
     log_format = wanted_format("P2PD_", arguments, os.environ)
     try:
+        if arguments[:1] == ["backup"]:
+            return _back_up(arguments[1:], log_format)
         command = command_from(arguments, os.environ)
         if command.check:
             return _check(command.settings)
@@ -83,6 +85,18 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
             yield from _leaves(inner)
     else:
         yield error
+
+
+def _back_up(arguments: Sequence[str], log_format: str) -> int:
+    from p2pd.node.backup_command import run_backup
+    from p2pd.store.errors import BackupError
+
+    try:
+        run_backup(arguments, os.environ)
+    except BackupError as error:
+        report_failure("p2pd", str(error), log_format)
+        return EXIT_FAILED
+    return 0
 
 
 def _check(settings: Settings) -> int:

@@ -39,7 +39,7 @@ def open_data_directory(chosen: Path | None) -> Path:
         NoHomeError: None was chosen and the platform knows none.
         DataDirectoryError: It cannot be made, read or written.
     """
-    directory = chosen or _default_directory()
+    directory = chosen or default_directory()
     _make(directory)
     _check_access(directory)
     made_private = [path.name for path in _own_files(directory) if _make_private(path)]
@@ -57,7 +57,12 @@ def open_data_directory(chosen: Path | None) -> Path:
     return directory
 
 
-def _default_directory() -> Path:
+def default_directory() -> Path:
+    """Return the platform's directory for the node's data.
+
+    Raises:
+        NoHomeError: The platform knows none.
+    """
     try:
         directory = Path(platformdirs.user_data_dir("p2pd", appauthor=False))
     except RuntimeError:

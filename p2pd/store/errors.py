@@ -3,6 +3,7 @@
 StoreOpenError          an operator can mend it; one clear sentence
 ├── NewerStoreError     written by a newer program
 └── StoreInUseError     another process has it open
+BackupError             a backup was not made; one clear sentence
 StoreClosedError        the file at hand was closed or replaced meanwhile
 DamagedError            the file, or a row of it, is not what was written
 """
@@ -33,6 +34,10 @@ class StoreInUseError(StoreOpenError):
         super().__init__(
             f"{directory} is in use by another node: stop it, or choose another data directory"
         )
+
+
+class BackupError(Exception):
+    """A backup was not made."""
 
 
 class StoreClosedError(Exception):
