@@ -51,3 +51,18 @@ def test_every_link_of_a_document_leads_to_a_file(document: str) -> None:
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
     missing = [target for target in targets if not (path.parent / target).exists()]
     assert missing == []
+
+
+STEP = re.compile(r"`(?:(\w+)\.)?(\w+)` in\s+`([\w/]+\.py)`")
+
+
+def test_every_step_of_a_message_is_a_function_one_can_search_for() -> None:
+    walk = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    steps = STEP.findall(walk)
+    assert len(steps) >= 20
+    for owner, name, path in steps:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert re.search(rf"def {name}\(", source), f"{path} has no {name}"
+        assert not owner or re.search(rf"^class {owner}\b", source, re.MULTILINE), (
+            f"{path}: {owner}"
+        )

@@ -13,11 +13,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
 import trio
 
 from p2pd.domain.names import RoomName
 from p2pd.domain.publishes import Publish, Published
-from p2pd.errors import ChatError, ClientMessageIdReusedError
+from p2pd.errors import ChatError, ClientMessageIdReusedError, PublishFailedError
+
+log_line = structlog.get_logger(__name__)
 
 Key = tuple[str, str]
 """The caller's name and its ``client_message_id``."""
@@ -110,7 +113,7 @@ class Answers:
         return found
 
     async def _look_up_all(self, keys: Collection[Key]) -> None:
-        """Ask the log once for all keys; a failure is the outcome of each.
+        """Ask the log once for all keys, or one by one where that fails.
 
         One after the other, those with nothing to ask for too: what was claimed
         first goes on first.
@@ -125,8 +128,19 @@ class Answers:
                 return
             try:
                 self._looked_up.update(await self._look_up(unknown))
-            except ChatError as error:
-                self._looked_up.update(dict.fromkeys(unknown, error))
+            # Boundary: what one answer trips over is not the fault of the others.
+            except Exception:
+                for key in unknown:
+                    await self._look_up_one(key)
+
+    async def _look_up_one(self, key: Key) -> None:
+        try:
+            self._looked_up.update(await self._look_up([key]))
+        except ChatError as error:
+            self._looked_up[key] = error
+        except Exception:
+            log_line.exception("answer of a publish not found")
+            self._looked_up[key] = PublishFailedError()
 
     def store(self, key: Key, answer: Answer) -> None:
         """Remember an answer that is safe on disk."""
