@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 import orjson
 
 Fields: TypeAlias = Mapping[str, Any]
 """A JSON object."""
+OF_ONE_STREAM = frozenset({"caught_up", "progress"})
+"""Kinds of events that are about the stream of one reader."""
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 LinkState: TypeAlias = Literal["ready", "away"]
 """Whether the node is reachable, in the words of the frame ``node_state``."""
 
@@ -45,6 +49,12 @@ def cursor_behind(event: NodeEvent, cursor: str | None) -> str | None:
 def payload_from_fields(fields: Fields) -> bytes:
     """Encode a JSON object."""
     return orjson.dumps(fields)
+
+
+def stream_event(kind: str, cursor: str, time_ns: int) -> bytes:
+    """Return the payload of an event about one reader's own stream."""
+    time = datetime.fromtimestamp(time_ns / 1e9, UTC)
+    return orjson.dumps({"type": kind, "cursor": cursor, "time": f"{time:{TIME_FORMAT}}"})
 
 
 def node_state(state: LinkState) -> bytes:

@@ -37,7 +37,7 @@ class View:
     def apply(self, fields: Fields) -> None:
         """Apply one event."""
         match fields["type"]:
-            case "message" | "gap":
+            case "message" | "gap" | "caught_up" | "progress":
                 return
             case "snapshot":
                 self._node = fields["node"]

@@ -12,7 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from gateway.channel.events import LinkState, NodeEvent, node_state, payload_from_fields
+from gateway.channel.events import (
+    OF_ONE_STREAM,
+    LinkState,
+    NodeEvent,
+    node_state,
+    payload_from_fields,
+    stream_event,
+)
 from gateway.channel.follower import Follower
 from gateway.channel.log import Channel, Entry
 from gateway.channel.view import View
@@ -43,7 +50,7 @@ class Reader(Follower):
     __slots__ = ("outlet", "replay_task", "writable")
 
     def __init__(self, outlet: Outlet, after: str | None, rooms: frozenset[str]) -> None:
-        super().__init__(after, rooms)
+        super().__init__(after, rooms, time.monotonic())
         self.outlet = outlet
         self.replay_task: asyncio.Task[None] | None = None
         self.writable: asyncio.Event | None = None
@@ -104,7 +111,8 @@ class Fanout:
             self._view.apply(event.fields)
         if is_first:
             self._channel.start_after(events[0].cursor)
-        self._append([entry_from_event(event) for event in events[is_first:]])
+        passed_on = (one for one in events[is_first:] if one.fields["type"] not in OF_ONE_STREAM)
+        self._append([entry_from_event(event) for event in passed_on])
 
     def set_node_state(self, state: LinkState) -> None:
         """Report to every browser whether the node is reachable."""
@@ -159,6 +167,7 @@ class Fanout:
         self._replaying.pop(reader, None)
         self._counts.catch_ups = len(self._replaying)
         self._following[reader] = None
+        self._write_due(reader, 0, time.monotonic())
         if reader.place is not None and reader.place < self._channel.end:
             self._schedule()
         return True
@@ -219,6 +228,7 @@ class Fanout:
                 self._counts.frames_sent += stretch.count
                 self._counts.bytes_sent += len(stretch.wire)
                 reader.outlet.write(stretch.wire)
+            self._write_due(reader, stretch.count, begin_s)
             self._is_wanted |= stretch.end < end and reader.outlet.is_writable
         # The loop writes to the sockets at the end of its turn: in the next one
         # it is known what this wake-up took.
@@ -239,6 +249,12 @@ class Fanout:
         self._is_busy = False
         if self._is_wanted:
             self._schedule()
+
+    def _write_due(self, reader: Reader, count: int, now_s: float) -> None:
+        """Write what is due to a reader about its own stream, behind ``count`` events."""
+        kind = reader.due_event(count, now_s)
+        if kind is not None:
+            self._write(reader, [stream_event(kind, reader.cursor or "", time.time_ns())])
 
     def _write(self, reader: Reader, payloads: Sequence[bytes]) -> None:
         if payloads:

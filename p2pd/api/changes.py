@@ -38,13 +38,20 @@ class Changes:
         if self._stopping:
             raise NodeStoppingError
 
-    async def wait(self, seen: int) -> None:
-        """Wait until ``version`` is no longer ``seen``; stopping moves it as well."""
+    async def wait(self, seen: int, within_s: float | None = None) -> None:
+        """Wait until ``version`` is no longer ``seen``; stopping moves it as well.
+
+        Args:
+            within_s: Return after so many seconds in any case; None waits for ever.
+        """
         if self.version != seen:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
         try:
-            await waiter
+            if within_s is None:
+                await waiter
+            else:
+                await asyncio.wait({waiter}, timeout=within_s)
         finally:
             self._waiters.discard(waiter)

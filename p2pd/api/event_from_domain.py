@@ -18,6 +18,7 @@ from wsp.chat.v1 import chat_pb2
 from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
 from p2pd.api.time_from_ns import NS_PER_S
 from p2pd.domain.events import (
+    CaughtUp,
     Event,
     Gap,
     GapReason,
@@ -26,6 +27,7 @@ from p2pd.domain.events import (
     PeerDisconnected,
     PeerJoined,
     PeerLeft,
+    Progress,
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
@@ -98,6 +100,10 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
             target.peer_left.peer_id, target.peer_left.room = peer_id, room
         case Gap() as gap:
             target.gap.CopyFrom(gap_from_domain(gap))
+        case CaughtUp():
+            target.caught_up.SetInParent()
+        case Progress():
+            target.progress.SetInParent()
         case NodeChanged(node):
             target.node_changed.node.CopyFrom(node_from_domain(node))
         case _:

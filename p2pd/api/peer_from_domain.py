@@ -19,6 +19,9 @@ from p2pd.domain.peers import (
 )
 from p2pd.domain.storage import Damage, Storage, StorageState
 
+API_VERSION = "1.1"
+FEATURES = ("caught_up", "page_token", "progress")
+"""What was added to the contract since 1.0, in alphabetical order."""
 MAX_ADDRESS_BYTES = 64 * 1024
 MAX_DAMAGES = 16
 
@@ -80,6 +83,8 @@ def node_from_domain(node: Node) -> chat_pb2.Node:
         max_message_bytes=node.max_message_bytes,
         start_time=timestamp_from_ns(node.start_time_ns),
         storage=storage_from_domain(node.storage),
+        api_version=API_VERSION,
+        features=FEATURES,
         warnings=map(_warning_from_domain, node.warnings),
     )
 

@@ -60,7 +60,7 @@ class RpcServer:
         self._open_streams = StreamAdmission(MAX_OPEN_STREAMS)
         self._edge = Edge(self._calls, self._dials, self._streams)
         self._changes = Changes()
-        self._service = ChatService(chat, bridge, self._changes)
+        self._service = ChatService(chat, bridge, self._changes, settings.progress_interval_s)
         self._health = Health(self._open_streams)
         self._stop = asyncio.Event()
 

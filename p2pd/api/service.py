@@ -7,6 +7,7 @@ around them.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import trio
@@ -37,10 +38,13 @@ ANSWER_MARGIN_S = 0.1
 class ChatService:
     """One node's rooms, messages and peers, for the gRPC thread."""
 
-    def __init__(self, chat: ChatPorts, bridge: Bridge, changes: Changes) -> None:
+    def __init__(
+        self, chat: ChatPorts, bridge: Bridge, changes: Changes, progress_interval_s: float
+    ) -> None:
         self._chat = chat
         self._bridge = bridge
         self._changes = changes
+        self._progress_interval_s = progress_interval_s
         self._publisher = Publisher(chat.publishing, bridge)
         self._publish_streams: set[PublishStream] = set()
 
@@ -97,13 +101,20 @@ class ChatService:
             reader.close()
 
     async def _follow(self, reader: Reader, context: Context) -> None:
+        clock_s = asyncio.get_running_loop().time
+        written_s = clock_s()
         while True:
             seen = self._changes.version
-            entries = await self._read(reader)
+            entries: Sequence[Entry] = await self._read(reader)
+            due_s = written_s + self._progress_interval_s - clock_s()
+            if not entries and reader.has_progress and due_s <= 0:
+                entries = (reader.progress(),)
             for batch in batches_from_entries(entries, MAX_BATCH_BYTES):
                 await context.write(batch)
-            if not entries:
-                await self._changes.wait(seen)
+            if entries:
+                written_s = clock_s()
+            else:
+                await self._changes.wait(seen, max(due_s, 0.0) if reader.has_progress else None)
             self._changes.check()
 
     async def _read(self, reader: Reader) -> tuple[Entry, ...]:

@@ -23,6 +23,8 @@ class ApiSettings:
         max_waiting_calls: Unary calls that wait for their turn; above it
             RESOURCE_EXHAUSTED.
         grace_s: How long callers may take to finish once the API stops.
+        progress_interval_s: How often at most a reader is sent a cursor though
+            nothing matched.
     """
 
     listen: str
@@ -35,3 +37,4 @@ class ApiSettings:
     max_active_calls: int = 256
     max_waiting_calls: int = 2048
     grace_s: float = 3.0
+    progress_interval_s: float = 15.0

@@ -79,11 +79,21 @@ class NodeChanged:
     node: Node
 
 
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """A reader has been sent everything that was stored when it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The log has grown by nothing that a reader asked for."""
+
+
 Fact: TypeAlias = (
     Message | PeerConnected | PeerDisconnected | PeerJoined | PeerLeft | NodeChanged | Gap
 )
 """What is appended to the log's tail."""
-EventBody: TypeAlias = Fact | Snapshot
+EventBody: TypeAlias = Fact | Snapshot | CaughtUp | Progress
 """What a reader is told."""
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from p2pd.domain.cursors import Cursor, cursor_from_text
 from p2pd.domain.events import (
+    CaughtUp,
     Event,
     EventBody,
     Gap,
@@ -23,6 +24,7 @@ from p2pd.domain.events import (
     PeerConnected,
     PeerJoined,
     PeerLeft,
+    Progress,
     Snapshot,
 )
 from p2pd.domain.messages import Message
@@ -93,6 +95,10 @@ class Reader:
         """Holes up to here were there when the reader began, and are not told."""
         self._epoch = ""
         """The log that is read; another one may take its place."""
+        self._owes_caught_up = False
+        """Whether the end of the backlog is still to be reported."""
+        self._reported_offset = 0
+        """Offset of the newest entry that was returned."""
         self._pending = self._begin(after)
 
     def read(self, max_bytes: int) -> tuple[Entry, ...]:
@@ -108,6 +114,8 @@ class Reader:
                 break
             else:
                 self._pending = self._next_stretch(max_bytes)
+        if batch:
+            self._reported_offset = batch[-1].offset
         return tuple(batch)
 
     @property
@@ -116,13 +124,23 @@ class Reader:
         is_behind = self._offset < self._target or self._position < self._log.tail.start
         return is_behind or self._is_replaced()
 
+    @property
+    def has_progress(self) -> bool:
+        """Whether messages were passed over since the newest entry that was returned."""
+        return self._offset > self._reported_offset
+
+    def progress(self) -> Entry:
+        """Return an entry whose cursor is behind all that was passed over."""
+        self._reported_offset = self._offset
+        return self._entry(Progress())
+
     def close(self) -> None:
         """Let go of what the reader holds."""
         self._pending = iter(())
 
     def _is_caught_up(self) -> bool:
         read_all = self._offset >= self._target and self._position == self._log.tail.end
-        return read_all and not self._is_replaced()
+        return read_all and not self._owes_caught_up and not self._is_replaced()
 
     def _is_replaced(self) -> bool:
         """Tell whether the store was found damaged and another log begun."""
@@ -132,6 +150,8 @@ class Reader:
         self._epoch = self._log.store.epoch
         state, self._position, self._target = self._log.moment()
         self._offset, gap = self._start_of(after)
+        self._owes_caught_up = after is not None
+        self._reported_offset = self._offset
         if after is None or gap is None:
             return self._snapshot(state)
         # A reader that leaves before the gap resumes from the old cursor: the gap comes again.
@@ -163,6 +183,9 @@ class Reader:
             return self._begin(str(Cursor(self._epoch, self._offset)))
         if self._offset < self._target:
             return self._stored(max_bytes)
+        if self._owes_caught_up:
+            self._owes_caught_up = False
+            return iter([self._entry(CaughtUp())])
         if self._position < self._log.tail.start:
             return self._restart()
         return self._live()

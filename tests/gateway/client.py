@@ -25,6 +25,8 @@ EVENTS = {
     "peer_left",
     "gap",
     "node_changed",
+    "caught_up",
+    "progress",
 }
 
 Frame = dict[str, Any]

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from gateway.channel.events import Fields, NodeEvent
+from gateway.channel.follower import PROGRESS_INTERVAL_S
 from gateway.channel.log import ENTRY_OVERHEAD_BYTES, Channel
 from gateway.channel.view import View
 from gateway.counts import Counts
@@ -42,6 +43,10 @@ def gap(cursor: str) -> NodeEvent:
     return NodeEvent(cursor, None, {**fields, "missing": 0})
 
 
+def event(kind: str, cursor: str) -> NodeEvent:
+    return NodeEvent(cursor, None, {"type": kind, "cursor": cursor, "time": "t"})
+
+
 class Pipe:
     """A browser's socket that keeps what is written, and can be full."""
 
@@ -58,7 +63,11 @@ class Pipe:
 
     @property
     def told(self) -> list[str]:
-        """The texts of messages, the types of everything else."""
+        """The texts of messages, the types of everything else but the end of the backlog."""
+        return [one for one in self.all_told if one != "caught_up"]
+
+    @property
+    def all_told(self) -> list[str]:
         return [frame.get("text", frame["type"]) for frame in self.frames]
 
 
@@ -168,6 +177,44 @@ def test_without_a_cursor_the_state_and_then_what_happens() -> None:
         assert pipe.told == ["snapshot", "2"]
         assert pipe.frames[0]["cursor"] == "c1"
         assert [peer["peer_id"] for peer in pipe.frames[0]["peers"]] == ["a", "b"]
+
+    run(scene)
+
+
+@pytest.mark.parametrize(("after", "expected"), [("c2", ["3", "4"]), ("c4", []), (None, [])])
+def test_end_of_the_backlog_is_reported_to_one_who_gave_a_cursor(
+    after: str | None, expected: list[str]
+) -> None:
+    async def scene(house: House) -> None:
+        await house.happen(snapshot("c0"), *map(message, range(1, 5)))
+        house.fanout.set_node_state("ready")
+        pipe = Pipe()
+        house.fanout.add_reader(pipe, after, ALL)
+        await settle()
+        await house.happen(message(5), event("caught_up", "c5"), event("progress", "c5"))
+        told = [one for one in pipe.all_told if one != "node_state"]
+        end = [] if after is None else ["caught_up"]
+        assert told == ["snapshot", *expected, *end, "5"]
+        if after is not None:
+            (frame,) = (one for one in pipe.frames if one["type"] == "caught_up")
+            assert frame["cursor"] == "c4"
+
+    run(scene)
+
+
+def test_one_who_asked_for_a_quiet_room_gets_a_cursor_to_keep() -> None:
+    async def scene(house: House) -> None:
+        await house.happen(snapshot("c0"))
+        house.fanout.set_node_state("ready")
+        pipe = Pipe()
+        reader = house.fanout.add_reader(pipe, None, frozenset({"quiet"}))
+        await settle()
+        await house.happen(message(1))
+        assert pipe.all_told == ["snapshot"]
+        reader._reported_s -= PROGRESS_INTERVAL_S
+        await house.happen(message(2))
+        await house.happen(message(3))
+        assert [(one["type"], one["cursor"]) for one in pipe.frames[1:]] == [("progress", "c2")]
 
     run(scene)
 

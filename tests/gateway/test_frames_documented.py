@@ -201,7 +201,7 @@ def test_frames_of_a_running_gateway_are_documented_and_documented_frames_occur(
     kinds = {frame["type"] for frame in client.frames}
     for frame in client.frames:
         assert_documented(frame)
-    assert kinds == set(TO_BROWSER)
+    assert kinds == set(TO_BROWSER) - {"progress"}  # at most every 15 s
     answers = {
         frozenset(frame) - {"type", "id"} for frame in client.frames if frame["type"] == "ack"
     }

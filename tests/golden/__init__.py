@@ -10,6 +10,7 @@ from pathlib import Path
 
 from p2pd.api.event_from_domain import event_from_domain
 from p2pd.domain.events import (
+    CaughtUp,
     Event,
     EventBody,
     Gap,
@@ -19,6 +20,7 @@ from p2pd.domain.events import (
     PeerDisconnected,
     PeerJoined,
     PeerLeft,
+    Progress,
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
@@ -89,6 +91,8 @@ BODIES: dict[str, EventBody] = {
     "peer_left": PeerLeft(OTHER, DEFAULT_ROOM),
     "gap": Gap(GapReason.EXPIRED, 7),
     "node_changed": NodeChanged(NODE),
+    "caught_up": CaughtUp(),
+    "progress": Progress(),
 }
 """A fact of each kind."""
 

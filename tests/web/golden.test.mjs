@@ -39,11 +39,3 @@ test("the golden message stands in its room with its text", () => {
   const [message] = chat.conversation(frame.room).messages;
   assert.equal(message.text, frame.text);
 });
-
-test("a frame of a newer kind changes nothing but the cursor", () => {
-  const chat = openChat();
-  const before = JSON.stringify([chat.node, chat.rooms]);
-  chat.receive({ type: "invented_later", cursor: "next", fields: [1] });
-  assert.equal(chat.cursor, "next");
-  assert.equal(JSON.stringify([chat.node, chat.rooms]), before);
-});

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,52 @@ def test_empty_cursor_is_the_beginning_of_the_log(tmp_path: Path) -> None:
     with running_api(tmp_path) as api, api.channel() as channel:
         append(api, 3)
         follower = Follower(stub_of(channel).Events(chat_pb2.EventsRequest(after="")))
-        follower.wait(lambda events: len(events) == 4)
+        events = follower.wait(lambda events: len(events) == 5)
         assert len(follower.batches) == 1, "what is there already comes in one batch"
+        assert events[-1].HasField(["caught_up"])
+
+
+def test_end_of_the_backlog_is_reported_once_to_a_reader_with_a_cursor(tmp_path: Path) -> None:
+    with running_api(tmp_path) as api, api.channel() as channel:
+        stub = stub_of(channel)
+        append(api, 3)
+        resumed = Follower(stub.Events(chat_pb2.EventsRequest(after="")))
+        fresh = Follower(stub.Events(chat_pb2.EventsRequest()))
+        resumed.wait(lambda events: kinds_of(events) == ["snapshot", *["message"] * 3, "caught_up"])
+        fresh.wait(bool)
+        append(api, 2, first=10)
+        resumed.wait(lambda events: kinds_of(events)[4:] == ["caught_up", *["message"] * 2])
+        fresh.wait(lambda events: kinds_of(events) == ["snapshot", *["message"] * 2])
+        last = resumed.events[4].cursor
+        assert last == resumed.events[3].cursor
+
+
+def test_reader_of_one_room_gets_a_cursor_behind_messages_of_others(tmp_path: Path) -> None:
+    with running_api(tmp_path, progress_interval_s=0.2) as api, api.channel() as channel:
+        stub = stub_of(channel)
+        stub.JoinRoom(chat_pb2.JoinRoomRequest(room="quiet"))
+        follower = Follower(stub.Events(chat_pb2.EventsRequest(rooms=["quiet"])))
+        follower.wait(bool)
+        append(api, 5)
+        events = follower.wait(lambda events: kinds_of(events)[-1:] == ["progress"])
+        expected = api.on_trio(api.log.cursor, 5)
+        assert (kinds_of(events), events[-1].cursor) == (["snapshot", "progress"], expected)
+        resumed = stub.Events(chat_pb2.EventsRequest(rooms=["quiet"], after=expected))
+        assert kinds_of(next(iter(resumed)).events) == ["snapshot", "caught_up"]
+
+
+def test_reader_that_gets_events_gets_no_progress(tmp_path: Path) -> None:
+    with running_api(tmp_path, progress_interval_s=0.05) as api, api.channel() as channel:
+        follower = Follower(stub_of(channel).Events(chat_pb2.EventsRequest()))
+        follower.wait(bool)
+        for number in range(1, 6):
+            append(api, 1, first=number)
+            follower.wait(lambda events, number=number: len(events) == number + 1)
+        assert kinds_of(follower.events) == ["snapshot", *["message"] * 5]
+
+
+def kinds_of(events: Iterable[chat_pb2.Event]) -> list[str | None]:
+    return [event.WhichOneof("event") for event in events]
 
 
 def test_unknown_cursor_is_told_as_a_gap(stub: Any) -> None:
@@ -89,7 +134,8 @@ def test_batches_stay_near_256_kib(tmp_path: Path) -> None:
     with running_api(tmp_path) as api, api.channel() as channel:
         append(api, 100, data=b"x" * 20_000)
         follower = Follower(stub_of(channel).Events(chat_pb2.EventsRequest(after="")))
-        follower.wait(lambda events: len(events) == 101)
+        follower.wait(lambda events: kinds_of(events)[-1:] == ["caught_up"])
+        assert len(follower.texts) == 100
         sizes = [batch.ByteSize() for batch in follower.batches]
         assert max(sizes) <= 256 * 1024
         assert len(sizes) < 20
@@ -122,7 +168,7 @@ def test_reader_that_never_reads_costs_the_others_nothing(tmp_path: Path) -> Non
             append(api, count, data, first=1 + number * count)
             wanted = (number + 1) * count
             wait_until(lambda: len(follower.texts), lambda seen, wanted=wanted: seen >= wanted)
-        ids = [event.message.message_id for event in follower.events[1:]]
+        ids = [event.message.message_id for event in follower.events[1 : count + 1]]
         assert ids == [f"{number:032x}" for number in range(1, rounds * count + 1)]
         for call in idle:
             call.cancel()
@@ -136,7 +182,7 @@ def test_late_reader_gets_everything_that_is_kept(tmp_path: Path) -> None:
         append(api, count)
         follower = Follower(stub_of(channel).Events(chat_pb2.EventsRequest(after="")))
         wait_until(lambda: len(follower.texts), lambda seen: seen == count)
-        ids = [event.message.message_id for event in follower.events[1:]]
+        ids = [event.message.message_id for event in follower.events[1 : count + 1]]
         assert ids == [f"{number:032x}" for number in range(1, count + 1)]
         assert not any(event.HasField("gap") for event in follower.events)
 

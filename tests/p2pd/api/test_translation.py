@@ -16,6 +16,7 @@ from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
 from p2pd.api.publish_from_request import publish_from_request
 from p2pd.api.time_from_ns import duration_from_s, timestamp_from_ns
 from p2pd.domain.events import (
+    CaughtUp,
     Event,
     EventBody,
     Gap,
@@ -25,6 +26,7 @@ from p2pd.domain.events import (
     PeerDisconnected,
     PeerJoined,
     PeerLeft,
+    Progress,
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
@@ -44,6 +46,8 @@ BODIES: dict[str, EventBody] = {
     "peer_left": PeerLeft(PEER, DEFAULT_ROOM),
     "gap": Gap(GapReason.EXPIRED, 7),
     "node_changed": NodeChanged(make_node()),
+    "caught_up": CaughtUp(),
+    "progress": Progress(),
 }
 YEAR_9999_NS = 253_402_300_799 * 10**9
 
