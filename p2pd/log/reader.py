@@ -214,7 +214,9 @@ class Reader:
         """
         begin, self._offset = self._offset, end
         if self._log.store.dropped_until(self._rooms) > max(begin, self._known_dropped):
-            yield self._entry(Gap(GapReason.EXPIRED, end - begin))
+            missing = end - begin - self._log.store.count_others(begin, end)
+            if missing:
+                yield self._entry(Gap(GapReason.EXPIRED, missing))
 
     def _restart(self) -> Iterator[Entry]:
         """Catch up from the store once more, then tell the state anew."""

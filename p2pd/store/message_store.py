@@ -134,6 +134,12 @@ class MessageStore(Protocol):
     def read(self, after: int, until: int, max_bytes: int) -> tuple[Stored, ...]:
         """Return messages with ``after < offset <= until``, at least one if there is one."""
 
+    def count_others(self, after: int, until: int) -> int:
+        """Count the records with ``after < offset <= until`` of kinds unknown to this release.
+
+        ``read`` passes over them; they are no hole.
+        """
+
     def page_before(
         self, room: RoomName, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
     ) -> StoredPage:

@@ -12,19 +12,34 @@ from collections.abc import Sequence
 from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.sizes import size_of_message
 from p2pd.store.message_store import Answer, Item, Stored, StoredPage
-from p2pd.store.rows import COLUMNS, SEQNO_SHIFT, message_id_from, seqno_from, stored_from_row
+from p2pd.store.rows import (
+    COLUMNS,
+    KIND,
+    KIND_MESSAGE,
+    SEQNO_SHIFT,
+    message_id_from,
+    seqno_from,
+    stored_from_row,
+)
 
 MAX_ROWS = 1024
 """Messages that one ``read`` returns at most."""
 
 _ROOM = "room = (SELECT room FROM rooms WHERE name = ?)"
-_READ = f"SELECT {COLUMNS} FROM messages WHERE offset > ? AND offset <= ? ORDER BY offset LIMIT ?"
-_IN_ROOM = f"SELECT {COLUMNS} FROM messages INDEXED BY messages_by_room WHERE {_ROOM}"
+_IS_MESSAGE = f"kind = {KIND_MESSAGE}"
+"""Records of another kind are those of a later release: they stay, and are passed over."""
+_READ = f"""SELECT {COLUMNS} FROM messages
+    WHERE offset > ? AND offset <= ? AND {_IS_MESSAGE} ORDER BY offset LIMIT ?"""
+_COUNT_OTHERS = f"""SELECT count(*) FROM messages
+    WHERE offset > ? AND offset <= ? AND NOT {_IS_MESSAGE}"""
+_AT = f"SELECT {COLUMNS} FROM messages WHERE offset = ?"
+_IN_ROOM = f"""SELECT {COLUMNS} FROM messages INDEXED BY messages_by_room
+    WHERE {_ROOM} AND {_IS_MESSAGE}"""
 _BEFORE = f"{_IN_ROOM} AND offset < ? ORDER BY offset DESC LIMIT ?"
 _AFTER = f"{_IN_ROOM} AND offset > ? ORDER BY offset LIMIT ?"
 _OFFSET_OF = "SELECT offset FROM messages WHERE message_id = ?"
 _ANSWER = f"""SELECT {COLUMNS} FROM messages
-    WHERE client_message_id = ? AND caller IS ? ORDER BY offset LIMIT 1"""
+    WHERE client_message_id = ? AND caller IS ? AND {_IS_MESSAGE} ORDER BY offset LIMIT 1"""
 _NEWEST_OF_AUTHOR = """SELECT send_order FROM messages
     WHERE message_id BETWEEN ? AND ? ORDER BY message_id DESC LIMIT 1"""
 _ITEMS = f"""SELECT send_order, message_id
@@ -55,6 +70,24 @@ def read(
     finally:
         rows.close()
     return tuple(batch)
+
+
+def has_record(connection: sqlite3.Connection, offset: int) -> bool:
+    """Return whether a record is at an offset.
+
+    Raises:
+        DamagedError: A message is there that is not what was written.
+    """
+    row = connection.execute(_AT, (offset,)).fetchone()
+    if row is not None and row[KIND] == KIND_MESSAGE:
+        stored_from_row(row)
+    return row is not None
+
+
+def count_others(connection: sqlite3.Connection, after: int, until: int) -> int:
+    """Count the records with ``after < offset <= until`` that are not messages."""
+    (count,) = connection.execute(_COUNT_OTHERS, (after, until)).fetchone()
+    return int(count)
 
 
 def page_before(

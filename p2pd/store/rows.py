@@ -26,7 +26,7 @@ INSERT = """INSERT INTO messages (offset, message_id, room,
     signed, data_start, data_bytes, data, caller, kind, checksum)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
-ROOM, RECEIVE_TIME, CLIENT_MESSAGE_ID, SIGNED, CHECKSUM = 2, 6, 8, 9, 15
+ROOM, RECEIVE_TIME, CLIENT_MESSAGE_ID, SIGNED, KIND, CHECKSUM = 2, 6, 8, 9, 14, 15
 """Places in a row of ``COLUMNS``."""
 
 Row = tuple[Any, ...]

@@ -222,6 +222,10 @@ class SqliteStore:
         """Return messages with ``after < offset <= until``, at least one if there is one."""
         return self._look(lambda connection: queries.read(connection, after, until, max_bytes))
 
+    def count_others(self, after: int, until: int) -> int:
+        """Count the records in a stretch of kinds unknown to this release."""
+        return self._look(lambda connection: queries.count_others(connection, after, until))
+
     def page_before(
         self, room: RoomName, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
     ) -> StoredPage:

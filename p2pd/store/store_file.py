@@ -285,7 +285,7 @@ class StoreFile:
         (first,) = self._writer.execute(_OLDEST).fetchone()
         (last,) = self._writer.execute(_NEWEST).fetchone()
         for offset in {first, last} - {None}:
-            if not queries.read(self._writer, offset - 1, offset, 1):
+            if not queries.has_record(self._writer, offset):
                 raise DamagedError(f"row {offset} is not where it should be")
         if self._rooms.total > (last - first + 1 if last else 0):
             raise DamagedError("it counts more messages than it has offsets")
