@@ -22,11 +22,13 @@ class Access:
     Attributes:
         token: What every call must show; None where the API is open.
         credentials: The server's side of TLS; None where TLS is off.
+        needs_certificate: Whether every caller shows a certificate.
     """
 
     address: ListenAddress
     token: str | None
     credentials: grpc.ServerCredentials | None
+    needs_certificate: bool = False
 
 
 def access_from_settings(settings: ApiSettings) -> Access:
@@ -38,10 +40,11 @@ def access_from_settings(settings: ApiSettings) -> Access:
     """
     address = listen_address_from_text(settings.listen)
     credentials = server_credentials_from_settings(settings)
+    needs_certificate = settings.tls_client_ca is not None
     if settings.allow_open or is_local(address):
-        return Access(address, None, credentials)
+        return Access(address, None, credentials, needs_certificate)
     if not settings.token:
         raise ApiSettingsError(
             f"gRPC on {settings.listen} can be reached from elsewhere and there is no token"
         )
-    return Access(address, settings.token, credentials)
+    return Access(address, settings.token, credentials, needs_certificate)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.status_from_error import status_from_error
+from p2pd.domain.callers import LOCAL_CALLER, Caller
 from p2pd.domain.names import room_from_text
 from p2pd.domain.publishes import Publish, Published
 from p2pd.errors import ChatError
 
 
-def publish_from_request(request: chat_pb2.PublishRequest) -> Publish:
+def publish_from_request(
+    request: chat_pb2.PublishRequest, caller: Caller = LOCAL_CALLER
+) -> Publish:
     """Translate a request; its content and id are for the node to judge.
 
     Raises:
@@ -18,7 +21,7 @@ def publish_from_request(request: chat_pb2.PublishRequest) -> Publish:
     """
     is_text = request.WhichOneof("content") == "text"
     data = request.text.encode() if is_text else request.data
-    return Publish(room_from_text(request.room), data, request.client_message_id)
+    return Publish(room_from_text(request.room), data, request.client_message_id, caller)
 
 
 def response_from_published(published: Published) -> chat_pb2.PublishResponse:

@@ -20,6 +20,7 @@ from p2pd.api.bridge import Bridge
 from p2pd.api.grpc_types import Context
 from p2pd.api.ports import Publishing
 from p2pd.api.publish_from_request import publish_from_request, result_from_outcome
+from p2pd.domain.callers import Caller
 from p2pd.domain.publishes import Publish, Published
 from p2pd.errors import ChatError, InvalidInputError, NodeStoppingError
 
@@ -42,7 +43,10 @@ class PublishStream:
     ``MAX_IN_HAND_BYTES`` wait for their answers.
     """
 
-    def __init__(self, publishing: Publishing, bridge: Bridge, context: Context) -> None:
+    def __init__(
+        self, publishing: Publishing, bridge: Bridge, context: Context, caller: Caller
+    ) -> None:
+        self._caller = caller
         self._publishing = publishing
         self._bridge = bridge
         self._context = context
@@ -96,7 +100,7 @@ class PublishStream:
                 f"a request holds 1 to {MAX_PUBLISHES_A_REQUEST} publishes",
             )
         for publish in request.publishes:
-            asked = _asked_from_request(publish)
+            asked = _asked_from_request(publish, self._caller)
             self._in_hand.append(asked)
             self._in_hand_bytes += _size_bytes(asked)
 
@@ -134,9 +138,9 @@ class PublishStream:
         await self._context.write(response)
 
 
-def _asked_from_request(request: chat_pb2.PublishRequest) -> Asked:
+def _asked_from_request(request: chat_pb2.PublishRequest, caller: Caller) -> Asked:
     try:
-        return request.client_message_id, publish_from_request(request)
+        return request.client_message_id, publish_from_request(request, caller)
     except ChatError as error:
         return request.client_message_id, error
 

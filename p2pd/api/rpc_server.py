@@ -13,6 +13,7 @@ from p2pd.api.admission import CallAdmission, StreamAdmission
 from p2pd.api.auth import TokenGuard
 from p2pd.api.binding import bind
 from p2pd.api.bridge import Bridge
+from p2pd.api.caller_from_context import caller_reader
 from p2pd.api.changes import Changes
 from p2pd.api.handlers import SERVICE, Edge, chat_handlers
 from p2pd.api.health import HEALTH_SERVICE, Health, health_handlers
@@ -60,7 +61,13 @@ class RpcServer:
         self._open_streams = StreamAdmission(MAX_OPEN_STREAMS)
         self._edge = Edge(self._calls, self._dials, self._streams)
         self._changes = Changes()
-        self._service = ChatService(chat, bridge, self._changes, settings.progress_interval_s)
+        self._service = ChatService(
+            chat,
+            bridge,
+            self._changes,
+            caller_reader(access),
+            settings.progress_interval_s,
+        )
         self._health = Health(self._open_streams)
         self._stop = asyncio.Event()
 

@@ -14,6 +14,7 @@ import trio
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.bridge import Bridge
+from p2pd.api.caller_from_context import CallerOf
 from p2pd.api.changes import Changes
 from p2pd.api.event_from_domain import batches_from_entries
 from p2pd.api.grpc_types import Context
@@ -39,11 +40,17 @@ class ChatService:
     """One node's rooms, messages and peers, for the gRPC thread."""
 
     def __init__(
-        self, chat: ChatPorts, bridge: Bridge, changes: Changes, progress_interval_s: float
+        self,
+        chat: ChatPorts,
+        bridge: Bridge,
+        changes: Changes,
+        caller_of: CallerOf,
+        progress_interval_s: float,
     ) -> None:
         self._chat = chat
         self._bridge = bridge
         self._changes = changes
+        self._caller_of = caller_of
         self._progress_interval_s = progress_interval_s
         self._publisher = Publisher(chat.publishing, bridge)
         self._publish_streams: set[PublishStream] = set()
@@ -60,16 +67,19 @@ class ChatService:
             stream.stop()
 
     async def publish(
-        self, request: chat_pb2.PublishRequest, _context: Context
+        self, request: chat_pb2.PublishRequest, context: Context
     ) -> chat_pb2.PublishResponse:
         """Publish one message."""
-        published = await self._publisher.publish(publish_from_request(request))
+        publish = publish_from_request(request, self._caller_of(context))
+        published = await self._publisher.publish(publish)
         return response_from_published(published)
 
     async def publish_stream(self, _requests: object, context: Context) -> None:
         """Publish what a stream brings."""
         self._changes.check()
-        stream = PublishStream(self._chat.publishing, self._bridge, context)
+        stream = PublishStream(
+            self._chat.publishing, self._bridge, context, self._caller_of(context)
+        )
         self._publish_streams.add(stream)
         try:
             await stream.run()

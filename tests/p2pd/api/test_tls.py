@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from wsp.chat.v1 import chat_pb2
 
+from p2pd.api.caller_from_context import caller_from_auth_context
 from p2pd.api.errors import ApiSettingsError
+from p2pd.domain.callers import Caller
 from tests.p2pd.api.reading import CALL_S
 from tests.p2pd.api.running import running_api, stub_of
 
@@ -173,3 +175,38 @@ def test_files_of_no_use_are_one_clear_error(
     spoil(files, authority)
     with pytest.raises(ApiSettingsError, match=words), running_api(tmp_path / "node", **files):
         pass
+
+
+def test_client_message_id_is_per_certificate(
+    authority: Authority, files: dict[str, Path], tmp_path: Path
+) -> None:
+    client_ca = tmp_path / "clients.pem"
+    client_ca.write_bytes(authority.pem)
+    with running_api(tmp_path / "node", **files, tls_client_ca=client_ca) as api:
+        ids = [publish_as(name, authority, api.address) for name in ("anna", "bob", "anna")]
+    assert ids[0] == ids[2] != ids[1]
+
+
+def publish_as(name: str, authority: Authority, address: str) -> str:
+    certificate, key = authority.issue(name)
+    credentials = grpc.ssl_channel_credentials(authority.pem, key, certificate)
+    request = chat_pb2.PublishRequest(text="hello", client_message_id="1")
+    with grpc.secure_channel(address, credentials) as channel:
+        unary = stub_of(channel).Publish(request, timeout=CALL_S)
+        stream = stub_of(channel).PublishStream(
+            iter([chat_pb2.PublishStreamRequest(publishes=[request])]), timeout=CALL_S
+        )
+        (result,) = next(iter(stream)).results
+        assert result.published.message_id == unary.message_id
+    return str(unary.message_id)
+
+
+def test_caller_is_named_by_the_subject_of_its_certificate() -> None:
+    assert caller_from_auth_context({"x509_common_name": [b"anna"]}) == Caller("certificate:anna")
+    by_subject = {"x509_subject": [b"CN=anna,O=x"], "x509_common_name": [b"anna"]}
+    assert caller_from_auth_context(by_subject) == Caller("certificate:CN=anna,O=x")
+    alternative = {"x509_subject_alternative_name": [b"a.example", b"b.example"]}
+    assert caller_from_auth_context(alternative) == Caller("certificate:a.example,b.example")
+    long = caller_from_auth_context({"x509_common_name": [b"x" * 5_000]})
+    assert long.name.startswith("certificate:sha256:")
+    assert caller_from_auth_context({}) == Caller("certificate")
