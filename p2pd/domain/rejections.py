@@ -181,6 +181,10 @@ class RejectionReason(StrEnum):
     )
     # What could not be stored
     RECEIVER_FAILED = "receiver_failed", "Messages were not stored because of a fault of this node."
+    OBSERVER_FAILED = (
+        "observer_failed",
+        "A change of a peer's rooms was lost by a fault of this node.",
+    )
     STORAGE_FAILED = "storage_failed", "Messages were not stored because the disk failed."
     STORAGE_FULL = (
         "storage_full",

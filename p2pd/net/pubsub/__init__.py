@@ -1,6 +1,8 @@
-"""Pubsub and GossipSub of py-libp2p, corrected; ``p2pd.net.pubsub.gossip`` is the only caller.
+"""Pubsub and GossipSub; ``p2pd.net.pubsub.gossip`` is the only door.
 
-Corrections 1, 3-9, 23, 25, 26 and 34 of ``p2pd/net/patches/README.md``. The
-peer bookkeeping and the mesh are the library's, in subclasses; the way of a
-message, from a stream to the application and on to other peers, is ours.
+Patches 1, 3-9, 23, 25, 26, 34, 50 and 51 of ``p2pd/net/patches/README.md``. Of the
+library are the tasks, the peer bookkeeping and the mesh (``service``, ``router``);
+the way of a message is ours: ``inbound_streams`` -> ``inbound`` (with ``intake`` and
+``messages``) -> ``sender`` -> ``send_queue`` -> ``outbound``. What these parts share
+is ``mesh_state``.
 """

@@ -6,6 +6,8 @@ the bytes it came in, so that it can be sent on as it was signed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from libp2p.pubsub.pb import rpc_pb2
 
 from p2pd.domain.rejections import RejectionReason
@@ -15,6 +17,8 @@ _DELIMITED = 2
 #: Bytes of the fixed-size wire types.
 _FIXED_BYTES = {1: 8, 5: 4}
 _PUBLISH_TAG = rpc_pb2.RPC.PUBLISH_FIELD_NUMBER << 3 | _DELIMITED
+#: A default rust peer takes no RPC over 65,536 bytes.
+MAX_PACKED_BYTES = 60_000
 #: A varint of 64 bits has no more.
 _MAX_VARINT_BYTES = 10
 
@@ -35,6 +39,21 @@ def varint(value: int) -> bytes:
         value >>= 7
     encoded.append(value)
     return bytes(encoded)
+
+
+def pack_rpcs(parts: Iterable[rpc_pb2.RPC]) -> list[rpc_pb2.RPC]:
+    """Merge small RPCs, in order, into few that every peer takes; at least one."""
+    packed = [rpc_pb2.RPC()]
+    size_bytes = 0
+    for part in parts:
+        # With the tag and the length of the control message that parts share.
+        part_bytes = part.ByteSize() + 4
+        if size_bytes and size_bytes + part_bytes > MAX_PACKED_BYTES:
+            packed.append(rpc_pb2.RPC())
+            size_bytes = 0
+        packed[-1].MergeFrom(part)
+        size_bytes += part_bytes
+    return packed
 
 
 def frame_from_rpc(rpc: rpc_pb2.RPC) -> bytes:
@@ -76,7 +95,7 @@ def split_rpc(frame: bytes) -> tuple[list[bytes], bytes]:
 
 
 def _skip_field(frame: bytes, wire_type: int, position: int) -> tuple[int, int]:
-    """Tell where the content of a field begins and where it ends."""
+    """Return where the content of a field begins and where it ends."""
     if wire_type == _DELIMITED:
         length, position = _read_varint(frame, position)
         return position, position + length

@@ -24,13 +24,14 @@ from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import MessageReceiver, Verdict
 from p2pd.errors import MessageTooLargeError, RoomNotJoinedError
 from p2pd.net.pubsub.author_rates import AuthorRates
+from p2pd.net.pubsub.mesh_state import MeshState
 from p2pd.net.pubsub.messages import (
     MAX_DATA_BYTES,
     MessageSigner,
     WireMessage,
     message_from_bytes,
 )
-from p2pd.net.pubsub.router import GossipRouter
+from p2pd.net.pubsub.router import GossipRouter, recent_messages
 from p2pd.net.pubsub.service import PubsubService
 
 
@@ -99,17 +100,28 @@ async def open_gossip(
         receiver: Stores what peers send; only what it stored is relayed.
         first_seqno: The last sequence number used before; ours are above it.
     """
-    router = GossipRouter(rejections, options.heartbeat_s, options.replay_s)
-    teller = _Teller(receiver, listener, options.clock_ns)
+    state = MeshState(recent_messages(options.heartbeat_s, options.replay_s))
+    router = GossipRouter(state, rejections, options.heartbeat_s)
+    edge = _Edge(receiver, listener, options.clock_ns)
     rates = AuthorRates(options.author_rate_per_s, options.author_burst)
-    pubsub = PubsubService(host, router, teller, rejections, rates, options.queue_max_bytes)
+    pubsub = PubsubService(
+        host,
+        router,
+        state,
+        receiver=edge,
+        observer=edge,
+        rejections=rejections,
+        author_rates=rates,
+        queue_max_bytes=options.queue_max_bytes,
+        clock_ns=options.clock_ns,
+    )
     async with background_trio_service(pubsub), background_trio_service(router):
         await pubsub.wait_until_ready()
         for peer_id in list(host.get_network().connections):
             pubsub.adopt(peer_id)
         signer = MessageSigner(host.get_private_key(), first_seqno, options.clock_ns)
         try:
-            yield Gossip(pubsub, teller, signer, options.send_wait_s)
+            yield Gossip(pubsub, state, edge, signer, options.send_wait_s)
         finally:
             await pubsub.finish(options.finish_s)
 
@@ -118,28 +130,34 @@ class Gossip:
     """The rooms of this node; made by ``open_gossip``."""
 
     def __init__(
-        self, pubsub: PubsubService, teller: _Teller, signer: MessageSigner, send_wait_s: float
+        self,
+        pubsub: PubsubService,
+        state: MeshState,
+        edge: _Edge,
+        signer: MessageSigner,
+        send_wait_s: float,
     ) -> None:
         self.pubsub = pubsub
-        self._teller = teller
+        self.state = state
+        self._edge = edge
         self._signer = signer
         self._send_wait_s = send_wait_s
 
     @property
     def rooms(self) -> frozenset[RoomName]:
         """The joined rooms."""
-        return self._teller.rooms
+        return self._edge.rooms
 
     async def join(self, room: RoomName) -> None:
         """Join a room; peers known to be in it are told as joined at once."""
         if room in self.pubsub.topic_ids:
             return
         await self.pubsub.subscribe(room)
-        self._teller.enter(room, self.peers_in(room))
+        self._edge.enter(room, self.peers_in(room))
 
     async def leave(self, room: RoomName) -> None:
         """Leave a room; nothing more is told of it, not that its peers are gone either."""
-        self._teller.leave(room)
+        self._edge.leave(room)
         await self.pubsub.unsubscribe(room)
 
     def sign(self, room: RoomName, data: bytes) -> SignedMessage:
@@ -174,11 +192,11 @@ class Gossip:
             To how many peers it was handed. Others get it when they come, within
             ``replay_s``.
         """
-        return await self.pubsub.send(message.wire, self._send_wait_s)
+        return await self.pubsub.sender.send(message.wire, self._send_wait_s)
 
     async def send_again(self, signed_bytes: bytes) -> int:
         """Hand one of our own messages of before to every peer in its room; see ``send``."""
-        return await self.pubsub.send(message_from_bytes(signed_bytes), self._send_wait_s)
+        return await self.pubsub.sender.send(message_from_bytes(signed_bytes), self._send_wait_s)
 
     def hears(self, peer_id: ID) -> bool:
         """Return whether a peer has opened a stream to this node."""
@@ -192,11 +210,11 @@ class Gossip:
 
     def send_pressure(self) -> float:
         """Tell how full the fullest peer queue is, 0.0 to 1.0; lagging peers do not count."""
-        queues = self.pubsub.peer_queues.values()
+        queues = self.state.queues()
         return max((queue.fill for queue in queues if not queue.is_lagging), default=0.0)
 
 
-class _Teller:
+class _Edge:
     """Turns what the pubsub service sees into what the listener is told."""
 
     def __init__(

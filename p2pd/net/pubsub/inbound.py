@@ -8,9 +8,8 @@ relayed as well while it is recent: peers that do not synchronise wait for it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import structlog
 from libp2p.peer.id import ID
@@ -18,9 +17,9 @@ from libp2p.peer.id import ID
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.verdicts import Verdict
 from p2pd.net.pubsub.intake import MessageIntake
+from p2pd.net.pubsub.mesh_state import MeshState
 from p2pd.net.pubsub.messages import MessageRefusedError, WireMessage
-from p2pd.net.pubsub.seen import SeenIds
-from p2pd.net.pubsub.unstored import UnstoredMessages
+from p2pd.net.pubsub.ports import WireReceiver
 
 log = structlog.get_logger(__name__)
 
@@ -29,44 +28,31 @@ log = structlog.get_logger(__name__)
 RECENT_NS = 30 * 10**9
 
 
-class WireReceiver(Protocol):
-    """Validates and stores messages as they came."""
-
-    async def receive_wire_messages(
-        self, messages: Sequence[WireMessage], forwarder: ID
-    ) -> Sequence[Verdict]:
-        """Return one verdict a message, in order; an exception means none was stored."""
-
-
 class InboundPipeline:
     """One for all streams, so that copies from two peers are stored and relayed once.
 
     Args:
-        awaiting: Ids of messages whose verdict is awaited; only this object changes it.
-        unstored: Which messages to ask for again.
         relay: Caches a message and queues it for the mesh.
-        request_unstored: Asks peers for what is in ``unstored``.
+        request_unstored: Asks peers for what could not be stored.
     """
 
     def __init__(
         self,
         intake: MessageIntake,
         receiver: WireReceiver,
-        seen: SeenIds,
-        awaiting: set[bytes],
-        unstored: UnstoredMessages,
+        state: MeshState,
         relay: Callable[[WireMessage, ID], None],
         request_unstored: Callable[[], None],
         rejections: Rejections,
+        clock_ns: Callable[[], int],
     ) -> None:
         self._intake = intake
         self._receiver = receiver
-        self._seen = seen
-        self._awaiting = awaiting
-        self._unstored = unstored
+        self._state = state
         self._relay = relay
         self._request_unstored = request_unstored
         self._rejections = rejections
+        self._clock_ns = clock_ns
 
     async def receive(self, published: Sequence[bytes], forwarder: ID) -> int:
         """Process a batch of messages; return how many were forged.
@@ -85,11 +71,11 @@ class InboundPipeline:
                     continue
                 if message is not None:
                     checked.append(message)
-                    self._awaiting.add(message.wire_id)
+                    self._state.awaiting.add(message.wire_id)
             if checked:
                 await self._store(checked, forwarder)
         finally:
-            self._awaiting.difference_update([message.wire_id for message in checked])
+            self._state.awaiting.difference_update([message.wire_id for message in checked])
         return forged
 
     async def _store(self, messages: list[WireMessage], forwarder: ID) -> None:
@@ -108,23 +94,19 @@ class InboundPipeline:
         wire_id = message.wire_id
         match verdict:
             case Verdict.STORED:
-                self._seen.add(wire_id)
+                self._state.seen.add(wire_id)
                 self._relay(message, forwarder)
-                if self._unstored.mark_stored(wire_id):
+                if self._state.unstored.mark_stored(wire_id):
                     self._request_unstored()
             case Verdict.NOT_STORED:
-                self._unstored.add(wire_id, forwarder)
+                self._state.unstored.add(wire_id, forwarder)
             case Verdict.KNOWN:
-                self._seen.add(wire_id)
-                self._unstored.discard(wire_id)
-                if _is_recent(message):
+                self._state.seen.add(wire_id)
+                self._state.unstored.discard(wire_id)
+                if abs(self._clock_ns() - message.seqno) <= RECENT_NS:
                     self._relay(message, forwarder)
             case Verdict.REFUSED:
-                self._seen.add(wire_id)
-                self._unstored.discard(wire_id)
+                self._state.seen.add(wire_id)
+                self._state.unstored.discard(wire_id)
             case _:
                 assert_never(verdict)
-
-
-def _is_recent(message: WireMessage) -> bool:
-    return abs(time.time_ns() - message.seqno) <= RECENT_NS

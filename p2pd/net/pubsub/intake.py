@@ -6,13 +6,13 @@ from collections.abc import Container
 
 from p2pd.domain.rejections import RejectionReason
 from p2pd.net.pubsub.author_rates import AuthorRates
+from p2pd.net.pubsub.mesh_state import MeshState
 from p2pd.net.pubsub.messages import (
     MessageRefusedError,
     MessageVerifier,
     WireMessage,
     message_from_bytes,
 )
-from p2pd.net.pubsub.seen import SeenIds
 
 
 class MessageIntake:
@@ -21,21 +21,18 @@ class MessageIntake:
     Args:
         own_author: The bytes of this node's peer id.
         topics: The joined topics, as they are at each moment.
-        awaiting: Ids of messages whose verdict is awaited.
     """
 
     def __init__(
         self,
         own_author: bytes,
         topics: Container[str],
-        seen: SeenIds,
-        awaiting: Container[bytes],
+        state: MeshState,
         rates: AuthorRates,
     ) -> None:
         self._own_author = own_author
         self._topics = topics
-        self._seen = seen
-        self._awaiting = awaiting
+        self._state = state
         self._rates = rates
         self._verifier = MessageVerifier()
 
@@ -49,10 +46,7 @@ class MessageIntake:
             MessageRefusedError: It breaks a rule.
         """
         message = message_from_bytes(signed_bytes)
-        wire_id = message.wire_id
-        if self._seen.has(wire_id) or wire_id in self._awaiting:
-            return None
-        if message.author == self._own_author:
+        if self._state.is_known(message.wire_id) or message.author == self._own_author:
             return None
         if message.topic not in self._topics:
             raise MessageRefusedError(RejectionReason.MESSAGE_TOPIC_NOT_JOINED)

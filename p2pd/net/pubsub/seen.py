@@ -1,13 +1,6 @@
-"""Which messages were here already, and which are recent enough to be asked for.
-
-Owned by the pubsub service; the router's heartbeat moves both on.
-"""
+"""Which messages were received already. Owned by ``MeshState``; the heartbeat sweeps it."""
 
 from __future__ import annotations
-
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import trio
 
@@ -46,76 +39,3 @@ class SeenIds:
             expired.append(wire_id)
         for wire_id in expired:
             del self._times[wire_id]
-
-
-@dataclass(frozen=True, slots=True)
-class RecentMessage:
-    """A message that peers may still want; ``frame`` is ready to be sent."""
-
-    wire_id: bytes
-    topic: str
-    frame: bytes
-    beat: int
-
-
-class RecentMessages:
-    """The messages of the last heartbeats, bounded in bytes, oldest out first.
-
-    Stands where the library has its ``MessageCache``, which has no bound.
-
-    Args:
-        gossip_beats: How many heartbeats a message is told of by IHAVE.
-        replay_beats: How many heartbeats it is given to peers that come.
-    """
-
-    def __init__(self, gossip_beats: int, replay_beats: int, max_bytes: int) -> None:
-        self._gossip_beats = gossip_beats
-        self._replay_beats = replay_beats
-        self._max_bytes = max_bytes
-        self._beat = 0
-        self._bytes = 0
-        self._by_id: dict[bytes, RecentMessage] = {}
-        self._in_order: deque[RecentMessage] = deque()
-
-    def put(self, wire_id: bytes, topic: str, frame: bytes) -> None:
-        """Keep a message that is here for the first time."""
-        if wire_id in self._by_id:
-            return
-        message = RecentMessage(wire_id, topic, frame, self._beat)
-        self._by_id[wire_id] = message
-        self._in_order.append(message)
-        self._bytes += len(frame)
-        while self._bytes > self._max_bytes:
-            self._drop_oldest()
-
-    def get(self, wire_id: bytes) -> RecentMessage | None:
-        """Return a message that is still here."""
-        return self._by_id.get(wire_id)
-
-    def window(self, topic: str) -> list[bytes]:
-        """List the ids to gossip about, newest first."""
-        return [message.wire_id for message in self._newest(topic, self._gossip_beats)]
-
-    def replay(self, topic: str, max_messages: int) -> list[RecentMessage]:
-        """List what a peer that comes is given, oldest first."""
-        newest = list(self._newest(topic, self._replay_beats))
-        return newest[:max_messages][::-1]
-
-    def shift(self) -> None:
-        """Begin the next heartbeat."""
-        self._beat += 1
-        while self._in_order and self._beat - self._in_order[0].beat >= self._replay_beats:
-            self._drop_oldest()
-
-    def _newest(self, topic: str, beats: int) -> Iterator[RecentMessage]:
-        """Yield the topic's messages of the last ``beats`` heartbeats, newest first."""
-        for message in reversed(self._in_order):
-            if self._beat - message.beat >= beats:
-                return
-            if message.topic == topic:
-                yield message
-
-    def _drop_oldest(self) -> None:
-        message = self._in_order.popleft()
-        del self._by_id[message.wire_id]
-        self._bytes -= len(message.frame)

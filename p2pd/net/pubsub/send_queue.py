@@ -19,7 +19,7 @@ class SendQueue:
 
     Attributes:
         is_lagging: A wait for room timed out; cleared when half empty.
-        has_refused: A message found no room; cleared by who tells the peer of it.
+        has_refused: A message found no room; cleared by the router, which announces it.
     """
 
     def __init__(self, max_bytes: int) -> None:

@@ -12,6 +12,7 @@ from p2pd.net.pubsub.frames import (
     FrameReader,
     frame_from_message,
     frame_from_rpc,
+    pack_rpcs,
     split_rpc,
     varint,
 )
@@ -83,3 +84,15 @@ def _parsed(encoded: bytes) -> rpc_pb2.Message:
     message = rpc_pb2.Message()
     message.ParseFromString(encoded)
     return message
+
+
+@given(st.lists(st.integers(1, 250), max_size=600))
+def test_packed_rpcs_fit_every_peer_and_lose_nothing(lengths: list[int]) -> None:
+    topics = [f"{number:0{length}}" for number, length in enumerate(lengths)]
+    parts = [
+        rpc_pb2.RPC(control=rpc_pb2.ControlMessage(graft=[rpc_pb2.ControlGraft(topicID=topic)]))
+        for topic in topics
+    ]
+    packed = pack_rpcs(parts)
+    assert [graft.topicID for rpc in packed for graft in rpc.control.graft] == topics
+    assert all(len(frame_from_rpc(rpc)) <= 65_536 for rpc in packed)

@@ -6,7 +6,8 @@ import pytest
 import trio
 import trio.testing
 
-from p2pd.net.pubsub.seen import RecentMessages, SeenIds
+from p2pd.net.pubsub.recent_messages import RecentMessages
+from p2pd.net.pubsub.seen import SeenIds
 
 
 @pytest.mark.trio

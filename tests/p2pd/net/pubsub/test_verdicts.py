@@ -155,7 +155,7 @@ async def test_what_was_not_stored_is_asked_for_again_until_it_is() -> None:
             lambda: sorted(received.data for received in listener.received),
             lambda seen: seen == sorted(texts),
         )
-        assert len(relay.pubsub.unstored) == 0
+        assert len(relay.gossip.state.unstored) == 0
 
 
 @pytest.mark.trio
