@@ -7,6 +7,7 @@ Owned by ``PubsubService``. Published messages go to the pipeline, subscriptions
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -63,7 +64,11 @@ class InboundStream:
 
 
 class InboundStreams:
-    """Reads them; whatever one brings ends that stream at most."""
+    """Reads them; whatever one brings ends that stream at most.
+
+    Args:
+        greet: Grafts a peer in topics that it has entered, and replays to it.
+    """
 
     def __init__(
         self,
@@ -72,6 +77,7 @@ class InboundStreams:
         pipeline: InboundPipeline,
         sender: MessageSender,
         memberships: Memberships,
+        greet: Callable[[ID, Sequence[str]], Awaitable[None]],
         rejections: Rejections,
     ) -> None:
         self._host = host
@@ -79,6 +85,7 @@ class InboundStreams:
         self._pipeline = pipeline
         self._sender = sender
         self._memberships = memberships
+        self._greet = greet
         self._rejections = rejections
         self._open: Counter[ID] = Counter()
 
@@ -148,12 +155,8 @@ class InboundStreams:
         self._consume_record(rpc, inbound)
         if len(rpc.subscriptions) > DefaultMaxSubscriptionsPerRPC:
             raise StreamFaultError(RejectionReason.SUBSCRIPTIONS_EXCESS)
-        try:
-            for subscription in rpc.subscriptions:
-                self._apply_subscription(subscription, inbound)
-        finally:
-            if rpc.subscriptions:
-                self._memberships.report(inbound.peer_id)
+        if rpc.subscriptions:
+            await self._apply_subscriptions(rpc, inbound)
         if rpc.HasField("control"):
             await self._router.handle_rpc(rpc, inbound.peer_id)
 
@@ -168,10 +171,21 @@ class InboundStreams:
                 return
         self._rejections.count(RejectionReason.PEER_RECORD_REFUSED)
 
+    async def _apply_subscriptions(self, rpc: rpc_pb2.RPC, inbound: InboundStream) -> None:
+        """Add a peer to topics or remove it, then greet it in those that it entered."""
+        entered: list[str] = []
+        try:
+            for subscription in rpc.subscriptions:
+                if self._apply_subscription(subscription, inbound):
+                    entered.append(subscription.topicid)
+            await self._greet(inbound.peer_id, entered)
+        finally:
+            self._memberships.report(inbound.peer_id)
+
     def _apply_subscription(
         self, subscription: rpc_pb2.RPC.SubOpts, inbound: InboundStream
-    ) -> None:
-        """Add a peer to a topic or remove it."""
+    ) -> bool:
+        """Add a peer to a topic or remove it; return whether it entered."""
         if inbound.subscription_rate.consume(trio.current_time()) > 0.0:
             raise StreamFaultError(RejectionReason.SUBSCRIPTIONS_FLOOD)
         topic = subscription.topicid
@@ -181,6 +195,7 @@ class InboundStreams:
         if len(topic.encode()) > MAX_TOPIC_BYTES:
             self._rejections.count(RejectionReason.SUBSCRIPTION_TOPIC_TOO_LONG)
         elif subscription.subscribe:
-            self._memberships.enter(inbound.peer_id, subscription, inbound)
+            return self._memberships.enter(inbound.peer_id, topic, inbound)
         else:
             self._memberships.leave(inbound.peer_id, topic)
+        return False

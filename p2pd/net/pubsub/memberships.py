@@ -11,8 +11,6 @@ from collections.abc import Callable, Set
 
 import structlog
 from libp2p.peer.id import ID
-from libp2p.pubsub.pb import rpc_pb2
-from libp2p.pubsub.pubsub import Pubsub
 
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.pubsub.mesh_state import MeshState
@@ -28,20 +26,21 @@ class Memberships:
     """The topics of every peer that has a stream to us.
 
     Args:
+        enter: Adds a peer to a topic of the library.
         leave: Removes a peer from a topic and from its mesh.
     """
 
     def __init__(
         self,
-        pubsub: Pubsub,
         state: MeshState,
         observer: TopicObserver,
+        enter: Callable[[ID, str], None],
         leave: Callable[[ID, str], None],
         rejections: Rejections,
     ) -> None:
-        self._pubsub = pubsub
         self._state = state
         self._observer = observer
+        self._enter = enter
         self._leave = leave
         self._rejections = rejections
         self._topics: dict[ID, PeerTopics] = {}
@@ -52,12 +51,13 @@ class Memberships:
         topics = self._topics.get(peer_id)
         return NO_TOPICS if topics is None else topics.names
 
-    def enter(self, peer_id: ID, subscription: rpc_pb2.RPC.SubOpts, stream: object) -> None:
-        """Add a peer to a topic that it announced on a stream."""
-        if self._topics.setdefault(peer_id, PeerTopics()).enter(subscription.topicid, stream):
-            self._pubsub.handle_subscription(peer_id, subscription)
-        else:
-            self._rejections.count(RejectionReason.SUBSCRIPTION_TOPICS_EXCESS)
+    def enter(self, peer_id: ID, topic: str, stream: object) -> bool:
+        """Add a peer to a topic that it announced on a stream; False where it has too many."""
+        if self._topics.setdefault(peer_id, PeerTopics()).enter(topic, stream):
+            self._enter(peer_id, topic)
+            return True
+        self._rejections.count(RejectionReason.SUBSCRIPTION_TOPICS_EXCESS)
+        return False
 
     def leave(self, peer_id: ID, topic: str) -> None:
         """Remove a peer from a topic."""

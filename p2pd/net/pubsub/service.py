@@ -8,7 +8,7 @@ library calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -28,7 +28,6 @@ from p2pd.net.pubsub.intake import MessageIntake
 from p2pd.net.pubsub.memberships import Memberships
 from p2pd.net.pubsub.mesh_state import MeshState
 from p2pd.net.pubsub.outbound import OutboundStreams
-from p2pd.net.pubsub.peer_topics import MAX_TOPICS
 from p2pd.net.pubsub.ports import TopicObserver, WireReceiver
 from p2pd.net.pubsub.router import GossipRouter
 from p2pd.net.pubsub.seen import SeenIds
@@ -55,7 +54,7 @@ class PubsubService(Pubsub):
         queue_max_bytes: int,
         clock_ns: Callable[[], int],
     ) -> None:
-        super().__init__(host, router, max_subscriptions_per_peer=MAX_TOPICS)
+        super().__init__(host, router)
         library_cache: Any = self.seen_messages
         library_cache.stop()
         self.seen_messages = state.seen
@@ -70,9 +69,11 @@ class PubsubService(Pubsub):
             rejections,
             clock_ns,
         )
-        self._memberships = Memberships(self, state, observer, self._leave_topic, rejections)
+        self._memberships = Memberships(
+            state, observer, self._enter_topic, self._leave_topic, rejections
+        )
         self._inbound = InboundStreams(
-            host, router, pipeline, self.sender, self._memberships, rejections
+            host, router, pipeline, self.sender, self._memberships, self._greet_in, rejections
         )
         self._outbound = OutboundStreams(
             self,
@@ -113,10 +114,14 @@ class PubsubService(Pubsub):
         """Graft a peer whose subscriptions came before our stream, and replay to it."""
         if peer_id in self._peer_added_events:
             self._peer_added_events.pop(peer_id).set()
-        for topic in list(self._memberships.topics_of(peer_id)):
-            await self.router.on_peer_subscribed(peer_id, topic)
-            await self._replay_recent_messages(peer_id, topic)
+        await self._greet_in(peer_id, list(self._memberships.topics_of(peer_id)))
         self._memberships.report(peer_id)
+
+    async def _greet_in(self, peer_id: ID, topics: Sequence[str]) -> None:
+        for topic in topics:
+            if topic in self.topic_ids and peer_id in self.peers:
+                await self.router.on_peer_subscribed(peer_id, topic)
+                await self._replay_recent_messages(peer_id, topic)
 
     def _stream_ended(self, peer_id: ID) -> None:
         self._replayed_recent_topics.pop(peer_id, None)
@@ -135,6 +140,17 @@ class PubsubService(Pubsub):
             log.exception("peer not dropped", peer_id=str(peer_id))
 
     # Topics of peers
+
+    def _enter_topic(self, peer_id: ID, topic: str) -> None:
+        """Add a peer to a topic; the library's way takes three tasks for each."""
+        peers = self.peer_topics.setdefault(topic, set())
+        if peer_id in peers:
+            return
+        peers.add(peer_id)
+        counts = self._peer_subscription_count
+        counts[peer_id] = counts.get(peer_id, 0) + 1
+        if (entered := self._subscription_events.pop((peer_id, topic), None)) is not None:
+            entered.set()
 
     def _leave_topic(self, peer_id: ID, topic: str) -> None:
         """Remove a peer from a topic, and from its mesh."""

@@ -250,7 +250,10 @@ async def test_number_of_topics_of_a_peer_is_bounded_and_places_are_given_back()
         stream = await open_stranger_stream(stranger, node.host)
         await subscribe_to(stream, [str(number) for number in range(400)])
         await subscribe_to(stream, [f"more {number}" for number in range(150)])
-        await wait_seen(lambda: node.rejections.totals.get("subscription_topics_excess") == 50)
+        await wait_seen(
+            lambda: dict(node.rejections.totals),
+            lambda totals: totals == {"subscription_topics_excess": 50},
+        )
         leaving = [rpc_pb2.RPC.SubOpts(subscribe=False, topicid="0")]
         await stream.write(rpc_frame(rpc_pb2.RPC(subscriptions=leaving)))
         await subscribe_to(stream, ["last"])
