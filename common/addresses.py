@@ -58,6 +58,8 @@ def tcp_address_from_text(text: str) -> TcpAddress:
         raise ValueError(f"{quoted(text)} is not an address: a port is at most {MAX_PORT}")
     if match["v6"] is not None and not _is_ipv6(match["v6"]):
         raise ValueError(f"{quoted(text)} is not an address: [{match['v6']}] is not IPv6")
+    if match["host"] is not None and not _is_host(match["host"]):
+        raise ValueError(f"{quoted(text)} is not an address: {quoted(match['host'])} is no host")
     return TcpAddress(match["v6"] or match["host"], int(match["port"]))
 
 
@@ -86,6 +88,14 @@ def service_address_from_text(text: str) -> ServiceAddress:
 def dialled_address(address: TcpAddress) -> TcpAddress:
     """Return where this machine reaches a service that listens on an address."""
     return TcpAddress(_LOOPBACK_OF_WILDCARD.get(address.host, address.host), address.port)
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether a resolver can be asked for a name; Python's raises for others."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _is_ipv6(host: str) -> bool:
