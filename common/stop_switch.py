@@ -21,7 +21,7 @@ EXIT_STOPPED = 0
 """Also where something was cut off: what was acknowledged is on disk before it is."""
 REPEATED_S = 0.3
 """Signals so close together are one: a terminal and a supervisor may both send one."""
-REPORT_S = 0.2
+REPORT_S = 0.1
 
 log_line = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from gateway.config import Settings, command_from
 from gateway.errors import ListenError, NodeError
 
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
-STOP_DEADLINE_S = 4.7
+STOP_DEADLINE_S = 4.2
 """From the signal to the end of the process; 5 s are promised."""
 
 

@@ -21,7 +21,7 @@ SWITCH_INTERVAL_S = 0.0005
 """How long one thread may hold the interpreter: libp2p's bursts must not hold gRPC up."""
 WANTED_FILES = 8192
 """Connections of peers and callers, and the store's files, with much to spare."""
-STOP_DEADLINE_S = 4.7
+STOP_DEADLINE_S = 4.2
 """From the signal to the end of the process; 5 s are promised."""
 OWNER_ONLY_UMASK = 0o077
 """Whatever the node writes, SQLite's files too, is for its owner only."""

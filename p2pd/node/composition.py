@@ -23,7 +23,7 @@ from p2pd.node.metrics import Feed
 from p2pd.node.parts import open_parts, prepare_start
 from p2pd.store.errors import StoreOpenError
 
-PARTS_STOP_S = 3.3
+PARTS_STOP_S = 3.0
 """How long all parts but the store may take to stop."""
 
 EXPECTED_ERRORS = (

@@ -21,7 +21,7 @@ from p2pd.store.retention import DAY_S, Retention
 AGENT = f"wsp/{__version__}"
 SECONDS = 1.0
 DAY_NS = DAY_S * 10**9
-API_GRACE_S = 2.5 * SECONDS
+API_GRACE_S = 2.3 * SECONDS
 
 
 def network_options(

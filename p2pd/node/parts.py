@@ -47,7 +47,7 @@ from p2pd.store.sqlite_store import SqliteStore, open_store
 from p2pd.tasks import run_guarded
 
 MEMORY_STORE_BYTES = 256 << 20
-STORE_CLOSE_S = 1.2
+STORE_CLOSE_S = 0.9
 """With what the parts before it may take, less than the stop switch allows the process."""
 
 log_line = structlog.get_logger(__name__)
