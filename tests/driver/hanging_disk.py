@@ -41,7 +41,8 @@ class HangingConnection(sqlite3.Connection):
 
     def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
         """Carry out a statement, or never return from it."""
-        if sql == "COMMIT":
+        # A statement outside a transaction is one by itself.
+        if sql == "COMMIT" or sql.lstrip().startswith("INSERT"):
             hang_if("commit")
         return super().execute(sql, *arguments)
 
