@@ -37,6 +37,15 @@ class NodeEvent:
     fields: Fields
 
 
+UNKNOWN_KIND = "unknown"
+"""Type of an event whose kind is newer than this gateway: only its cursor counts."""
+
+
+def event_of_unknown_kind(cursor: str) -> NodeEvent:
+    """Return an event that moves readers to its cursor and gives them nothing."""
+    return NodeEvent(cursor, None, {"type": UNKNOWN_KIND})
+
+
 def cursor_behind(event: NodeEvent, cursor: str | None) -> str | None:
     """Return the cursor from which to resume once an event was handled.
 

@@ -30,7 +30,7 @@ class Entry:
     Attributes:
         cursor: The cursor of a reader that has this entry.
         room: None concerns every reader.
-        payload: The JSON object.
+        payload: The JSON object; empty only moves readers to the cursor.
     """
 
     cursor: str
@@ -185,7 +185,7 @@ class Channel:
             entry = self._entries[place]
             place += 1
             cursor = entry.cursor
-            if entry.is_in(rooms):
+            if entry.payload and entry.is_in(rooms):
                 payloads.append(entry.payload)
                 size_bytes += len(entry.payload)
         wire = self.join(payloads) if payloads else b""

@@ -37,7 +37,7 @@ class View:
     def apply(self, fields: Fields) -> None:
         """Apply one event."""
         match fields["type"]:
-            case "message" | "gap" | "caught_up" | "progress":
+            case "message" | "gap" | "caught_up" | "progress" | "unknown":
                 return
             case "snapshot":
                 self._node = fields["node"]

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from gateway.channel.events import (
     OF_ONE_STREAM,
+    UNKNOWN_KIND,
     LinkState,
     NodeEvent,
     node_state,
@@ -180,7 +181,8 @@ class Fanout:
         """
         reader.replay(events)
         entries = [entry_from_event(event) for event in events]
-        self._write(reader, [entry.payload for entry in entries if entry.is_in(reader.rooms)])
+        wanted = (entry for entry in entries if entry.payload and entry.is_in(reader.rooms))
+        self._write(reader, [entry.payload for entry in wanted])
         return entries
 
     def prepend(self, after: str, entries: Sequence[Entry]) -> None:
@@ -266,4 +268,6 @@ class Fanout:
 
 def entry_from_event(event: NodeEvent) -> Entry:
     """Encode an event once for all its readers."""
-    return Entry(event.cursor, event.room, payload_from_fields(event.fields))
+    is_known = event.fields["type"] != UNKNOWN_KIND
+    payload = payload_from_fields(event.fields) if is_known else b""
+    return Entry(event.cursor, event.room, payload)

@@ -25,11 +25,19 @@ async def sweep(door: Door, stall_timeout_s: float) -> None:
     """Look after the connections, for ever."""
     while True:
         await asyncio.sleep(min(LONGEST_PAUSE_S, stall_timeout_s / LOOKS))
-        now_s = asyncio.get_running_loop().time()
-        for socket in list(door.sockets):
-            _cut(door, socket, reason_to_cut_socket(socket, now_s, stall_timeout_s))
-        for connection in door.requests:
-            _cut(door, connection, reason_to_cut_request(connection, now_s, stall_timeout_s))
+        try:
+            look_after_all(door, asyncio.get_running_loop().time(), stall_timeout_s)
+        except Exception:
+            # The boundary of the sweep: one connection must not end the gateway.
+            log.exception("sweep failed")
+
+
+def look_after_all(door: Door, now_s: float, stall_timeout_s: float) -> None:
+    """Look at every connection once."""
+    for socket in list(door.sockets):
+        _cut(door, socket, reason_to_cut_socket(socket, now_s, stall_timeout_s))
+    for connection in door.requests:
+        _cut(door, connection, reason_to_cut_request(connection, now_s, stall_timeout_s))
 
 
 def reason_to_cut_socket(socket: WebSocket, now_s: float, stall_timeout_s: float) -> str | None:

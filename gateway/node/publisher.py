@@ -115,6 +115,9 @@ class Publisher:
                     await self._converse()
                 except NodeError as failure:
                     self._report_failure(failure.refusal)
+                except Exception:
+                    # The boundary of the stream: what was sent is sent again over the next.
+                    log.exception("publish stream failed")
                 await asyncio.sleep(PAUSE_S)
 
     async def drain(self, timeout_s: float) -> None:

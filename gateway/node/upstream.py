@@ -14,7 +14,7 @@ import structlog
 from wsp.chat.v1 import chat_pb2
 
 from common.backoff import Backoff
-from gateway.channel.events import NodeEvent, cursor_behind
+from gateway.channel.events import NodeEvent, cursor_behind, event_of_unknown_kind
 from gateway.errors import NodeError
 from gateway.node.link import Link
 from gateway.node.refusals import (
@@ -45,8 +45,10 @@ async def open_events(link: Link, after: str | None) -> AsyncGenerator[list[Node
     try:
         async for response in call:
             link.mark_alive()
-            events = (event_from_proto(one) for one in response.events)
-            yield [event for event in events if event is not None]
+            yield [
+                event_from_proto(one) or event_of_unknown_kind(one.cursor)
+                for one in response.events
+            ]
     except grpc.aio.AioRpcError as error:
         raise NodeError(refusal_from_rpc_error(error), problem_from_rpc_error(error)) from None
     finally:
@@ -54,7 +56,7 @@ async def open_events(link: Link, after: str | None) -> AsyncGenerator[list[Node
 
 
 class NodeSource:
-    """The node as catch-ups see it."""
+    """The node as replays see it."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -88,6 +90,9 @@ async def follow(link: Link, listener: Listener) -> None:
             log.info("node ended the stream of events")
         except NodeError as error:
             _report(link, error)
+        except Exception:
+            # The boundary of the stream: what the node reports must not end the gateway.
+            log.exception("stream of events failed")
         finally:
             link.mark_broken()
         await asyncio.sleep(backoff.next_delay_s())

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.channel.events import Fields, NodeEvent
+from gateway.channel.events import Fields, NodeEvent, event_of_unknown_kind
 from gateway.channel.follower import PROGRESS_INTERVAL_S
 from gateway.channel.log import ENTRY_OVERHEAD_BYTES, Channel
 from gateway.channel.view import View
@@ -165,6 +165,20 @@ def run(scene: Callable[[House], Awaitable[None]], max_bytes: int = MANY_BYTES) 
 
 
 ALL: frozenset[str] = frozenset()
+
+
+@pytest.mark.parametrize("max_bytes", [MANY_BYTES, SMALL_BYTES])
+def test_an_event_of_an_unknown_kind_moves_the_cursor_and_is_not_written(max_bytes: int) -> None:
+    async def scene(house: House) -> None:
+        await house.happen(snapshot("c0"), message(1))
+        pipe = Pipe()
+        reader = house.fanout.add_reader(pipe, None, ALL)
+        await house.happen(event_of_unknown_kind("c2"))
+        assert reader.cursor == "c2"
+        await house.happen(message(3))
+        assert [told for told in pipe.told if told != "node_state"] == ["snapshot", "3"]
+
+    run(scene, max_bytes)
 
 
 def test_without_a_cursor_the_state_and_then_what_happens() -> None:

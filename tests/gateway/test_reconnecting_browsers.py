@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 
 import orjson
 import psutil
@@ -19,8 +18,8 @@ MISSED = 100
 """Messages that the one who is least behind has missed; the others up to twice as many."""
 MAX_GROWTH_BYTES = 30 * 2**20
 """500 sockets and a full channel are below this; what each is owed, kept for it, is not."""
-PATIENCE_S = 30.0
-"""Longest wait of somebody else; a machine that has other things to do is slow."""
+LEAST_MEANWHILE = 3
+"""Publishes of somebody else that are answered while all return."""
 
 
 def publish_all(node: NodeProcess) -> list[str]:
@@ -47,23 +46,20 @@ async def return_to(gateway: GatewayProcess, cursor: str) -> list[int]:
     raise AssertionError(f"closed after {numbers[-3:]}")
 
 
-async def publish_on(author: ClientConnection, waits_s: list[float]) -> None:
-    """Publish one message after the other, for ever; note how long each answer took."""
+async def publish_on(author: ClientConnection, answered: list[int]) -> None:
+    """Publish one message after the other, for ever; list those that were answered."""
     for number in itertools.count():
-        begin_s = time.monotonic()
         text = f"meanwhile {number}"
         await author.send(orjson.dumps({"type": "publish", "id": number, "text": text}).decode())
         answer = orjson.loads(await author.recv())
         assert answer["type"] == "ack", answer
-        waits_s.append(time.monotonic() - begin_s)
+        answered.append(number)
         await asyncio.sleep(0.05)
 
 
-async def play(
-    gateway: GatewayProcess, cursors: list[str], waits_s: list[float]
-) -> list[list[int]]:
+async def play(gateway: GatewayProcess, cursors: list[str], answered: list[int]) -> list[list[int]]:
     async with connect(gateway.ws_url, compression=None) as author:
-        publishing = asyncio.create_task(publish_on(author, waits_s))
+        publishing = asyncio.create_task(publish_on(author, answered))
         numbers = await asyncio.gather(
             *(return_to(gateway, cursors[one % PLACES]) for one in range(BROWSERS))
         )
@@ -79,11 +75,10 @@ def test_all_get_what_they_missed_once_and_nobody_else_waits(
     gateway.restart()
     gateway.wait_node_reachable()
     before_bytes = psutil.Process(gateway.pid).memory_info().rss
-    waits_s: list[float] = []
-    numbers = asyncio.run(play(gateway, cursors, waits_s))
+    answered: list[int] = []
+    numbers = asyncio.run(play(gateway, cursors, answered))
     grown_bytes = psutil.Process(gateway.pid).memory_info().rss - before_bytes
     expected = [list(range(one % PLACES + 1, PLACES + MISSED)) for one in range(BROWSERS)]
     assert numbers == expected
-    assert waits_s
-    assert max(waits_s) < PATIENCE_S
+    assert len(answered) >= LEAST_MEANWHILE
     assert grown_bytes <= MAX_GROWTH_BYTES, f"grew by {grown_bytes / 2**20:.1f} MiB"

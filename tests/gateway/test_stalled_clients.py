@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 
 import orjson
 import psutil
@@ -14,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.driver import GatewayProcess, NodeProcess, wait_until_async
 from tests.driver.fixtures import StartGateway
+from tests.gateway.raw import HELLO, raw_browser, wait_closed
 
 READERS = 195
 DEAF = 5
@@ -25,27 +25,6 @@ MAX_GROWTH_BYTES = 40 * 2**20
 deaf would be owed if it were kept for them, and for each reader, is far above."""
 
 UNASKED_PONG = bytes((0x8A, 0x80, 0, 0, 0, 0))
-HELLO = b'{"type":"hello","after":null,"rooms":[]}'
-
-
-@contextmanager
-def deaf_browser(gateway: GatewayProcess) -> Iterator[socket.socket]:
-    """A WebSocket that says hello and reads nothing after; its own buffer is small."""
-    host, _, port = gateway.http_address.partition(":")
-    with socket.socket() as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.settimeout(60)
-        deaf.connect((host, int(port)))
-        deaf.sendall(
-            f"GET /ws HTTP/1.1\r\nHost: {gateway.http_address}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        )
-        answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
-            answer += deaf.recv(1)
-        deaf.sendall(bytes((0x81, 0x80 | len(HELLO), 0, 0, 0, 0)) + HELLO)
-        yield deaf
 
 
 async def read_numbers(reader: ClientConnection) -> list[int]:
@@ -128,16 +107,6 @@ async def play(
     return numbers
 
 
-def is_cut(deaf: socket.socket) -> bool:
-    """Read what is left and tell whether the connection is gone behind it."""
-    try:
-        while deaf.recv(1 << 16):
-            pass
-    except ConnectionResetError:
-        return True
-    return True
-
-
 def test_200_browsers_five_of_which_never_read(
     node: NodeProcess, start_gateway: StartGateway
 ) -> None:
@@ -147,9 +116,10 @@ def test_200_browsers_five_of_which_never_read(
     gateway.wait_node_reachable()
     growth: list[int] = []
     with ExitStack() as stack:
-        deaf = [stack.enter_context(deaf_browser(gateway)) for _ in range(DEAF)]
+        deaf = [stack.enter_context(raw_browser(gateway)) for _ in range(DEAF)]
         numbers = asyncio.run(play(gateway, deaf, growth))
-        assert all(is_cut(one) for one in deaf)
+        for one in deaf:
+            wait_closed(one)
     assert numbers == [list(range(MESSAGES))] * READERS
     assert growth[0] <= MAX_GROWTH_BYTES, f"grew by {growth[0] / 2**20:.1f} MiB"
 
@@ -158,8 +128,8 @@ def test_a_browser_that_is_silent_and_answers_no_ping_is_cut_off(
     start_gateway: StartGateway, node: NodeProcess
 ) -> None:
     gateway = start_gateway(node, stall_timeout_s=1)
-    with deaf_browser(gateway) as silent:
-        assert is_cut(silent)
+    with raw_browser(gateway) as silent:
+        wait_closed(silent)
     assert 'gateway_closes_total{reason="silent"} 1.0' in gateway.get("/metrics").text
 
 
@@ -168,8 +138,8 @@ def test_a_browser_that_only_listens_is_kept(
 ) -> None:
     async def listen(gateway: GatewayProcess) -> None:
         async with connect(gateway.ws_url, compression=None, ping_interval=None) as quiet:
-            with deaf_browser(gateway) as silent:
-                assert await asyncio.to_thread(is_cut, silent)
+            with raw_browser(gateway) as silent:
+                await asyncio.to_thread(wait_closed, silent)
             await quiet.send('{"type":"hello"}')
             assert orjson.loads(await quiet.recv())["type"] == "snapshot"
 
