@@ -123,7 +123,6 @@ async def start_chat(
     await membership.start(network)
     send_waiting = partial(outbox.run, network.send_again)
     nursery.start_soon(run_guarded, "outbox", send_waiting)
-    receiving.inbox.on_recovered.append(network.synchronise)
     nursery.start_soon(run_guarded, "inbox", receiving.inbox.run)
     nursery.start_soon(run_guarded, "membership", membership.run)
     nursery.start_soon(run_guarded, "known peers", receiving.known_peers.run)

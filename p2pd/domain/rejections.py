@@ -281,3 +281,27 @@ class Rejections:
     def totals(self) -> Mapping[RejectionReason, int]:
         """The dropped inputs by reason, since the process started."""
         return MappingProxyType(self._totals)
+
+
+_FORGERIES = frozenset(
+    (
+        RejectionReason.MESSAGE_MALFORMED,
+        RejectionReason.MESSAGE_KEY_UNREADABLE,
+        RejectionReason.MESSAGE_KEY_OF_ANOTHER,
+        RejectionReason.MESSAGE_SIGNATURE_MISSING,
+        RejectionReason.MESSAGE_SIGNATURE_WRONG,
+    )
+)
+
+
+class MessageRefusedError(Exception):
+    """A message breaks a rule; ``reason`` is the name to count it by."""
+
+    def __init__(self, reason: RejectionReason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    @property
+    def is_forgery(self) -> bool:
+        """Whether no honest peer would have forwarded it."""
+        return self.reason in _FORGERIES

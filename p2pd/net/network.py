@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from libp2p.abc import IHost
 from libp2p.crypto.keys import KeyPair
 from libp2p.peer.id import ID
 
@@ -23,8 +22,9 @@ from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
+from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, SignedMessage, open_gossip
-from p2pd.sync import Sync, SyncListener, SyncOptions, SyncSource, open_sync
+from p2pd.net.streams.room_peers import RoomPeers
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,6 @@ class NetworkOptions:
 
     Attributes:
         first_seqno: Number that the first message's sequence number exceeds.
-        sync_interval_s: Seconds between two comparisons of a room with a peer.
         clock_ns: The node's clock, nanoseconds since the epoch.
     """
 
@@ -44,7 +43,6 @@ class NetworkOptions:
     bootstrap: tuple[str, ...]
     mdns: bool
     first_seqno: int
-    sync_interval_s: float
     clock_ns: Callable[[], int] = time.time_ns
 
 
@@ -83,16 +81,12 @@ async def open_network(
     options: NetworkOptions,
     receiver: MessageReceiver,
     listener: NetworkListener,
-    source: SyncSource,
-    history: SyncListener,
     rejections: Rejections,
 ) -> AsyncIterator[Network]:
     """Run the network inside the block; leaving it closes every connection.
 
     Args:
-        receiver: Stores what gossip and synchronisation bring.
-        source: The messages that others may lack.
-        history: Says what of a room this node lacks.
+        receiver: Stores what gossip brings.
 
     Raises:
         ListenError: An address cannot be listened on.
@@ -101,7 +95,6 @@ async def open_network(
         options.key_pair, options.listen, announce=options.announce, agent=options.agent
     )
     discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
-    sync_options = SyncOptions(interval_s=options.sync_interval_s, clock_ns=options.clock_ns)
     gossip_options = GossipOptions(clock_ns=options.clock_ns)
     arrivals = _Arrivals(listener)
     async with (
@@ -114,15 +107,12 @@ async def open_network(
             first_seqno=options.first_seqno,
             options=gossip_options,
         ) as gossip,
-        open_sync(
-            host, gossip, source, receiver, history, rejections, sync_options
-        ) as arrivals.sync,
         open_connections(
             host, _WithRooms(listener, gossip), rejections, gossip.hears
         ) as connections,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
     ):
-        yield Network(host, gossip, arrivals.sync, connections, discovery)
+        yield Network(host, gossip, arrivals, connections, discovery)
 
 
 class Network:
@@ -130,15 +120,15 @@ class Network:
 
     def __init__(
         self,
-        host: IHost,
+        host: NodeHost,
         gossip: Gossip,
-        sync: Sync,
+        arrivals: _Arrivals,
         connections: Connections,
         discovery: Discovery,
     ) -> None:
         self._host = host
         self._gossip = gossip
-        self._sync = sync
+        self._arrivals = arrivals
         self._connections = connections
         self._discovery = discovery
 
@@ -163,7 +153,6 @@ class Network:
         """Leave a room."""
         self._discovery.forget(room)
         await self._gossip.leave(room)
-        self._sync.room_left(room)
 
     def sign(self, room: RoomName, data: bytes) -> SignedMessage:
         """Sign a message with the next sequence number."""
@@ -181,13 +170,13 @@ class Network:
         """How full the fullest queue to a peer is, 0.0 to 1.0."""
         return self._gossip.send_pressure()
 
-    def synchronise(self, room: RoomName) -> None:
-        """Compare a room with some of its peers at once."""
-        self._sync.compare_now(room)
+    def room_peers(self) -> RoomPeers:
+        """The peers of rooms and their streams, for protocols above the network."""
+        return RoomPeers(self._host, self._gossip)
 
-    def sync_bytes(self) -> int:
-        """How much synchronisation has sent and received."""
-        return self._sync.bytes_moved
+    def on_peer_joined(self, report: Callable[[PeerId, RoomName], None]) -> None:
+        """Call ``report`` from now on with each peer that comes into a joined room."""
+        self._arrivals.reports.append(report)
 
     async def connect(self, address: str) -> Peer:
         """Dial a peer; see ``Connections.connect``."""
@@ -211,16 +200,16 @@ class Network:
 
 
 class _Arrivals:
-    """Tell of who comes into a room, the program first, then synchronisation."""
+    """Report who comes into a room: the program first, then whoever asked later."""
 
     def __init__(self, listener: NetworkListener) -> None:
-        self.sync: Sync | None = None
+        self.reports: list[Callable[[PeerId, RoomName], None]] = []
         self._listener = listener
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         self._listener.peer_joined(peer_id, room)
-        if self.sync is not None:
-            self.sync.peer_joined(peer_id, room)
+        for report in self.reports:
+            report(peer_id, room)
 
     def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
         self._listener.peer_left(peer_id, room)

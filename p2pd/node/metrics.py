@@ -25,6 +25,7 @@ from p2pd.domain.clock import NodeClock
 from p2pd.domain.rejections import Rejections
 from p2pd.log.log import Log
 from p2pd.net.network import Network
+from p2pd.sync import Sync
 
 ANSWER_S = 1.0
 """How long a scrape waits for the trio thread; then it shows the snapshot before."""
@@ -98,7 +99,7 @@ class Feed:
 
 
 def snapshot_of(
-    log: Log, network: Network, api: Api, rejections: Rejections, clock: NodeClock
+    log: Log, network: Network, sync: Sync, api: Api, rejections: Rejections, clock: NodeClock
 ) -> Snapshot:
     """Read the node's parts; called in the trio thread."""
     return Snapshot(
@@ -107,7 +108,7 @@ def snapshot_of(
         first_offset=log.store.first_offset,
         last_offset=log.store.last_offset,
         send_pressure=network.send_pressure(),
-        sync_bytes=network.sync_bytes(),
+        sync_bytes=sync.bytes_moved,
         rejected=tuple(sorted(rejections.totals.items())),
         clock_steps=clock.steps,
         clock_is_steady=clock.is_steady,

@@ -17,6 +17,7 @@ from p2pd.domain.peers import Node, Reachability
 from p2pd.net.identity import Identity
 from p2pd.net.network import NetworkOptions
 from p2pd.store.retention import DAY_S, Retention
+from p2pd.sync import SyncOptions
 
 AGENT = f"wsp/{__version__}"
 SECONDS = 1.0
@@ -36,9 +37,13 @@ def network_options(
         bootstrap=settings.bootstrap,
         mdns=settings.mdns,
         first_seqno=first_seqno,
-        sync_interval_s=settings.sync_interval_s,
         clock_ns=clock.now_ns,
     )
+
+
+def sync_options(settings: Settings, clock: NodeClock) -> SyncOptions:
+    """Choose how often rooms are compared with peers."""
+    return SyncOptions(interval_s=settings.sync_interval_s, clock_ns=clock.now_ns)
 
 
 def chat_options(settings: Settings, clock: NodeClock) -> ChatOptions:

@@ -32,6 +32,7 @@ from p2pd.errors import InvalidInputError
 from p2pd.log.log import Log
 from p2pd.net.identity import Identity, load_or_create_identity
 from p2pd.net.network import Network, author_bytes_from_key, open_network, peer_id_from_key
+from p2pd.net.pubsub.reading import SignedMessages
 from p2pd.net.pubsub.verified import signed_message_reader
 from p2pd.node import options
 from p2pd.node.clock_watch import Clocks, open_clock, watch_clock
@@ -44,6 +45,7 @@ from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import MessageStore
 from p2pd.store.retention import keep_trimmed
 from p2pd.store.sqlite_store import SqliteStore, open_store
+from p2pd.sync import Sync, open_sync
 from p2pd.tasks import run_guarded
 
 MEMORY_STORE_BYTES = 256 << 20
@@ -110,11 +112,11 @@ async def open_parts(start: Start, feed: Feed) -> AsyncIterator[tuple[Chat, Api]
     """
     async with (
         _open_base(start, feed) as base,
-        _open_chat(start, base) as (network, chat),
+        _open_chat(start, base) as (network, sync, chat),
         open_api(_ports_of(chat), base.log.on_append, start.api_settings) as api,
     ):
         _report_access(start)
-        feed.start(partial(snapshot_of, base.log, network, api, start.rejections, base.clock))
+        feed.start(partial(snapshot_of, base.log, network, sync, api, start.rejections, base.clock))
         yield chat, api
 
 
@@ -136,20 +138,30 @@ async def _open_base(start: Start, feed: Feed) -> AsyncIterator[Base]:
 
 
 @asynccontextmanager
-async def _open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Chat]]:
+async def _open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sync, Chat]]:
     own, first_seqno = base.own, base.own.first_seqno
     chosen = options.network_options(start.settings, start.key_pair, first_seqno, base.clock)
     async with (
-        open_network(
-            chosen, own.inbox, own.presence, base.log.items, own.history, start.rejections
-        ) as network,
+        open_network(chosen, own.inbox, own.presence, start.rejections) as network,
+        open_sync(
+            network.room_peers(),
+            SignedMessages(),
+            base.log.items,
+            own.inbox,
+            own.history,
+            start.rejections,
+            options.sync_options(start.settings, base.clock),
+        ) as sync,
         trio.open_nursery() as nursery,
     ):
+        network.on_peer_joined(sync.peer_joined)
+        own.inbox.on_recovered.append(sync.compare_now)
+        own.membership.on_left.append(sync.room_left)
         chat_options = options.chat_options(start.settings, base.clock)
         chat = await start_chat(base.log, network, own, chat_options, nursery)
         _keep_known(network, own.known_peers)
         _start_upkeep(start, base, chat, nursery)
-        yield network, chat
+        yield network, sync, chat
         nursery.cancel_scope.cancel()
         own.membership.save_updates()
 

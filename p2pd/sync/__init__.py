@@ -1,7 +1,8 @@
 """Synchronisation: nodes that meet give each other what one of them missed.
 
-``open_sync`` is for ``p2pd.net.network``. The protocol is ``proto/sync.proto``;
-what differs is found by ``p2pd.sync.reconciliation``.
+``open_sync`` is for ``p2pd.node``, which gives it the network as the ports in
+``ports``. The protocol is ``proto/sync.proto``; what differs is found by
+``p2pd.sync.reconciliation``.
 """
 
 from p2pd.sync.service import Sync, SyncListener, SyncOptions, open_sync

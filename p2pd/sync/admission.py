@@ -2,8 +2,8 @@
 
 Asked by ``p2pd.sync.service`` before a session and told after it. A peer
 that lies or asks for too much uses up its own budget and nobody else's: sessions
-that this node leads have seats of their own, and where all are taken, whoever has
-sat longest makes room.
+that this node leads have slots of their own, and where all are taken, whoever holds
+its slot longest makes room.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MIB_PER_S = 8.0
 MIB_BURST = 512.0
 WORK_S_PER_S = 0.1
 WORK_S_BURST = 60.0
-MAX_SEATS = 8
+MAX_SLOTS = 8
 """Of each role."""
 HOLD_S = 20.0
 """Nobody has to make room sooner."""
@@ -33,7 +33,7 @@ MAX_PEERS_COUNTED = 4_096
 
 
 @dataclass(eq=False, slots=True)
-class Seat:
+class Slot:
     """A session under way; whoever must make room is cancelled."""
 
     peer_id: PeerId
@@ -88,9 +88,9 @@ class Admission:
         self._accounts: BoundedTable[PeerId, _Account] = BoundedTable(
             MAX_PEERS_COUNTED, lambda account: account.is_as_new(self._now_s)
         )
-        self._seats: dict[tuple[PeerId, bool], Seat] = {}
+        self._slots: dict[tuple[PeerId, bool], Slot] = {}
 
-    def begin(self, peer_id: PeerId, is_led: bool, now_s: float) -> Seat | str:
+    def begin(self, peer_id: PeerId, is_led: bool, now_s: float) -> Slot | str:
         """Admit a session, or return the reason why not: ``busy`` or ``limit``."""
         account = self._account(peer_id, now_s)
         if now_s < account.barred_until_s or min(account.mib_left, account.work_s_left) <= 0:
@@ -99,14 +99,14 @@ class Admission:
             return "limit"
         if self._is_engaged(peer_id, is_led) or not self._make_room(is_led, now_s):
             return "busy"
-        seat = self._seats[peer_id, is_led] = Seat(peer_id, is_led, now_s)
-        return seat
+        slot = self._slots[peer_id, is_led] = Slot(peer_id, is_led, now_s)
+        return slot
 
-    def end(self, seat: Seat, size_bytes: int, work_s: float) -> None:
+    def end(self, slot: Slot, size_bytes: int, work_s: float) -> None:
         """Charge a session that ``begin`` admitted."""
-        if self._seats.get((seat.peer_id, seat.is_led)) is seat:
-            del self._seats[seat.peer_id, seat.is_led]
-        account = self._account(seat.peer_id, seat.since_s)
+        if self._slots.get((slot.peer_id, slot.is_led)) is slot:
+            del self._slots[slot.peer_id, slot.is_led]
+        account = self._account(slot.peer_id, slot.since_s)
         account.mib_left -= size_bytes / MIB
         account.work_s_left -= work_s
 
@@ -129,19 +129,19 @@ class Admission:
         return is_willing and not self._is_engaged(peer_id, is_led=True)
 
     def _is_engaged(self, peer_id: PeerId, is_led: bool) -> bool:
-        if (peer_id, is_led) in self._seats:
+        if (peer_id, is_led) in self._slots:
             return True
         yields = not is_led and peer_id < self._own_id
-        return not yields and (peer_id, not is_led) in self._seats
+        return not yields and (peer_id, not is_led) in self._slots
 
     def _make_room(self, is_led: bool, now_s: float) -> bool:
-        seated = [seat for seat in self._seats.values() if seat.is_led == is_led]
-        if len(seated) < MAX_SEATS:
+        occupied = [slot for slot in self._slots.values() if slot.is_led == is_led]
+        if len(occupied) < MAX_SLOTS:
             return True
-        longest = min(seated, key=lambda seat: seat.since_s)
+        longest = min(occupied, key=lambda slot: slot.since_s)
         if now_s - longest.since_s < HOLD_S:
             return False
-        del self._seats[longest.peer_id, is_led]
+        del self._slots[longest.peer_id, is_led]
         longest.scope.cancel()
         return True
 

@@ -11,18 +11,12 @@ from collections.abc import Callable, Sequence
 
 import trio
 
-from p2pd.domain.messages import Delivery, is_displaced
+from p2pd.domain.messages import is_displaced
 from p2pd.domain.names import PeerId
-from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.domain.rejections import MessageRefusedError, RejectionReason, Rejections
 from p2pd.domain.verdicts import MessageReceiver, Verdict
-from p2pd.net.pubsub.gossip import message_from_wire
-from p2pd.net.pubsub.messages import (
-    MessageRefusedError,
-    MessageVerifier,
-    WireMessage,
-    message_from_bytes,
-)
 from p2pd.sync.errors import SyncAbuseError, SyncUnstoredError
+from p2pd.sync.ports import MessageReader, WireMessage
 from p2pd.sync.reconciliation import Item, item_digest
 from p2pd.sync.session import Scope
 
@@ -35,18 +29,20 @@ class Arrivals:
 
     Args:
         receiver: Validates and stores, as for gossip.
+        reader: Parses and verifies, as for gossip.
     """
 
     def __init__(
         self,
         receiver: MessageReceiver,
+        reader: MessageReader,
         rejections: Rejections,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._receiver = receiver
         self._rejections = rejections
         self._clock_ns = clock_ns
-        self._verifier = MessageVerifier()
+        self._reader = reader
 
     async def accept(
         self,
@@ -73,7 +69,7 @@ class Arrivals:
             wires = [self._check(scope, one, wanted) for one in signed[at : at + MAX_AT_ONCE]]
             now_ns = self._clock_ns()
             messages = [
-                message_from_wire(wire, forwarder_id, now_ns, Delivery.BACKFILLED)
+                self._reader.message(wire, forwarder_id, now_ns)
                 for wire in wires
                 if wire is not None
             ]
@@ -87,7 +83,7 @@ class Arrivals:
 
     def _check(self, scope: Scope, signed: bytes, wanted: set[Item] | None) -> WireMessage | None:
         try:
-            wire = message_from_bytes(signed)
+            wire: WireMessage = self._reader.parse(signed)
             if wire.topic != scope.room:
                 raise SyncAbuseError(RejectionReason.SYNC_MESSAGE_OF_ANOTHER_ROOM)
             item = Item(wire.seqno, item_digest(wire.wire_id))
@@ -96,7 +92,7 @@ class Arrivals:
                 return None
             if wanted is not None and item not in wanted:
                 raise SyncAbuseError(RejectionReason.SYNC_MESSAGE_UNWANTED)
-            self._verifier.verify(wire)
+            self._reader.verify(wire)
             if wanted is not None:
                 wanted.discard(item)
             if scope.is_displaced and not is_displaced(wire.seqno, time.time_ns()):

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import trio
 from google.protobuf.message import DecodeError
-from libp2p.abc import INetStream
-from libp2p.network.stream.exceptions import StreamError
 from wsp.sync.v1 import sync_pb2
 
 from p2pd.domain.rejections import RejectionReason
-from p2pd.net.pubsub.frames import varint
 from p2pd.sync.errors import SyncAbuseError, SyncClosedError, SyncRefusedError
+from p2pd.sync.ports import ByteStream
 
 MAX_FRAME_BYTES = 1 << 20
-FRAME_TIMEOUT_S = 20.0
 _MAX_LENGTH_BYTES = 3
 _READ_BYTES = 1 << 16
 
@@ -38,7 +34,7 @@ class FrameStream:
 
     def __init__(
         self,
-        stream: INetStream,
+        stream: ByteStream,
         max_bytes: int,
         on_moved: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -61,11 +57,10 @@ class FrameStream:
             SyncClosedError: The peer is gone, or takes nothing for too long.
         """
         encoded = frame.SerializeToString()
-        encoded = varint(len(encoded)) + encoded
+        encoded = _length_prefix(len(encoded)) + encoded
         try:
-            with trio.fail_after(FRAME_TIMEOUT_S):
-                await self._stream.write(encoded)
-        except (StreamError, trio.TooSlowError) as error:
+            await self._stream.write(encoded)
+        except (ConnectionError, TimeoutError) as error:
             raise SyncClosedError(str(error)) from error
         self.bytes_sent += len(encoded)
         self._on_moved(self.bytes_moved)
@@ -79,9 +74,8 @@ class FrameStream:
             SyncAbuseError: Not a frame, too large, or over the session's bound.
         """
         try:
-            with trio.fail_after(FRAME_TIMEOUT_S):
-                encoded = await self._take(await self._take_length())
-        except (StreamError, trio.TooSlowError) as error:
+            encoded = await self._read_exactly(await self._read_length())
+        except (ConnectionError, TimeoutError) as error:
             raise SyncClosedError(str(error)) from error
         try:
             frame = sync_pb2.Frame.FromString(encoded)
@@ -91,10 +85,10 @@ class FrameStream:
             raise SyncRefusedError(frame.done.reason[:32])
         return frame
 
-    async def _take_length(self) -> int:
+    async def _read_length(self) -> int:
         length = 0
         for position in range(_MAX_LENGTH_BYTES):
-            byte = (await self._take(1))[0]
+            byte = (await self._read_exactly(1))[0]
             length |= (byte & 0x7F) << (7 * position)
             if byte < 0x80:
                 if length > MAX_FRAME_BYTES:
@@ -102,7 +96,7 @@ class FrameStream:
                 return length
         raise SyncAbuseError(RejectionReason.SYNC_FRAME_TOO_LARGE)
 
-    async def _take(self, count: int) -> bytes:
+    async def _read_exactly(self, count: int) -> bytes:
         while len(self._buffer) < count:
             read = await self._stream.read(_READ_BYTES)
             if not read:
@@ -112,6 +106,16 @@ class FrameStream:
                 raise SyncAbuseError(RejectionReason.SYNC_TOO_MANY_BYTES)
             self._on_moved(self.bytes_moved)
             self._buffer += read
-        taken = bytes(self._buffer[:count])
+        part = bytes(self._buffer[:count])
         del self._buffer[:count]
-        return taken
+        return part
+
+
+def _length_prefix(length: int) -> bytes:
+    """Write a length as an unsigned varint."""
+    prefix = bytearray()
+    while length >= 0x80:
+        prefix.append(length & 0x7F | 0x80)
+        length >>= 7
+    prefix.append(length)
+    return bytes(prefix)

@@ -1,8 +1,8 @@
 """When nodes synchronise, and with whom.
 
-Opened by ``p2pd.net.network``. Two nodes that meet in a room compare what they
-have a moment later, again from time to time, and at once with others when
-something came that they may lack as well.
+Opened by ``p2pd.node`` over the peers of the network. Two nodes that meet in a room
+compare what they have a moment later, again from time to time, and at once with
+others when something came that they may lack as well.
 """
 
 from __future__ import annotations
@@ -17,21 +17,16 @@ from typing import Never, Protocol
 
 import structlog
 import trio
-from libp2p.abc import INetStream
-from libp2p.custom_types import TProtocol
-from libp2p.peer.id import ID
 
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.verdicts import MessageReceiver
-from p2pd.net.patches.basic_host import NodeHost
-from p2pd.net.patches.identify import PeerIdentity
-from p2pd.net.pubsub.gossip import Gossip
 from p2pd.sync.admission import Admission
 from p2pd.sync.arrivals import Arrivals
 from p2pd.sync.errors import SyncRefusedError
 from p2pd.sync.frames import FrameStream
 from p2pd.sync.peer_schedule import PeerSchedule
+from p2pd.sync.ports import ByteStream, MessageReader, RoomPeers
 from p2pd.sync.reconciliation import LOWEST, Item
 from p2pd.sync.session import (
     Accept,
@@ -46,10 +41,9 @@ from p2pd.sync.session_runner import SessionRunner
 from p2pd.sync.worker_budget import WorkerBudget
 from p2pd.tasks import attempt, run_guarded
 
-PROTOCOL = TProtocol("/wsp/sync/1.0.0")
-DISPLACED_PROTOCOL = TProtocol("/wsp/sync/displaced/1.0.0")
+PROTOCOL = "/wsp/sync/1.0.0"
+DISPLACED_PROTOCOL = "/wsp/sync/displaced/1.0.0"
 """The same sessions over the messages that cannot be found by their time."""
-OPEN_TIMEOUT_S = 20.0
 PEERS_AT_A_TIME = 2
 """Peers to compare a room with, each time."""
 SPREAD_PEERS = 3
@@ -89,8 +83,8 @@ class SyncListener(Protocol):
 
 @asynccontextmanager
 async def open_sync(
-    host: NodeHost,
-    gossip: Gossip,
+    peers: RoomPeers,
+    reader: MessageReader,
     source: SyncSource,
     receiver: MessageReceiver,
     listener: SyncListener,
@@ -98,17 +92,16 @@ async def open_sync(
     options: SyncOptions = SyncOptions(),
 ) -> AsyncIterator[Sync]:
     """Answer and lead sessions inside the block."""
+    arrivals = Arrivals(receiver, reader, rejections, options.clock_ns)
     async with trio.open_nursery() as nursery:
-        sync = Sync(host, gossip, source, receiver, listener, rejections, options, nursery)
-        host.set_stream_handler(PROTOCOL, sync.answer)
-        host.set_stream_handler(DISPLACED_PROTOCOL, sync.answer_displaced)
-        nursery.start_soon(run_guarded, "synchronisation", sync.run)
-        try:
+        sync = Sync(peers, source, arrivals, listener, rejections, options, nursery)
+        with (
+            peers.served(PROTOCOL, sync.answer),
+            peers.served(DISPLACED_PROTOCOL, sync.answer_displaced),
+        ):
+            nursery.start_soon(run_guarded, "synchronisation", sync.run)
             yield sync
-        finally:
-            host.remove_stream_handler(PROTOCOL)
-            host.remove_stream_handler(DISPLACED_PROTOCOL)
-            nursery.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()
 
 
 class Sync:
@@ -116,33 +109,31 @@ class Sync:
 
     def __init__(
         self,
-        host: NodeHost,
-        gossip: Gossip,
+        peers: RoomPeers,
         source: SyncSource,
-        receiver: MessageReceiver,
+        arrivals: Arrivals,
         listener: SyncListener,
         rejections: Rejections,
         options: SyncOptions,
         nursery: trio.Nursery,
     ) -> None:
-        self._host = host
-        self._gossip = gossip
+        self._peers = peers
         self._source = source
         self._listener = listener
         self._rejections = rejections
         self._options = options
         self._nursery = nursery
-        self._own_id = PeerId(str(host.get_id()))
+        self._own_id = peers.own_id
         self._admission = Admission(self._own_id)
-        self._sittings = SessionRunner(self._admission, rejections)
-        self._arrivals = Arrivals(receiver, rejections, options.clock_ns)
-        self._turns = PeerSchedule()
+        self._runner = SessionRunner(self._admission, rejections)
+        self._arrivals = arrivals
+        self._schedule = PeerSchedule()
         self._planned: set[tuple[PeerId, RoomName]] = set()
 
     @property
     def bytes_moved(self) -> int:
         """Sent and received in all sessions so far."""
-        return self._sittings.bytes_moved
+        return self._runner.bytes_moved
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         """Compare with a peer that came into a room, in a moment, where it is for us to lead.
@@ -155,7 +146,7 @@ class Sync:
 
     def room_left(self, room: RoomName) -> None:
         """Drop what is known of a room that was left."""
-        self._turns.forget_room(room)
+        self._schedule.forget_room(room)
 
     def compare_now(self, room: RoomName) -> None:
         """Compare a room with some of its peers, without waiting for the next turn."""
@@ -165,20 +156,19 @@ class Sync:
         """Compare from time to time; ends by cancellation."""
         while True:
             await trio.sleep(random.uniform(0.8, 1.2) * self._options.interval_s)
-            for room in self._gossip.rooms:
-                self._turns.keep(room, self._gossip.peers_in(room))
+            for room in self._peers.rooms:
+                self._schedule.keep(room, self._peers.peers_in(room))
                 self._plan_some(room, PEERS_AT_A_TIME)
 
-    async def answer(self, stream: INetStream) -> None:
-        """Follow the session of a peer that opened ``stream``."""
-        await self._answer(stream, is_displaced=False)
+    async def answer(self, peer_id: PeerId, stream: ByteStream) -> None:
+        """Respond to the session of a peer that opened ``stream``."""
+        await self._answer(peer_id, stream, is_displaced=False)
 
-    async def answer_displaced(self, stream: INetStream) -> None:
-        """Follow a session about displaced messages."""
-        await self._answer(stream, is_displaced=True)
+    async def answer_displaced(self, peer_id: PeerId, stream: ByteStream) -> None:
+        """Respond to a session about displaced messages."""
+        await self._answer(peer_id, stream, is_displaced=True)
 
-    async def _answer(self, stream: INetStream, *, is_displaced: bool) -> None:
-        peer_id = PeerId(str(stream.muxed_conn.peer_id))
+    async def _answer(self, peer_id: PeerId, stream: ByteStream, *, is_displaced: bool) -> None:
         rooms: list[RoomName] = []
 
         def enter(room: RoomName) -> tuple[Scope, Accept] | None:
@@ -187,11 +177,11 @@ class Sync:
                 rooms.append(room)
             return entrance
 
-        async def session(frames: FrameStream, questions: WorkerBudget) -> SessionResult:
-            return await respond(frames, source, questions, enter)
+        async def session(frames: FrameStream, budget: WorkerBudget) -> SessionResult:
+            return await respond(frames, source, budget, enter)
 
         source = DisplacedSource(self._source) if is_displaced else self._source
-        result = await self._sittings.hold(peer_id, False, stream, session)
+        result = await self._runner.hold(peer_id, False, stream, session)
         if result is not None and result.received:
             self._plan_some(rooms[0], SPREAD_PEERS, besides=peer_id)
 
@@ -200,99 +190,86 @@ class Sync:
     ) -> tuple[Scope, Accept] | None:
         """Return what is wanted of a room and how to accept it; None where it is not joined."""
         scope = self._listener.scope(room)
-        if scope is None or room not in self._gossip.rooms:
+        if scope is None or room not in self._peers.rooms:
             return None
         if is_displaced:
             scope = Scope(room, LOWEST, LOWEST, LOWEST, is_displaced=True)
 
         async def accept(signed: Sequence[bytes], wanted: set[Item] | None) -> int:
-            if room not in self._gossip.rooms:
+            if room not in self._peers.rooms:
                 raise SyncRefusedError("the room has been left")
             return await self._arrivals.accept(scope, peer_id, signed, wanted)
 
         return scope, accept
 
     def _plan_some(self, room: RoomName, count: int, besides: PeerId | None = None) -> None:
-        peers = self._gossip.peers_in(room) - {besides}
+        peers = self._peers.peers_in(room) - {besides}
         free = [peer_id for peer_id in peers if self._can_sync(peer_id)]
-        for peer_id in self._turns.next_peers(room, free, count):
+        for peer_id in self._schedule.next_peers(room, free, count):
             self._plan(peer_id, room, random.uniform(0.0, 0.5))
 
     def _plan(self, peer_id: PeerId, room: RoomName, delay_s: float, tries: int = TRIES) -> None:
         if (peer_id, room) not in self._planned:
             self._planned.add((peer_id, room))
-            lead = partial(self._lead_later, peer_id, room, delay_s, tries)
-            self._nursery.start_soon(attempt, "sync session", lead)
+            initiate_session = partial(self._initiate_later, peer_id, room, delay_s, tries)
+            self._nursery.start_soon(attempt, "sync session", initiate_session)
 
-    async def _lead_later(
+    async def _initiate_later(
         self, peer_id: PeerId, room: RoomName, delay_s: float, tries: int
     ) -> None:
         try:
             await trio.sleep(delay_s)
         finally:
             self._planned.discard((peer_id, room))
-        if room not in self._gossip.rooms or peer_id not in self._gossip.peers_in(room):
+        if room not in self._peers.rooms or peer_id not in self._peers.peers_in(room):
             return
-        result = await self._lead(peer_id, room) if self._can_sync(peer_id) else None
+        result = await self._initiate(peer_id, room) if self._can_sync(peer_id) else None
         if result is not None:
-            self._note(peer_id, room, result)
-            await self._lead_displaced(peer_id, room)
+            self._report(peer_id, room, result)
+            await self._initiate_displaced(peer_id, room)
         elif tries > 1:
             retry_s = random.uniform(0.5, 1.5) * self._options.retry_s
             self._plan(peer_id, room, retry_s, tries - 1)
 
-    async def _lead(self, peer_id: PeerId, room: RoomName) -> SessionResult | None:
+    async def _initiate(self, peer_id: PeerId, room: RoomName) -> SessionResult | None:
         now_s = trio.current_time()
-        self._turns.led(peer_id, room, now_s)
+        self._schedule.led(peer_id, room, now_s)
         entrance = self._entrance(peer_id, room)
         if entrance is None:
             return None
         scope, accept = entrance
-        seeks_past = scope.newest is not None and self._turns.seeks(peer_id, room, now_s)
-        stream = await self._open_stream(peer_id, PROTOCOL)
+        seeks_past = scope.newest is not None and self._schedule.seeks(peer_id, room, now_s)
+        stream = await self._peers.open_stream(peer_id, PROTOCOL)
         if stream is None:
             return None
 
-        async def session(frames: FrameStream, questions: WorkerBudget) -> SessionResult:
-            return await initiate(frames, scope, seeks_past, self._source, questions, accept)
+        async def session(frames: FrameStream, budget: WorkerBudget) -> SessionResult:
+            return await initiate(frames, scope, seeks_past, self._source, budget, accept)
 
-        result = await self._sittings.hold(peer_id, True, stream, session)
+        result = await self._runner.hold(peer_id, True, stream, session)
         if result is not None and seeks_past:
-            self._turns.sought(peer_id, room, result.received, now_s)
+            self._schedule.sought(peer_id, room, result.received, now_s)
         return result
 
-    async def _lead_displaced(self, peer_id: PeerId, room: RoomName) -> None:
+    async def _initiate_displaced(self, peer_id: PeerId, room: RoomName) -> None:
         """Compare the messages that cannot be found by their time, all of them."""
         entrance = self._entrance(peer_id, room, is_displaced=True)
-        identity = self._identity(peer_id)
-        if entrance is None or identity is None or DISPLACED_PROTOCOL not in identity.protocols:
+        if entrance is None or not self._peers.speaks(peer_id, DISPLACED_PROTOCOL):
             return
         scope, accept = entrance
-        stream = await self._open_stream(peer_id, DISPLACED_PROTOCOL)
+        stream = await self._peers.open_stream(peer_id, DISPLACED_PROTOCOL)
         if stream is None:
             return
         source = DisplacedSource(self._source)
 
-        async def session(frames: FrameStream, questions: WorkerBudget) -> SessionResult:
-            return await initiate(frames, scope, False, source, questions, accept)
+        async def session(frames: FrameStream, budget: WorkerBudget) -> SessionResult:
+            return await initiate(frames, scope, False, source, budget, accept)
 
-        result = await self._sittings.hold(peer_id, True, stream, session)
+        result = await self._runner.hold(peer_id, True, stream, session)
         if result is not None and result.received:
             self._plan_some(room, SPREAD_PEERS, besides=peer_id)
 
-    async def _open_stream(self, peer_id: PeerId, protocol: TProtocol) -> INetStream | None:
-        try:
-            with trio.fail_after(OPEN_TIMEOUT_S):
-                stream: INetStream = await self._host.new_stream(
-                    ID.from_base58(peer_id), [protocol]
-                )
-        # Boundary: the library has many ways to say that a peer is gone.
-        except Exception as error:
-            log.debug("sync stream not opened", peer_id=peer_id, error=repr(error))
-            return None
-        return stream
-
-    def _note(self, peer_id: PeerId, room: RoomName, result: SessionResult) -> None:
+    def _report(self, peer_id: PeerId, room: RoomName, result: SessionResult) -> None:
         log.debug("synchronised", peer_id=peer_id, received=result.received, sent=result.sent)
         self._listener.synchronised(room, result)
         if result.received:
@@ -303,10 +280,6 @@ class Sync:
             self._rejections.count(RejectionReason.SYNC_NOTHING_GIVEN)
             self._admission.let_rest(peer_id, trio.current_time())
 
-    def _identity(self, peer_id: PeerId) -> PeerIdentity | None:
-        return self._host.identity_of(ID.from_base58(peer_id))
-
     def _can_sync(self, peer_id: PeerId) -> bool:
-        identity = self._identity(peer_id)
-        speaks = identity is not None and PROTOCOL in identity.protocols
+        speaks = self._peers.speaks(peer_id, PROTOCOL)
         return speaks and self._admission.is_free(peer_id, trio.current_time())

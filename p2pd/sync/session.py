@@ -136,7 +136,7 @@ async def initiate(
     scope: Scope,
     seeks_past: bool,
     source: SessionSource,
-    questions: WorkerBudget,
+    budget: WorkerBudget,
     accept: Accept,
 ) -> SessionResult:
     """Lead a session: find the difference, fetch what is lacking, give what the peer lacks.
@@ -148,9 +148,9 @@ async def initiate(
         SyncError: It ended before its time; what came until then is kept.
     """
     own = source.item_set(scope.room)
-    found = await _reconcile(frames, scope, seeks_past, own, questions)
+    found = await _reconcile(frames, scope, seeks_past, own, budget)
     received, is_fetched = await _fetch(frames, sorted(found.need), accept)
-    sent = await _give(frames, source, questions, scope.room, found.have)
+    sent = await _give(frames, source, budget, scope.room, found.have)
     if (await frames.receive()).WhichOneof("frame") != "done":
         raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
     left_out = found.left_out if is_fetched else None
@@ -160,7 +160,7 @@ async def initiate(
 async def respond(
     frames: FrameStream,
     source: SessionSource,
-    questions: WorkerBudget,
+    budget: WorkerBudget,
     enter: Callable[[RoomName], tuple[Scope, Accept] | None],
 ) -> SessionResult:
     """Follow a session that a peer leads.
@@ -187,7 +187,7 @@ async def respond(
         def reply() -> sync_pb2.Ranges:
             return proto_from_ranges(reply_to(ranges_from_proto(ranges), own, scope.begin, floor))
 
-        told = await _ask_ranges(questions, reply)
+        told = await _ask_ranges(budget, reply)
         told.unwanted_begin, told.unwanted_end = scope.begin.seqno, scope.unasked_floor.seqno
         await frames.send(sync_pb2.Frame(ranges=told))
 
@@ -204,7 +204,7 @@ async def respond(
                 await answer(frame.ranges)
             case "want":
                 wanted = _wanted(frame.want)
-                sent += await _give(frames, source, questions, scope.room, wanted)
+                sent += await _give(frames, source, budget, scope.room, wanted)
             case "messages":
                 received += await accept(_some(frame.messages), None)
                 if frame.messages.last:
@@ -225,11 +225,11 @@ class _Found:
 
 
 async def _reconcile(
-    frames: FrameStream, scope: Scope, seeks_past: bool, own: ItemSet, questions: WorkerBudget
+    frames: FrameStream, scope: Scope, seeks_past: bool, own: ItemSet, budget: WorkerBudget
 ) -> _Found:
     found = _Found()
-    room_left = await questions.ask(lambda: _room_left(scope, own))
-    ranges = await questions.ask(
+    room_left = await budget.ask(lambda: _room_left(scope, own))
+    ranges = await budget.ask(
         lambda: proto_from_ranges(first_ranges(own, scope.begin, scope.floor))
     )
     opened = sync_pb2.Open(room=scope.room, ranges=ranges, seeks_past=seeks_past)
@@ -247,7 +247,7 @@ async def _reconcile(
             _leave_out(found, scope, room_left)
             return proto_from_ranges(outcome.reply)
 
-        reply = await _ask_ranges(questions, step)
+        reply = await _ask_ranges(budget, step)
         if not reply.ranges:
             found.is_complete = True
             break
@@ -299,7 +299,7 @@ async def _fetch(frames: FrameStream, need: Sequence[Item], accept: Accept) -> t
 async def _give(
     frames: FrameStream,
     source: SessionSource,
-    questions: WorkerBudget,
+    budget: WorkerBudget,
     room: RoomName,
     items: Sequence[Item],
 ) -> int:
@@ -307,7 +307,7 @@ async def _give(
     sent = 0
     for at in range(0, len(items), MAX_WANTED_ITEMS):
         wanted = items[at : at + MAX_WANTED_ITEMS]
-        found = await questions.ask(partial(source.signed_bytes, room, wanted))
+        found = await budget.ask(partial(source.signed_bytes, room, wanted))
         for batch in _batches(found):
             await frames.send(sync_pb2.Frame(messages=sync_pb2.Messages(messages=batch)))
             sent += len(batch)
@@ -315,11 +315,9 @@ async def _give(
     return sent
 
 
-async def _ask_ranges(
-    questions: WorkerBudget, step: Callable[[], sync_pb2.Ranges]
-) -> sync_pb2.Ranges:
+async def _ask_ranges(budget: WorkerBudget, step: Callable[[], sync_pb2.Ranges]) -> sync_pb2.Ranges:
     try:
-        return await questions.ask(step)
+        return await budget.ask(step)
     except RangesError:
         raise SyncAbuseError(RejectionReason.SYNC_RANGES_MALFORMED) from None
 

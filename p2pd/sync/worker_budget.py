@@ -21,17 +21,17 @@ MAX_SPENT_S = 30.0
 
 
 class WorkerBudget:
-    """One session's questions.
+    """One session's requests.
 
     Attributes:
         spent_s: Seconds that threads worked for them.
     """
 
-    def __init__(self, turn: trio.CapacityLimiter) -> None:
+    def __init__(self, limiter: trio.CapacityLimiter) -> None:
         self.spent_s = 0.0
-        self._turn = turn
+        self._limiter = limiter
 
-    async def ask(self, question: Callable[[], T]) -> T:
+    async def ask(self, request: Callable[[], T]) -> T:
         """Have a worker thread answer.
 
         Raises:
@@ -45,12 +45,12 @@ class WorkerBudget:
         def answer() -> T:
             started_s = time.thread_time()
             try:
-                return question()
+                return request()
             finally:
                 self.spent_s += time.thread_time() - started_s
 
         return await trio.to_thread.run_sync(
             answer,
             abandon_on_cancel=True,  # type: ignore[call-arg]
-            limiter=self._turn,
+            limiter=self._limiter,
         )

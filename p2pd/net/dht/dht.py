@@ -23,7 +23,7 @@ from p2pd.net.dht.lookup import NEAREST, OnPeer, Walk, ignore_peer
 from p2pd.net.dht.queries import Dial, KadAsker, reset
 from p2pd.net.dht.routing_table import ServerTable
 from p2pd.net.dht.stores import BoundedValues, NewestProviders
-from p2pd.net.dht.streams import DeadlineStream, StreamShares
+from p2pd.net.streams.shares import DeadlineStream, StreamShares
 
 KAD_PROTOCOL = str(PROTOCOL_ID)
 MAX_PROVIDES_PER_WINDOW = 200

@@ -14,11 +14,11 @@ from typing import assert_never
 import structlog
 from libp2p.peer.id import ID
 
-from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.domain.rejections import MessageRefusedError, RejectionReason, Rejections
 from p2pd.domain.verdicts import Verdict
 from p2pd.net.pubsub.intake import MessageIntake
 from p2pd.net.pubsub.mesh_state import MeshState
-from p2pd.net.pubsub.messages import MessageRefusedError, WireMessage
+from p2pd.net.pubsub.messages import WireMessage
 from p2pd.net.pubsub.ports import WireReceiver
 
 log = structlog.get_logger(__name__)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from p2pd.domain.rejections import RejectionReason
+from p2pd.domain.rejections import MessageRefusedError, RejectionReason
 from p2pd.net.pubsub.author_rates import AuthorRates
 from p2pd.net.pubsub.mesh_state import MeshState
 from p2pd.net.pubsub.messages import (
-    MessageRefusedError,
     MessageVerifier,
     WireMessage,
     message_from_bytes,

@@ -21,7 +21,7 @@ from libp2p.pubsub.pb import rpc_pb2
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
 
-from p2pd.domain.rejections import RejectionReason
+from p2pd.domain.rejections import MessageRefusedError, RejectionReason
 
 #: The specification's prefix of what is signed.
 SIGNING_PREFIX = b"libp2p-pubsub:"
@@ -35,29 +35,7 @@ MAX_KEY_BYTES = 2_048
 MAX_KEYS_CACHED = 4_096
 
 
-class MessageRefusedError(Exception):
-    """A message breaks a rule; ``reason`` is the name to count it by."""
-
-    def __init__(self, reason: RejectionReason) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-    @property
-    def is_forgery(self) -> bool:
-        """Whether no honest peer would have forwarded it."""
-        return self.reason in _FORGERIES
-
-
 #: A peer that verifies forwards none of these.
-_FORGERIES = frozenset(
-    (
-        RejectionReason.MESSAGE_MALFORMED,
-        RejectionReason.MESSAGE_KEY_UNREADABLE,
-        RejectionReason.MESSAGE_KEY_OF_ANOTHER,
-        RejectionReason.MESSAGE_SIGNATURE_MISSING,
-        RejectionReason.MESSAGE_SIGNATURE_WRONG,
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId
+from p2pd.domain.rejections import MessageRefusedError
 from p2pd.net.pubsub.gossip import message_from_wire, peer_id_from_bytes
-from p2pd.net.pubsub.messages import MessageRefusedError, MessageVerifier, message_from_bytes
+from p2pd.net.pubsub.messages import MessageVerifier, message_from_bytes
 
 
 def signed_message_reader() -> Callable[[bytes], Message | None]:

@@ -144,12 +144,9 @@ class RunningApi:
             (),
             mdns=False,
             first_seqno=0,
-            sync_interval_s=10.0,
         )
         async with (
-            open_network(
-                options, own.inbox, own.presence, self.log.items, own.history, rejections
-            ) as network,
+            open_network(options, own.inbox, own.presence, rejections) as network,
             trio.open_nursery() as nursery,
         ):
             chat = await start_chat(self.log, network, own, chat_options, nursery)

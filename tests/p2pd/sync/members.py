@@ -25,8 +25,10 @@ from p2pd.log.log import Log
 from p2pd.net.network import Network, NetworkOptions, open_network, peer_id_from_key
 from p2pd.net.pubsub.gossip import message_from_wire
 from p2pd.net.pubsub.messages import message_from_bytes
+from p2pd.net.pubsub.reading import SignedMessages
 from p2pd.store.retention import Retention, keep_trimmed
 from p2pd.store.sqlite_store import open_store
+from p2pd.sync import Sync, SyncOptions, open_sync
 from tests.p2pd.facts import make_node
 from tests.upstream.strangers import signed_message
 from tests.upstream.waiting import wait_seen
@@ -41,9 +43,13 @@ class Member:
     """A node without its API."""
 
     network: Network
+    sync: Sync
     log: Log
     membership: Membership
     rejections: Rejections
+
+    def sync_bytes(self) -> int:
+        return self.sync.bytes_moved
 
     @property
     def address(self) -> str:
@@ -107,17 +113,27 @@ async def open_member(
             (),
             mdns=False,
             first_seqno=0,
-            sync_interval_s=interval_s,
         )
         async with (
-            open_network(options, inbox, presence, log.items, history, rejections) as network,
+            open_network(options, inbox, presence, rejections) as network,
+            open_sync(
+                network.room_peers(),
+                SignedMessages(),
+                log.items,
+                inbox,
+                history,
+                rejections,
+                SyncOptions(interval_s=interval_s),
+            ) as sync,
             trio.open_nursery() as nursery,
         ):
+            network.on_peer_joined(sync.peer_joined)
+            membership.on_left.append(sync.room_left)
             await membership.start(network)
             retention = Retention(max_messages=keeps)
             clock = NodeClock(time.time_ns, time.monotonic_ns)
             nursery.start_soon(keep_trimmed, store, retention, clock, history.messages_dropped)
-            yield Member(network, log, membership, rejections)
+            yield Member(network, sync, log, membership, rejections)
             nursery.cancel_scope.cancel()
 
 

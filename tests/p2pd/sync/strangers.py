@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from libp2p.abc import IHost, INetStream
+from libp2p.custom_types import TProtocol
 from libp2p.utils.varint import encode_varint_prefixed
 from wsp.sync.v1 import sync_pb2
 
 from p2pd.domain.messages import Message
 from p2pd.net.addresses import peer_info_from_text
+from p2pd.net.streams.peer_stream import PeerStream
 from p2pd.sync.errors import SyncRefusedError
 from p2pd.sync.frames import FrameStream
 from p2pd.sync.ranges_from_proto import (
@@ -61,7 +63,7 @@ async def stream_to(address: str, stranger: IHost) -> AsyncIterator[INetStream]:
     """Open a stream of the protocol to a node."""
     info = peer_info_from_text(address)
     await stranger.connect(info)
-    stream = await stranger.new_stream(info.peer_id, [PROTOCOL])
+    stream = await stranger.new_stream(info.peer_id, [TProtocol(PROTOCOL)])
     try:
         yield stream
     finally:
@@ -73,7 +75,7 @@ async def refusal_of(address: str, stranger: IHost) -> str:
     async with stream_to(address, stranger) as stream:
         await stream.write(opening(Listed(END, ())))
         try:
-            await FrameStream(stream, 1 << 20).receive()
+            await FrameStream(PeerStream(stream), 1 << 20).receive()
         except SyncRefusedError as error:
             return str(error)
         return ""

@@ -6,7 +6,7 @@ from p2pd.domain.names import PeerId
 from p2pd.sync.admission import (
     HOLD_S,
     MAX_PEERS_COUNTED,
-    MAX_SEATS,
+    MAX_SLOTS,
     MIB,
     MIB_BURST,
     PENALTY_S,
@@ -14,24 +14,24 @@ from p2pd.sync.admission import (
     SESSIONS_BURST,
     WORK_S_BURST,
     Admission,
-    Seat,
+    Slot,
 )
 
 OWN, LOWER, HIGHER = PeerId("m"), PeerId("a"), PeerId("z")
 
 
-def begin(admission: Admission, peer_id: PeerId, is_led: bool, now_s: float = 0.0) -> Seat:
-    seat = admission.begin(peer_id, is_led, now_s)
-    assert isinstance(seat, Seat), seat
-    return seat
+def begin(admission: Admission, peer_id: PeerId, is_led: bool, now_s: float = 0.0) -> Slot:
+    slot = admission.begin(peer_id, is_led, now_s)
+    assert isinstance(slot, Slot), slot
+    return slot
 
 
 def test_a_peer_has_one_session_at_a_time() -> None:
     admission = Admission(OWN)
-    seat = begin(admission, HIGHER, False)
+    slot = begin(admission, HIGHER, False)
     assert admission.begin(HIGHER, False, 0.0) == "busy"
     assert admission.begin(HIGHER, True, 0.0) == "busy"
-    admission.end(seat, 0, 0.0)
+    admission.end(slot, 0, 0.0)
     begin(admission, HIGHER, True)
 
 
@@ -45,16 +45,16 @@ def test_of_two_that_lead_to_each_other_one_goes_on() -> None:
 
 @pytest.mark.trio
 @pytest.mark.parametrize("is_led", [True, False])
-async def test_where_all_seats_are_taken_the_longest_makes_room(is_led: bool) -> None:
+async def test_where_all_slots_are_taken_the_longest_makes_room(is_led: bool) -> None:
     admission = Admission(OWN)
-    seats = [
-        begin(admission, PeerId(f"peer {number}"), is_led, number) for number in range(MAX_SEATS)
+    slots = [
+        begin(admission, PeerId(f"peer {number}"), is_led, number) for number in range(MAX_SLOTS)
     ]
     assert admission.begin(HIGHER, is_led, HOLD_S - 1) == "busy"
     begin(admission, LOWER, not is_led, HOLD_S - 1)
     begin(admission, HIGHER, is_led, HOLD_S)
-    assert [seat.scope.cancel_called for seat in seats] == [True] + [False] * (MAX_SEATS - 1)
-    admission.end(seats[0], 0, 0.0)
+    assert [slot.scope.cancel_called for slot in slots] == [True] + [False] * (MAX_SLOTS - 1)
+    admission.end(slots[0], 0, 0.0)
     assert admission.begin(PeerId("one more"), is_led, HOLD_S) == "busy"
 
 

@@ -14,6 +14,7 @@ from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import Verdict
 from p2pd.net.pubsub.messages import MAX_DATA_BYTES, MessageSigner, WireMessage
+from p2pd.net.pubsub.reading import SignedMessages
 from p2pd.sync.arrivals import Arrivals
 from p2pd.sync.errors import SyncAbuseError
 from p2pd.sync.reconciliation import LOWEST, Item, item_digest
@@ -46,7 +47,7 @@ class Desk:
     def __init__(self) -> None:
         self.taken: list[Message] = []
         self.rejections = Rejections()
-        self._arrivals = Arrivals(self, self.rejections)
+        self._arrivals = Arrivals(self, SignedMessages(), self.rejections)
 
     async def receive_messages(self, messages: Sequence[Message]) -> list[Verdict]:
         self.taken.extend(messages)

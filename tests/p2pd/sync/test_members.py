@@ -35,8 +35,8 @@ async def test_ten_thousand_missed_messages_cost_little_more_than_themselves(
         await meet(b, a)
         await b.wait_count(10_000)
         own_bytes = sum(len(message.signed_bytes) for message in missed)
-        await wait_seen(b.network.sync_bytes, lambda seen: seen > own_bytes)
-        assert b.network.sync_bytes() / own_bytes <= 1.3
+        await wait_seen(b.sync_bytes, lambda seen: seen > own_bytes)
+        assert b.sync_bytes() / own_bytes <= 1.3
         assert a.ids() == b.ids()
         assert not a.complaints()
         assert not b.complaints()
@@ -54,8 +54,8 @@ async def test_one_missed_of_a_hundred_thousand_costs_little(tmp_path: Path) -> 
     ):
         await meet(b, a)
         await b.wait_count(100_001)
-        await wait_seen(b.network.sync_bytes)
-        assert b.network.sync_bytes() <= 16 << 10
+        await wait_seen(b.sync_bytes)
+        assert b.sync_bytes() <= 16 << 10
 
 
 @pytest.mark.trio
@@ -75,7 +75,7 @@ async def test_who_joins_late_gets_the_newest_of_a_long_past_and_no_more(
         await late.wait_count(50)
         assert late.ids() == {message.message_id for message in newest}
         await wait_seen(late.is_caught_up)
-        await wait_quiet(late.network.sync_bytes)
+        await wait_quiet(late.sync_bytes)
         assert late.count() == 50
         assert not early.complaints()
         assert not late.complaints()
@@ -94,7 +94,7 @@ async def test_members_that_keep_differently_come_to_rest(tmp_path: Path) -> Non
     ):
         await meet(b, a)
         await wait_seen(lambda: b.log.store.first_offset, lambda seen: seen > 1, timeout_s=30)
-        await wait_quiet(b.network.sync_bytes)
+        await wait_quiet(b.sync_bytes)
         assert b.log.store.last_offset == 400
         assert b.count() == 100
         assert a.log.store.last_offset == 400

@@ -24,7 +24,9 @@ from wsp.sync.v1 import sync_pb2
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.net.addresses import peer_info_from_text
-from p2pd.sync import admission, frames, session_runner
+from p2pd.net.streams import peer_stream
+from p2pd.net.streams.peer_stream import PeerStream
+from p2pd.sync import admission, session_runner
 from p2pd.sync.frames import FrameStream
 from p2pd.sync.ranges_from_proto import MAX_RANGES
 from p2pd.sync.reconciliation import (
@@ -211,7 +213,7 @@ async def test_honest_members_meet_while_strangers_hold_every_seat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "HOLD_S", math.inf)
-    monkeypatch.setattr(frames, "FRAME_TIMEOUT_S", 600.0)
+    monkeypatch.setattr(peer_stream, "STEP_TIMEOUT_S", 600.0)
     monkeypatch.setattr(session_runner, "GRACE_S", 600.0)
     fill(tmp_path / "b", past_messages(300))
     async with (
@@ -219,7 +221,7 @@ async def test_honest_members_meet_while_strangers_hold_every_seat(
         open_member(tmp_path / "b") as b,
         trio.open_nursery() as nursery,
     ):
-        for _ in range(admission.MAX_SEATS):
+        for _ in range(admission.MAX_SLOTS):
             await nursery.start(hold_a_seat, a.address)
         await meet(b, a)
         await a.wait_count(300)
@@ -252,7 +254,7 @@ class Liar:
         self._given = given
 
     async def answer(self, stream: INetStream) -> None:
-        heard = FrameStream(stream, 1 << 30)
+        heard = FrameStream(PeerStream(stream), 1 << 30)
         await heard.receive()
         await stream.write(telling(Listed(END, (self._item,))))
         await heard.receive()

@@ -18,10 +18,10 @@ from libp2p.utils.varint import encode_varint_prefixed, read_varint_prefixed_byt
 from multiaddr import Multiaddr
 
 from p2pd.domain.names import PeerId, RoomName
-from p2pd.net.dht import streams as kad_streams
 from p2pd.net.dht.lookup import MAX_PROVIDERS
 from p2pd.net.dht.stores import MAX_VALUE_BYTES, MAX_VALUES
 from p2pd.net.discovery.rooms import key_from_room
+from p2pd.net.streams import shares as kad_streams
 from tests.driver.waiting import wait_until_async
 from tests.p2pd.net.discovery.nodes import DiscoveringNode, open_node
 from tests.upstream.dht import REFUSED

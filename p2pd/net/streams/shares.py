@@ -1,8 +1,7 @@
-"""Inbound DHT streams: a share for each peer and a deadline for each step.
+"""Streams that are served: a share for each peer and a deadline for each step.
 
-The library serves twelve streams at a time and waits on each for ever, so one
-peer with twelve silent streams ends the DHT for everybody (correction 62).
-Used by ``kad`` alone.
+The library serves twelve DHT streams at a time and waits on each for ever, so one
+peer with twelve silent streams blocks the DHT for all others (62). Used by ``dht``.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ WRITE_TIMEOUT_S = 10.0
 
 
 class StreamShares:
-    """Count the streams being served; the one who asks holds a share meanwhile."""
+    """Count the streams being served; each peer holds a share of them."""
 
     def __init__(self) -> None:
         self._of_peer: Counter[ID] = Counter()
 
     @contextmanager
     def share(self, peer_id: ID) -> Iterator[bool]:
-        """Hold a share; False where there is none left, for him or at all."""
+        """Hold a share; False where none is left, for this peer or at all."""
         is_free = (
             self._of_peer.total() < MAX_STREAMS and self._of_peer[peer_id] < MAX_STREAMS_PER_PEER
         )
