@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LATE_AFTER_MS, LATE_TOGETHER_MS, SYNC_WINDOW_MS } from "../../web/model/limits.js";
+import { LATE_AFTER_MS, LATE_TOGETHER_MS, LIVE_WINDOW_MS, SYNC_WINDOW_MS } from "../../web/model/limits.js";
 import { Conversation } from "../../web/model/conversation.js";
 import { latenessOf } from "../../web/model/lateness.js";
 import { messageFromEntry, messageFromFrame } from "../../web/model/messages.js";
@@ -37,8 +37,14 @@ test("what synchronisation brought noticeably later is marked, sooner is not", (
   assert.deepEqual(marksOf(FIRST, late(1, LATE_AFTER_MS + 1)), [0, 1]);
 });
 
-test("what came live stands where it arrived, without a mark, whatever time its author gave", () => {
-  for (const sent of [1, -40 * DAY_MS, -10 * 365 * DAY_MS, 200_000, 365 * DAY_MS]) {
+test("what came live and late is marked where it stands before what was here", () => {
+  const heldUp = message(1, 90_000);
+  assert.deepEqual(marksOf(FIRST, message(50_000, 50_000), heldUp), [0, 1, 0]);
+  assert.deepEqual(marksOf(FIRST, heldUp, message(95_000, 95_000)), [0, 0, 0]);
+});
+
+test("what came live stands where it arrived, without a mark, whatever far time its author gave", () => {
+  for (const sent of [90_000 - LIVE_WINDOW_MS, -40 * DAY_MS, -10 * 365 * DAY_MS, 200_000, 365 * DAY_MS]) {
     const conversation = new Conversation(ROOM);
     const odd = message(sent, 90_000);
     for (const one of [FIRST, message(50_000, 50_000), odd, message(95_000, 95_000)]) conversation.append(one);

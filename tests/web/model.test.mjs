@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Conversations } from "../../web/model/conversations.js";
 import { timesOfFrame } from "../../web/model/believed-time.js";
 import { Chat } from "../../web/model/chat.js";
-import { CLOCK_SKEW_MS, FAILURES_BEFORE_BLOCKED, LATE_AFTER_MS, SYNC_WINDOW_MS } from "../../web/model/limits.js";
+import { CLOCK_SKEW_MS, FAILURES_BEFORE_BLOCKED, LIVE_WINDOW_MS, SYNC_WINDOW_MS } from "../../web/model/limits.js";
 import { linkEnd } from "../../web/model/link-end.js";
 import { LinkState } from "../../web/model/link-state.js";
 import { noticesOf } from "../../web/model/notices.js";
@@ -18,11 +18,11 @@ const at = (ms) => new Date(RECEIVED + ms).toISOString();
 
 for (const [delivery, lag, isBelieved] of [
   ["live", 0, true],
-  ["live", LATE_AFTER_MS - 1, true],
-  ["live", LATE_AFTER_MS, false],
+  ["live", LIVE_WINDOW_MS - 1, true],
+  ["live", LIVE_WINDOW_MS, false],
   ["live", -CLOCK_SKEW_MS, true],
   ["live", -CLOCK_SKEW_MS - 1, false],
-  ["backfilled", LATE_AFTER_MS, true],
+  ["backfilled", LIVE_WINDOW_MS, true],
   ["backfilled", SYNC_WINDOW_MS - 1, true],
   ["backfilled", SYNC_WINDOW_MS, false],
   ["backfilled", -CLOCK_SKEW_MS - 1, false],

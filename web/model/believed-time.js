@@ -2,12 +2,12 @@
  * When a message is shown as sent. An author chooses the send time, so it is
  * believed only near the receipt, which this node's own clock gives.
  *
- * A live message stands where it arrived, unless it was sent just before: then
- * the send time puts it in the order that every other page shows. A message that
+ * A live message stands where it arrived, unless it was sent within minutes before:
+ * then the send time puts it in the order that every other page shows. A message that
  * synchronisation brought is believed as far back as synchronisation reaches. No
  * message stands after its receipt by more than clocks differ.
  */
-import { CLOCK_SKEW_MS, LATE_AFTER_MS, SYNC_WINDOW_MS } from "./limits.js";
+import { CLOCK_SKEW_MS, LIVE_WINDOW_MS, SYNC_WINDOW_MS } from "./limits.js";
 
 /**
  * Read the times of a `message` frame.
@@ -23,7 +23,7 @@ export function timesOfFrame({ send_time: sendTime, receive_time: receiveTime, t
 }
 
 function isBelieved(lag, delivery) {
-  const mostBehind = delivery === "live" ? LATE_AFTER_MS : SYNC_WINDOW_MS;
+  const mostBehind = delivery === "live" ? LIVE_WINDOW_MS : SYNC_WINDOW_MS;
   return lag >= -CLOCK_SKEW_MS && lag < mostBehind;
 }
 

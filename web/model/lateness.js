@@ -5,8 +5,8 @@
  * shows the same.
  *
  * Late is what synchronisation brought noticeably after it was sent, and what stands
- * before something that was received earlier. A live message stands where it arrived
- * (see believed-time.js), so it is never late, however slow its author's clock is.
+ * before something that was received earlier. A message whose send time is not believed
+ * stands where it arrived (see believed-time.js), so it is never late.
  *
  * Late ones that stand together and came together are one run with one mark: who
  * was away for a night finds one, not two hundred. The run that what is shown begins

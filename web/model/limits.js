@@ -44,6 +44,11 @@ export const GROUP_WITHIN_MS = 5 * 60_000;
 export const LATE_AFTER_MS = 5_000;
 /** A message may seem sent so long after its receipt: clocks of machines differ a little. */
 export const CLOCK_SKEW_MS = 1_000;
+/**
+ * How long after it was sent a live message may come to stand by its send time: a node
+ * that was alone sends what it holds to the peers that come, and all pages agree on it.
+ */
+export const LIVE_WINDOW_MS = 10 * 60_000;
 /** How far back synchronisation reaches: as long as nodes retain messages by default. */
 export const SYNC_WINDOW_MS = 30 * 86_400_000;
 /** Late messages that follow one another and came within this time share a mark. */
