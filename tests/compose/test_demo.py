@@ -69,7 +69,11 @@ def assert_heard(demo: Deployment, text: str, port: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_service_is_healthy(demo: Deployment, service: str) -> None:
-    assert demo.inspect(service)["State"]["Health"]["Status"] == "healthy"
+    wait_until(
+        lambda: demo.inspect(service)["State"]["Health"],
+        lambda health: health["Status"] == "healthy",
+        timeout_s=120,
+    )
 
 
 def test_message_posted_to_one_gateway_is_read_from_the_other(demo: Deployment) -> None:
