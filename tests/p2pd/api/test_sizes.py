@@ -101,7 +101,7 @@ def test_state_with_many_peers_continues_as_events_behind_the_snapshot(
         follower = Follower(own_stub.Events(chat_pb2.EventsRequest(after=after)))
         follower.wait(lambda events: len(connected(events)) >= 300)
         if after is not None:
-            follower.wait(lambda events: events[-1].WhichOneof("event") == "message")
+            follower.wait(lambda events: events[-1].WhichOneof("event") == "caught_up")
         follower.cancel()
         first = follower.events[0]
         assert first.snapshot.peer_count == 300
