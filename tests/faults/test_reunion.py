@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 from tests.driver.listener import EventListener
 from tests.driver.node import NodeProcess
@@ -11,9 +13,11 @@ from tests.faults.conftest import StartForked
 
 
 def knows(node: NodeProcess, other: NodeProcess) -> bool:
-    """Tell whether a node has written down where another is."""
-    book = node.data_dir / "peers.json"
-    return book.exists() and other.peer_id in book.read_text()
+    """Tell whether a node has stored where another is."""
+    path = node.data_dir / "messages.db"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+        found = store.execute("SELECT address FROM known_peers").fetchall()
+    return any(other.peer_id in address for (address,) in found)
 
 
 def test_two_that_were_connected_chat_again_after_both_were_killed(
@@ -46,7 +50,7 @@ def test_those_who_met_through_a_third_find_one_another_without_it(
     a.wait_peer(b, "chat-room")
 
 
-def test_what_is_no_address_in_the_file_is_passed_over(start_forked: StartForked) -> None:
+def test_what_is_no_address_in_the_file_of_an_earlier_release_is_passed_over(start_forked: StartForked) -> None:
     a, b = start_forked("a"), start_forked("b")
     b.kill()
     book = {"given": ["rubbish", "/ip4/1/tcp", b.address.split("/p2p/")[0], a.address], "met": [5]}

@@ -93,12 +93,8 @@ def test_unix_socket_in_use_is_one_clear_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("listen", ["", "localhost", "127.0.0.1:99999", "unix:", "::1:50051"])
 def test_wrong_address_is_one_clear_error(tmp_path: Path, listen: str) -> None:
-    with (
-        pytest.raises(
-            ApiSettingsError, match="is not an address: .*(HOST:PORT|65535|needs a path)"
-        ),
-        running_api(tmp_path, listen),
-    ):
+    sentence = r"is not an address: .*(HOST:PORT|65535|needs a path)"
+    with pytest.raises(ApiSettingsError, match=sentence), running_api(tmp_path, listen):
         pass
 
 
