@@ -50,9 +50,13 @@ def test_those_who_met_through_a_third_find_one_another_without_it(
     a.wait_peer(b, "chat-room")
 
 
-def test_what_is_no_address_in_the_file_of_an_earlier_release_is_passed_over(start_forked: StartForked) -> None:
+def test_what_is_no_address_in_an_earlier_release_s_file_is_passed_over(
+    start_forked: StartForked,
+) -> None:
     a, b = start_forked("a"), start_forked("b")
     b.kill()
+    for path in b.data_dir.glob("messages.db*"):
+        path.unlink()
     book = {"given": ["rubbish", "/ip4/1/tcp", b.address.split("/p2p/")[0], a.address], "met": [5]}
     (b.data_dir / "peers.json").write_text(json.dumps(book))
     b.start()
