@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,20 +24,23 @@ def mode_of(path: Path) -> int:
 
 
 @pytest.fixture
-def as_somebody(tmp_path: Path) -> Iterator[Path]:
-    """Give a directory of an ordinary user, and be that user."""
+def as_somebody() -> Iterator[Path]:
+    """Give a directory of an ordinary user, and be that user.
+
+    ``tmp_path`` would not do: directories above it are open to root alone.
+    """
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody else")
-    directory = tmp_path / "home"
-    directory.mkdir()
-    os.chown(directory, SOMEBODY, -1)
-    for parent in [tmp_path, *tmp_path.parents][:3]:
-        parent.chmod(mode_of(parent) | 0o011)
-    os.seteuid(SOMEBODY)
-    try:
-        yield directory
-    finally:
-        os.seteuid(0)
+    with tempfile.TemporaryDirectory() as root:
+        directory = Path(root) / "home"
+        directory.mkdir()
+        os.chown(directory, SOMEBODY, -1)
+        directory.parent.chmod(0o711)
+        os.seteuid(SOMEBODY)
+        try:
+            yield directory
+        finally:
+            os.seteuid(0)
 
 
 def test_a_directory_is_made_for_its_owner_only(tmp_path: Path) -> None:
