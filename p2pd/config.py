@@ -154,7 +154,7 @@ class Settings(ServiceSettings):
     )
     publish_rate: Annotated[int, reads(whole_number(1, 1_000_000))] = setting(
         "1000",
-        "messages a second that all callers together may publish in the long run",
+        "messages a second of all callers together in the long run, shared fairly among them",
         "PER_SECOND",
     )
     publish_burst: Annotated[int, reads(whole_number(1, 10_000_000))] = setting(

@@ -15,6 +15,7 @@ from google.protobuf.message import Message as Proto
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.admission import CallAdmission, StreamAdmission
+from p2pd.api.caller_from_context import CallerOf
 from p2pd.api.grpc_types import Context, Handler
 from p2pd.api.service import ChatService
 from p2pd.api.status_from_error import abort
@@ -31,15 +32,24 @@ StreamMethod = Callable[[Any, Context], Awaitable[None]]
 class Edge:
     """Put admission and the translation of errors around methods.
 
-    Dials have places of their own, since one may take 15 s.
+    Dials have places of their own, since one may take 15 s. Places are shared among
+    callers.
+
+    Args:
+        caller_of: Names the caller of a call.
 
     Attributes:
         failures: Calls that failed by the node's own fault since the start.
     """
 
     def __init__(
-        self, calls: CallAdmission, dials: CallAdmission, streams: StreamAdmission
+        self,
+        calls: CallAdmission,
+        dials: CallAdmission,
+        streams: StreamAdmission,
+        caller_of: CallerOf,
     ) -> None:
+        self._caller_of = caller_of
         self._calls = calls
         self._dials = dials
         self._streams = streams
@@ -56,7 +66,7 @@ class Edge:
     def _admitted(self, method: UnaryMethod, calls: CallAdmission) -> UnaryMethod:
         async def answer(request: Any, context: Context) -> Proto:
             try:
-                async with calls.admit():
+                async with calls.admit(self._caller_of(context)):
                     return await method(request, context)
             except grpc.aio.AbortError:
                 raise
@@ -70,7 +80,7 @@ class Edge:
 
         async def follow(request: Any, context: Context) -> None:
             try:
-                with self._streams.admit():
+                with self._streams.admit(self._caller_of(context)):
                     await method(request, context)
             except grpc.aio.AbortError:
                 raise

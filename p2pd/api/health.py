@@ -10,6 +10,7 @@ from p2pd.api.changes import Changes
 from p2pd.api.grpc_types import Context
 from p2pd.api.handlers import SERVICE
 from p2pd.api.status_from_error import abort
+from p2pd.domain.callers import LOCAL_CALLER
 from p2pd.errors import LimitReachedError, NodeStoppingError
 
 HEALTH_SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -48,7 +49,7 @@ class Health:
     async def watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
         """Tell the state of a service now and whenever it changes."""
         try:
-            with self._streams.admit():
+            with self._streams.admit(LOCAL_CALLER):
                 await self._tell_changes(request.service, context)
         except (LimitReachedError, NodeStoppingError) as error:
             await abort(context, error)

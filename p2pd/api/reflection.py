@@ -20,6 +20,7 @@ from grpc_reflection.v1alpha._async import ReflectionServicer
 from p2pd.api.admission import StreamAdmission
 from p2pd.api.grpc_types import Context
 from p2pd.api.status_from_error import abort
+from p2pd.domain.callers import LOCAL_CALLER
 from p2pd.errors import LimitReachedError
 
 V1ALPHA = "grpc.reflection.v1alpha"
@@ -52,7 +53,7 @@ class Reflection:
     ) -> AsyncIterator[reflection_pb2.ServerReflectionResponse]:
         """Answer each request of a stream."""
         try:
-            with self._streams.admit():
+            with self._streams.admit(LOCAL_CALLER):
                 async for response in self._servicer.ServerReflectionInfo(requests, context):
                     yield response
         except LimitReachedError as error:

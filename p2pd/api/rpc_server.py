@@ -55,17 +55,18 @@ class RpcServer:
         self._bridge = bridge
         self._access = access
         self._guard = None if access.token is None else TokenGuard(access.token)
+        caller_of = caller_reader(access)
         self._calls = CallAdmission(settings.max_active_calls, settings.max_waiting_calls)
         self._dials = CallAdmission(MAX_ACTIVE_DIALS, MAX_WAITING_DIALS)
         self._streams = StreamAdmission(settings.max_streams)
         self._open_streams = StreamAdmission(MAX_OPEN_STREAMS)
-        self._edge = Edge(self._calls, self._dials, self._streams)
+        self._edge = Edge(self._calls, self._dials, self._streams, caller_of)
         self._changes = Changes()
         self._service = ChatService(
             chat,
             bridge,
             self._changes,
-            caller_reader(access),
+            caller_of,
             settings.progress_interval_s,
         )
         self._health = Health(self._open_streams)

@@ -13,11 +13,12 @@ from typing import Protocol
 import structlog
 import trio
 
-from common.rates import TokenBucket
+from common.fair_rates import FairRates
 from p2pd.chat.answers import Answer, Answers, Key, digest_of
 from p2pd.chat.batch import Batch, Outcome
 from p2pd.chat.membership import Membership
 from p2pd.chat.outbox import Outbox
+from p2pd.domain.callers import Caller
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.domain.publishes import Publish, Published
@@ -36,6 +37,8 @@ from p2pd.store.reads import run_read
 
 MAX_CLIENT_MESSAGE_ID_BYTES = 128
 MAX_ANSWERS = 100_000
+MAX_CALLERS = 256
+"""Callers with a share of the rate of their own."""
 FULL_PRESSURE = 1.0
 PRESSURE_RETRY_S = 0.5
 ACCEPT_AT_ONCE = 16
@@ -59,7 +62,10 @@ class Courier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PublishLimits:
-    """What callers may publish: so many bytes a message, and all together so many a second."""
+    """What callers may publish: so many bytes a message, and all together so many a second.
+
+    The rate is shared among the callers that publish.
+    """
 
     max_message_bytes: int
     rate_per_s: float
@@ -96,7 +102,7 @@ class Publisher:
         self._membership = membership
         self._outbox = outbox
         self._limits = limits
-        self._bucket = TokenBucket(limits.rate_per_s, limits.burst)
+        self._rates: FairRates[str] = FairRates(limits.rate_per_s, limits.burst, MAX_CALLERS)
         self._answers = Answers(MAX_ANSWERS, self._answers_in_log)
         self._clock_ns = clock_ns
         self._is_stopping = False
@@ -126,7 +132,7 @@ class Publisher:
             publish = batch.publishes[index]
             try:
                 self._check(publish)
-                self._check_limits()
+                self._check_limits(publish.caller)
                 one = self._courier.sign(publish.room, publish.data)
                 signed.append(_Signed(index, one, self._own_message(one, publish)))
             # Boundary: one publish fails, those beside it go on.
@@ -193,12 +199,12 @@ class Publisher:
         if publish.room not in self._membership:
             raise RoomNotJoinedError(publish.room)
 
-    def _check_limits(self) -> None:
+    def _check_limits(self, caller: Caller) -> None:
         if self._courier.send_pressure() >= FULL_PRESSURE:
             raise LimitReachedError(
                 "SEND_QUEUE_FULL", "too much waits to be sent to peers", PRESSURE_RETRY_S
             )
-        wait_s = self._bucket.consume(trio.current_time())
+        wait_s = self._rates.consume(caller.name, trio.current_time())
         if wait_s:
             raise LimitReachedError("PUBLISH_RATE", "over the publish rate", wait_s)
 

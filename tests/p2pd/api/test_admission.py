@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from contextlib import ExitStack
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
-from p2pd.api.admission import CallAdmission, StreamAdmission
+from p2pd.api.admission import RESERVED_PART, CallAdmission, Places, StreamAdmission
+from p2pd.domain.callers import LOCAL_CALLER, Caller
 from p2pd.errors import LimitReachedError, NodeStoppingError
 
 
-async def hold(calls: CallAdmission, gate: asyncio.Event, order: list[int], number: int) -> None:
-    async with calls.admit():
+async def hold(
+    calls: CallAdmission,
+    gate: asyncio.Event,
+    order: list[int],
+    number: int,
+    caller: Caller = LOCAL_CALLER,
+) -> None:
+    async with calls.admit(caller):
         order.append(number)
         await gate.wait()
 
@@ -108,8 +119,60 @@ def test_stop_refuses_those_that_wait_and_those_that_come() -> None:
 
 def test_streams_are_counted_while_they_are_open() -> None:
     streams = StreamAdmission(1)
-    with streams.admit():
+    with streams.admit(LOCAL_CALLER):
         assert streams.open == 1
-        with pytest.raises(LimitReachedError), streams.admit():
+        with pytest.raises(LimitReachedError), streams.admit(LOCAL_CALLER):
             pass
     assert (streams.open, streams.refused) == (0, 1)
+
+
+LOUD, QUIET = Caller("loud"), Caller("quiet")
+
+
+def test_a_caller_that_holds_every_place_keeps_no_other_caller_waiting() -> None:
+    async def scenario() -> None:
+        calls, gate, order = CallAdmission(8, 16), asyncio.Event(), list[int]()
+        loud = [asyncio.create_task(hold(calls, gate, order, number, LOUD)) for number in range(30)]
+        await turns()
+        assert (calls.active, calls.refused) == (8, 30 - 8 - 16)
+        quiet = asyncio.create_task(hold(calls, gate, order, 100, QUIET))
+        await turns()
+        assert order[-1] == 100
+        gate.set()
+        await asyncio.gather(quiet, *loud, return_exceptions=True)
+        assert (calls.active, len(order)) == (0, 8 + 16 + 1)
+        await asyncio.gather(*(hold(calls, gate, order, number, LOUD) for number in range(8)))
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_that_opens_every_stream_leaves_some_for_others() -> None:
+    streams = StreamAdmission(32)
+    with ExitStack() as opened:
+        for _ in range(32):
+            opened.enter_context(streams.admit(LOUD))
+        with pytest.raises(LimitReachedError), streams.admit(LOUD):
+            pass
+        for name in ("a", "b", "c", "d", "e", "f", "g", "h"):
+            opened.enter_context(streams.admit(Caller(name)))
+        with pytest.raises(LimitReachedError), streams.admit(Caller("i")):
+            pass
+        assert (streams.open, streams.refused) == (40, 2)
+    assert streams.open == 0
+
+
+@given(
+    steps=st.lists(st.tuples(st.booleans(), st.sampled_from("abcdef")), max_size=200),
+    max_held=st.integers(1, 40),
+)
+def test_places_have_a_bound_whatever_is_held_and_released(
+    steps: list[tuple[bool, str]], max_held: int
+) -> None:
+    places, held = Places(max_held), Counter[str]()
+    for is_arrival, name in steps:
+        if is_arrival:
+            held[name] += places.try_hold(Caller(name))
+        elif held[name]:
+            places.release(Caller(name))
+            held[name] -= 1
+        assert places.held == held.total() <= max_held + max_held // RESERVED_PART

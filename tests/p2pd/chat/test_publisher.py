@@ -35,6 +35,7 @@ from tests.p2pd.chat.ports import OWN, TopicsInMemory, make_membership, make_sig
 from tests.p2pd.facts import NOW_NS, make_node
 
 LOBBY = RoomName("lobby")
+A, B = Caller("a"), Caller("b")
 Outcomes = list[Published | ChatError]
 
 
@@ -118,14 +119,18 @@ class Desk:
         return [stored.message.data for stored in self.store.read(0, 1 << 40, 1 << 30)]
 
 
-def run(scenario: Callable[[Desk], Awaitable[None]], burst: int = 100_000) -> None:
+def run(
+    scenario: Callable[[Desk], Awaitable[None]],
+    burst: int = 100_000,
+    clock: trio.testing.MockClock | None = None,
+) -> None:
     async def main() -> None:
         desk = Desk(burst=burst)
         await desk.membership.start(TopicsInMemory())
         with trio.fail_after(60):
             await scenario(desk)
 
-    trio.run(main)
+    trio.run(main, clock=clock)
 
 
 def text(data: bytes, client_message_id: str = "", **fields: object) -> Publish:
@@ -216,9 +221,23 @@ def test_limits_refuse_by_name_and_stopping_refuses_what_is_new() -> None:
     run(scenario, burst=2)
 
 
-# A repeat is the same caller, id, room and bytes.
+def test_a_caller_over_the_rate_does_not_keep_another_from_publishing() -> None:
+    async def scenario(desk: Desk) -> None:
+        loud = [text(b"loud", caller=A) for _ in range(20)]
+        assert LimitReachedError in kinds(await desk.publish(*loud))
+        quiet = passed = 0
+        for _ in range(40):
+            trio.lowlevel.current_clock().jump(0.5)  # type: ignore[attr-defined]
+            outcomes = kinds(await desk.publish(*loud, text(b"quiet", caller=B)))
+            quiet += outcomes[-1] is Published
+            passed += outcomes.count(Published)
+        assert quiet >= 8
+        assert passed <= 20
 
-A, B = Caller("a"), Caller("b")
+    run(scenario, burst=10, clock=trio.testing.MockClock())
+
+
+# A repeat is the same caller, id, room and bytes.
 
 
 def test_a_repeat_gets_the_first_answer_and_anything_else_is_refused() -> None:
