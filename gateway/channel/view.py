@@ -6,9 +6,15 @@ that a browser that says hello gets a snapshot without a call to the node.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.channel.events import Fields, payload_from_fields
+
+MAX_PAYLOAD_BYTES = 1 << 20
+"""Largest payload of a snapshot, as in the node's API."""
+PEERS_KEY_BYTES = 16
+"""What names the peers in a payload."""
 
 
 class View:
@@ -22,7 +28,7 @@ class View:
         self._node: Fields | None = None
         self._peers: dict[str, Fields] = {}
         self._time = ""
-        self._made: tuple[str, bytes] | None = None
+        self._made: tuple[str, list[bytes]] | None = None
 
     @property
     def node(self) -> Fields | None:
@@ -55,22 +61,25 @@ class View:
         self._time = fields["time"]
         self._made = None
 
-    def snapshot(self, cursor: str) -> bytes:
-        """Return the payload of a snapshot for a reader that goes on behind ``cursor``.
+    def snapshot(self, cursor: str) -> list[bytes]:
+        """Return the payloads of a snapshot for a reader that goes on behind ``cursor``.
 
-        The last one made is stored: browsers that return together ask for the same.
+        Peers that do not fit into the first payload follow as ``peer_connected``. The
+        last ones made are stored: browsers that return together ask for the same.
         """
         if self._made is None or self._made[0] != cursor:
-            fields: dict[str, Any] = {
-                "type": "snapshot",
-                "cursor": cursor,
-                "time": self._time,
-                "node": self._node,
-                "peers": self.peers,
-                "peer_count": len(self._peers),
-            }
-            self._made = (cursor, payload_from_fields(fields))
+            self._made = (cursor, self._payloads(cursor))
         return self._made[1]
+
+    def _payloads(self, cursor: str) -> list[bytes]:
+        place: dict[str, Any] = {"cursor": cursor, "time": self._time}
+        count = len(self._peers)
+        fields = {"type": "snapshot", **place, "node": self._node, "peer_count": count}
+        peers = self.peers
+        fitting = _count_fitting(peers, MAX_PAYLOAD_BYTES - len(payload_from_fields(fields)))
+        following = ({"type": "peer_connected", **place, "peer": one} for one in peers[fitting:])
+        first = payload_from_fields({**fields, "peers": peers[:fitting]})
+        return [first, *map(payload_from_fields, following)]
 
     def _connect(self, peer: Fields) -> None:
         known = self._peers.get(peer["peer_id"])
@@ -82,3 +91,13 @@ class View:
             return
         rooms = {one for one in peer["rooms"] if one != room} | ({room} if is_in else set())
         self._peers[peer_id] = {**peer, "rooms": sorted(rooms)}
+
+
+def _count_fitting(peers: Sequence[Fields], max_bytes: int) -> int:
+    """Count the peers from the first on that fit into so many bytes of JSON."""
+    size_bytes = PEERS_KEY_BYTES
+    for number, peer in enumerate(peers):
+        size_bytes += len(payload_from_fields(peer)) + len(b",")
+        if size_bytes > max_bytes:
+            return number
+    return len(peers)

@@ -163,7 +163,7 @@ class Fanout:
         if not reader.follow(self._channel):
             return False
         if not reader.has_state:
-            self._write(reader, [self._view.snapshot(reader.cursor or "")])
+            self._write(reader, self._view.snapshot(reader.cursor or ""))
             reader.has_state = True
         self._replaying.pop(reader, None)
         self._counts.catch_ups = len(self._replaying)

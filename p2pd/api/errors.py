@@ -43,3 +43,15 @@ class TokenRequiredError(ChatError):
 
     def __init__(self) -> None:
         super().__init__("this call needs `authorization: Bearer TOKEN` with this node's token")
+
+
+class MalformedRequestError(ChatError):
+    """The bytes of a request are not the message that the call needs."""
+
+    reason = "MALFORMED_REQUEST"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"the request cannot be decoded as {name}: it is cut or malformed, "
+            "or a text in it is not UTF-8"
+        )

@@ -1,7 +1,8 @@
 """How gRPC finds the calls, and the edge around each: admission and errors.
 
 Built by hand instead of by the generated ``add_…_to_server``, because an
-Events stream writes bytes that are encoded already.
+Events stream writes bytes that are encoded already and every method decodes its
+own requests.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from wsp.chat.v1 import chat_pb2
 from p2pd.api.admission import CallAdmission, StreamAdmission
 from p2pd.api.caller_from_context import CallerOf
 from p2pd.api.grpc_types import Context, Handler
+from p2pd.api.request_from_bytes import with_decoded_request as decoded
 from p2pd.api.service import ChatService
 from p2pd.api.status_from_error import abort
 from p2pd.errors import ChatError
@@ -104,32 +106,34 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
-            "Publish": _unary(unary(service.publish), chat_pb2.PublishRequest),
-            "Connect": _unary(edge.dial(service.connect), chat_pb2.ConnectRequest),
-            "GetNode": _unary(unary(service.get_node), chat_pb2.GetNodeRequest),
-            "ListPeers": _unary(unary(service.list_peers), chat_pb2.ListPeersRequest),
-            "JoinRoom": _unary(unary(service.join_room), chat_pb2.JoinRoomRequest),
-            "LeaveRoom": _unary(unary(service.leave_room), chat_pb2.LeaveRoomRequest),
-            "ListRooms": _unary(unary(service.list_rooms), chat_pb2.ListRoomsRequest),
-            "ListMessages": _unary(unary(service.list_messages), chat_pb2.ListMessagesRequest),
+            "Publish": _unary(unary(decoded(chat_pb2.PublishRequest, service.publish))),
+            "Connect": _unary(edge.dial(decoded(chat_pb2.ConnectRequest, service.connect))),
+            "GetNode": _unary(unary(decoded(chat_pb2.GetNodeRequest, service.get_node))),
+            "ListPeers": _unary(unary(decoded(chat_pb2.ListPeersRequest, service.list_peers))),
+            "JoinRoom": _unary(unary(decoded(chat_pb2.JoinRoomRequest, service.join_room))),
+            "LeaveRoom": _unary(unary(decoded(chat_pb2.LeaveRoomRequest, service.leave_room))),
+            "ListRooms": _unary(unary(decoded(chat_pb2.ListRoomsRequest, service.list_rooms))),
+            "ListMessages": _unary(
+                unary(decoded(chat_pb2.ListMessagesRequest, service.list_messages))
+            ),
             "Events": grpc.unary_stream_rpc_method_handler(
-                edge.stream(service.events),
-                request_deserializer=chat_pb2.EventsRequest.FromString,
+                edge.stream(decoded(chat_pb2.EventsRequest, service.events)),
+                request_deserializer=None,
                 response_serializer=None,
             ),
             "PublishStream": grpc.stream_stream_rpc_method_handler(
                 edge.stream(service.publish_stream),
-                request_deserializer=chat_pb2.PublishStreamRequest.FromString,
+                request_deserializer=None,
                 response_serializer=chat_pb2.PublishStreamResponse.SerializeToString,
             ),
         },
     )
 
 
-def _unary(method: UnaryMethod, request: type[Proto]) -> Handler:
+def _unary(method: UnaryMethod) -> Handler:
     return grpc.unary_unary_rpc_method_handler(
         method,
-        request_deserializer=request.FromString,
+        request_deserializer=None,
         response_serializer=_encode,
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import grpc
 from grpc_health.v1 import health_pb2
 
@@ -9,15 +12,18 @@ from p2pd.api.admission import StreamAdmission
 from p2pd.api.changes import Changes
 from p2pd.api.grpc_types import Context
 from p2pd.api.handlers import SERVICE
+from p2pd.api.request_from_bytes import with_decoded_request
 from p2pd.api.status_from_error import abort
 from p2pd.domain.callers import LOCAL_CALLER
-from p2pd.errors import LimitReachedError, NodeStoppingError
+from p2pd.errors import ChatError
 
 HEALTH_SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 _NAMES = ("", SERVICE)
+
+R = TypeVar("R")
 
 
 class Health:
@@ -48,11 +54,8 @@ class Health:
 
     async def watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
         """Tell the state of a service now and whenever it changes."""
-        try:
-            with self._streams.admit(LOCAL_CALLER):
-                await self._tell_changes(request.service, context)
-        except (LimitReachedError, NodeStoppingError) as error:
-            await abort(context, error)
+        with self._streams.admit(LOCAL_CALLER):
+            await self._tell_changes(request.service, context)
 
     async def _tell_changes(self, service: str, context: Context) -> None:
         told = None
@@ -70,6 +73,20 @@ class Health:
         return _SERVING if self._is_serving else _NOT_SERVING
 
 
+def _ended_by_status(
+    method: Callable[[bytes, Context], Awaitable[R]],
+) -> Callable[[bytes, Context], Awaitable[R]]:
+    """Let a refusal end the call as a status."""
+
+    async def answer(data: bytes, context: Context) -> R:
+        try:
+            return await method(data, context)
+        except ChatError as error:
+            await abort(context, error)
+
+    return answer
+
+
 def health_handlers(health: Health) -> grpc.GenericRpcHandler:
     """Name the calls of the health service."""
     request, response = health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse
@@ -77,13 +94,13 @@ def health_handlers(health: Health) -> grpc.GenericRpcHandler:
         HEALTH_SERVICE,
         {
             "Check": grpc.unary_unary_rpc_method_handler(
-                health.check,
-                request_deserializer=request.FromString,
+                _ended_by_status(with_decoded_request(request, health.check)),
+                request_deserializer=None,
                 response_serializer=response.SerializeToString,
             ),
             "Watch": grpc.unary_stream_rpc_method_handler(
-                health.watch,
-                request_deserializer=request.FromString,
+                _ended_by_status(with_decoded_request(request, health.watch)),
+                request_deserializer=None,
                 response_serializer=response.SerializeToString,
             ),
         },

@@ -20,6 +20,7 @@ from p2pd.api.bridge import Bridge
 from p2pd.api.grpc_types import Context
 from p2pd.api.ports import Publishing
 from p2pd.api.publish_from_request import publish_from_request, result_from_outcome
+from p2pd.api.request_from_bytes import request_from_bytes
 from p2pd.domain.callers import Caller
 from p2pd.domain.publishes import Publish, Published
 from p2pd.errors import ChatError, InvalidInputError, NodeStoppingError
@@ -63,6 +64,7 @@ class PublishStream:
         Raises:
             InvalidInputError: A request broke the rules; what came before it is
                 answered.
+            MalformedRequestError: A request cannot be decoded; likewise.
             NodeStoppingError: The API stopped; what was read is answered.
         """
         self._reading = asyncio.create_task(self._read_all())
@@ -81,10 +83,10 @@ class PublishStream:
             self._reading.cancel()
 
     async def _read_all(self) -> None:
-        while (request := await self._context.read()) is not grpc.aio.EOF:
+        while (data := await self._context.read()) is not grpc.aio.EOF:
             try:
-                self._take(request)
-            except InvalidInputError as error:
+                self._take(request_from_bytes(chat_pb2.PublishStreamRequest, data))
+            except ChatError as error:
                 self._end = error
                 return
             self._changed.set()

@@ -19,9 +19,10 @@ from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from p2pd.api.admission import StreamAdmission
 from p2pd.api.grpc_types import Context
+from p2pd.api.request_from_bytes import requests_from_bytes
 from p2pd.api.status_from_error import abort
 from p2pd.domain.callers import LOCAL_CALLER
-from p2pd.errors import LimitReachedError
+from p2pd.errors import ChatError
 
 V1ALPHA = "grpc.reflection.v1alpha"
 V1 = "grpc.reflection.v1"
@@ -48,15 +49,16 @@ class Reflection:
 
     async def answer(
         self,
-        requests: AsyncIterator[reflection_pb2.ServerReflectionRequest],
+        stream: AsyncIterator[bytes],
         context: Context,
     ) -> AsyncIterator[reflection_pb2.ServerReflectionResponse]:
         """Answer each request of a stream."""
+        requests = requests_from_bytes(reflection_pb2.ServerReflectionRequest, stream)
         try:
             with self._streams.admit(LOCAL_CALLER):
                 async for response in self._servicer.ServerReflectionInfo(requests, context):
                     yield response
-        except LimitReachedError as error:
+        except ChatError as error:
             await abort(context, error)
 
 
@@ -66,7 +68,7 @@ def _handlers(package: str, reflection: Reflection) -> grpc.GenericRpcHandler:
         {
             "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(
                 reflection.answer,
-                request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+                request_deserializer=None,
                 response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
             )
         },

@@ -14,7 +14,7 @@ from google.protobuf.message import Message as Proto
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from p2pd.api.errors import TokenRequiredError
+from p2pd.api.errors import MalformedRequestError, TokenRequiredError
 from p2pd.api.grpc_types import Context
 from p2pd.api.time_from_ns import duration_from_s
 from p2pd.errors import (
@@ -40,6 +40,7 @@ INTERNAL_MESSAGE = "the node failed to carry out this call; its log says why"
 
 _CODES: tuple[tuple[type[ChatError], grpc.StatusCode], ...] = (
     (InvalidInputError, grpc.StatusCode.INVALID_ARGUMENT),
+    (MalformedRequestError, grpc.StatusCode.INVALID_ARGUMENT),
     (MessageTooLargeError, grpc.StatusCode.OUT_OF_RANGE),
     (RoomNotJoinedError, grpc.StatusCode.FAILED_PRECONDITION),
     (ClientMessageIdReusedError, grpc.StatusCode.ALREADY_EXISTS),
