@@ -7,7 +7,7 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 
 from p2pd import errors
-from p2pd.api.errors import TokenRequiredError
+from p2pd.api.errors import MalformedRequestError, TokenRequiredError
 from p2pd.api.status_from_error import INTERNAL_MESSAGE, code_from_error, status_from_error
 from tests.p2pd.api.reading import details_of
 
@@ -30,6 +30,7 @@ CASES: list[tuple[errors.ChatError, grpc.StatusCode, str, str | None]] = [
     (errors.DialFailedError("m"), Code.UNAVAILABLE, "DIAL_FAILED", None),
     (errors.DialTimeoutError("m"), Code.DEADLINE_EXCEEDED, "DIAL_TIMEOUT", None),
     (errors.NodeStoppingError(), Code.UNAVAILABLE, "NODE_STOPPING", None),
+    (MalformedRequestError("X"), Code.INVALID_ARGUMENT, "MALFORMED_REQUEST", None),
     (TokenRequiredError(), Code.UNAUTHENTICATED, "TOKEN_REQUIRED", None),
 ]
 
