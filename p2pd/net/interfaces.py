@@ -7,6 +7,9 @@ enough.
 
 from __future__ import annotations
 
+import errno
+import socket
+from contextlib import closing
 from dataclasses import dataclass
 
 import ifaddr
@@ -79,4 +82,25 @@ def _read_interfaces() -> tuple[Interface, ...]:
         else Interface(4, address.ip, adapter.name)
         for adapter in ifaddr.get_adapters()
         for address in adapter.ips
+        if not isinstance(address.ip, tuple) or _is_bindable(address.ip)
     )
+
+
+def _is_bindable(address: tuple[str, int, int]) -> bool:
+    """Return whether an IPv6 address may be used already.
+
+    A new one is tentative for a second or more, until no other machine on its link
+    has answered for it. What is opened on it meanwhile fails for good.
+
+    Raises:
+        OSError: No socket can be opened.
+
+    Source: RFC 4862, section 5.4.
+    """
+    host, flow, scope = address
+    with closing(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as trial:
+        try:
+            trial.bind((host, 0, flow, scope))
+        except OSError as error:
+            return error.errno != errno.EADDRNOTAVAIL
+    return True

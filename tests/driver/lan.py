@@ -90,6 +90,10 @@ class Machine:
         _ip(self.name, "address", "flush", "dev", "eth0")
         _ip(self.name, "link", "set", "eth0", "down")
 
+    def check_addresses_slowly(self, seconds: int) -> None:
+        """Have each new IPv6 address wait so long for another machine that has it too."""
+        _run(*self.prefix, "sysctl", "-qw", f"net.ipv6.conf.eth0.dad_transmits={seconds}")
+
     def plug_in(self) -> None:
         """Bring the interface up with its address; IPv6 gives itself a link-local one."""
         if self.address:

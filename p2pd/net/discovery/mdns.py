@@ -45,8 +45,9 @@ from p2pd.net.interfaces import network_hosts
 NAME_BYTES = 20
 LEAST_ASK_S = 1.0
 MOST_ASK_S = 30.0
-LEAST_RETRY_S = 2.0
-MOST_RETRY_S = 15.0
+LEAST_RETRY_S = 1.0
+MOST_RETRY_S = 5.0
+LOOK_AT_ADDRESSES_S = 2.0
 OPEN_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 2.0
 MAX_TEXTS_WAITING = 256
@@ -74,7 +75,8 @@ async def take_part(
             backoff.reset()
         # No network, no multicast, port 5353 taken by one who does not share.
         except OSError as error:
-            _log.info("mdns is not to be had", error=repr(error))
+            log = _log.debug if backoff.failures else _log.info
+            log("mdns is not to be had", error=repr(error))
         # The boundary: zeroconf's own surprises must not end discovery.
         except Exception as error:
             rejections.count(RejectionReason.MDNS_SESSION_FAILED)
@@ -89,11 +91,27 @@ async def _take_part_from(
     rejections: Rejections,
 ) -> None:
     """Take part until this node's addresses change."""
+    async with _Session(addresses, introduce, rejections) as session, trio.open_nursery() as asking:
+        asking.start_soon(_keep_asking, session)
+        await _addresses_differ(own_addresses, addresses)
+        asking.cancel_scope.cancel()
+
+
+async def _addresses_differ(
+    own_addresses: Callable[[], Sequence[Multiaddr]], addresses: tuple[Multiaddr, ...]
+) -> None:
+    """Return once this node's addresses are others than these."""
+    while True:
+        await trio.sleep(LOOK_AT_ADDRESSES_S)
+        if tuple(own_addresses()) != addresses:
+            return
+
+
+async def _keep_asking(session: _Session) -> None:
     backoff = Backoff(LEAST_ASK_S, MOST_ASK_S)
-    async with _Session(addresses, introduce, rejections) as session:
-        while tuple(own_addresses()) == addresses:
-            session.ask()
-            await trio.sleep(backoff.next_delay_s())
+    while True:
+        session.ask()
+        await trio.sleep(backoff.next_delay_s())
 
 
 class _Session(RecordUpdateListener):

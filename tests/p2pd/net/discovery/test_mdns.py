@@ -69,3 +69,13 @@ def test_a_node_whose_network_comes_up_later_takes_part() -> None:
             first.wait_line("id ")
             here.plug_in()
             first.wait_line(f"connected {second_id}", timeout_s=120)
+
+
+def test_a_node_whose_address_is_still_tentative_takes_part_once_it_is_not() -> None:
+    with open_lan(2, "") as (here, there), there.run(PEER, "ours") as second:
+        here.unplug()
+        here.check_addresses_slowly(seconds=8)
+        with here.run(PEER, "ours") as first:
+            _, second_id = wait_all([first, second], "id ")
+            here.plug_in()
+            first.wait_line(f"connected {second_id}")
