@@ -55,11 +55,10 @@ class FairRates(Generic[K]):
             0.0 where a token was consumed, else the seconds until there is one.
         """
         own = self._share(key, now_s)
-        total = self._total.refill(now_s)
-        own_wait_s = _wait_s(own, own.refill(now_s), 1.0)
+        own_wait_s = own.wait_s(now_s)
         reserved = self._reserved if len(self._shares) > 1 else 0.0
-        within_s = max(own_wait_s, _wait_s(self._total, total, 1.0))
-        wait_s = min(within_s, _wait_s(self._total, total, 1.0 + reserved))
+        within_s = max(own_wait_s, self._total.wait_s(now_s))
+        wait_s = min(within_s, self._total.wait_s(now_s, 1.0 + reserved))
         if wait_s == 0.0:
             self._total.consume(now_s)
             if own_wait_s == 0.0:
@@ -85,8 +84,3 @@ class FairRates(Generic[K]):
             if now_s - self._shares[quietest].used_s < ACTIVE_S:
                 return
             del self._shares[quietest]
-
-
-def _wait_s(bucket: TokenBucket, tokens: float, needed: float) -> float:
-    """Return how long a bucket takes until it has what is needed."""
-    return max(0.0, needed - tokens) / bucket.rate_per_s

@@ -31,10 +31,14 @@ class TokenBucket:
         Returns:
             0.0 where a token was consumed, else the seconds until there is one.
         """
-        if self.refill(now_s) >= 1.0:
+        wait_s = self.wait_s(now_s)
+        if wait_s == 0.0:
             self._tokens -= 1.0
-            return 0.0
-        return (1.0 - self._tokens) / self.rate_per_s
+        return wait_s
+
+    def wait_s(self, now_s: float, tokens: float = 1.0) -> float:
+        """Return the seconds until there are so many tokens; 0.0 where there are."""
+        return max(0.0, tokens - self.refill(now_s)) / self.rate_per_s
 
     def refill(self, now_s: float) -> float:
         """Add what has come since the last call; return the tokens there are."""

@@ -19,8 +19,6 @@ from p2pd.errors import LimitReachedError, NodeStoppingError
 
 CALL_RETRY_AFTER_S = 0.5
 STREAM_RETRY_AFTER_S = 5.0
-
-
 RESERVED_PART = 4
 """The places above a bound are this part of it."""
 RESERVED_CALLERS = 8
@@ -42,8 +40,6 @@ class Places:
         """Hold a place for a caller; False where there is none for it."""
         is_few = self._by_caller[caller.name] < self._few
         if self.held >= (self._max_with_reserved if is_few else self._max_held):
-            if not self._by_caller[caller.name]:
-                del self._by_caller[caller.name]
             return False
         self._by_caller[caller.name] += 1
         self.held += 1

@@ -5,7 +5,8 @@
     ├── ApiBindError        the address cannot be listened on
     └── ApiCrashedError     the gRPC thread ended without being told to
     ChatError
-    └── TokenRequiredError  the call carries no valid token
+    ├── TokenRequiredError     the call carries no valid token
+    └── MalformedRequestError  the bytes of a request are not its message
 
 The first three end the process; ``p2pd.node`` turns each into one line and an
 exit code.

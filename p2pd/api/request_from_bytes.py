@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as Proto
@@ -44,7 +44,7 @@ def with_decoded_request(
     return decode
 
 
-async def requests_from_bytes(kind: type[P], stream: AsyncIterator[Any]) -> AsyncIterator[P]:
+async def requests_from_bytes(kind: type[P], stream: AsyncIterator[bytes]) -> AsyncIterator[P]:
     """Decode the requests of a stream."""
     async for data in stream:
         yield request_from_bytes(kind, data)

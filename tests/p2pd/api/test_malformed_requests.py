@@ -8,6 +8,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from wsp.chat.v1 import chat_pb2
 
+from p2pd.net.pubsub.frames import varint
 from tests.p2pd.api.reading import CALL_S, reason_of
 from tests.p2pd.api.running import RunningApi
 
@@ -69,12 +70,3 @@ def takes_text_first(call: str) -> bool:
     (found,) = (one for one in SERVICES if one.full_name == service)
     field = found.methods_by_name[name].input_type.fields_by_number.get(1)
     return field is not None and field.type == field.TYPE_STRING
-
-
-def varint(number: int) -> bytes:
-    """Encode a length."""
-    encoded = bytearray()
-    while number > 0x7F:
-        encoded.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*encoded, number])
