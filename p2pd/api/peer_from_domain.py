@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from wsp.chat.v1 import chat_pb2
 
+from p2pd.api.reach_from_domain import reach_from_domain, reachability_from_domain
 from p2pd.api.time_from_ns import duration_from_s, timestamp_from_ns
 from p2pd.domain.peers import (
     Connection,
@@ -15,12 +16,11 @@ from p2pd.domain.peers import (
     Node,
     NodeWarning,
     Peer,
-    Reachability,
 )
 from p2pd.domain.storage import Damage, Storage, StorageState
 
 API_VERSION = "1.1"
-FEATURES = ("caught_up", "page_token", "progress")
+FEATURES = ("caught_up", "page_token", "progress", "reach")
 """What was added to the contract since 1.0, in alphabetical order."""
 MAX_ADDRESS_BYTES = 64 * 1024
 MAX_DAMAGES = 16
@@ -32,11 +32,6 @@ _KINDS = {
 _DIRECTIONS = {
     Direction.INBOUND: chat_pb2.DIRECTION_INBOUND,
     Direction.OUTBOUND: chat_pb2.DIRECTION_OUTBOUND,
-}
-_REACHABILITIES = {
-    Reachability.UNKNOWN: chat_pb2.REACHABILITY_UNSPECIFIED,
-    Reachability.PUBLIC: chat_pb2.REACHABILITY_PUBLIC,
-    Reachability.PRIVATE: chat_pb2.REACHABILITY_PRIVATE,
 }
 _STORAGE_STATES = {
     StorageState.OK: chat_pb2.STORAGE_STATE_OK,
@@ -68,6 +63,8 @@ def connection_from_domain(connection: Connection) -> chat_pb2.Connection:
         direction=_DIRECTIONS[connection.direction],
         open_time=timestamp_from_ns(connection.open_time_ns),
         round_trip=None if round_trip_s is None else duration_from_s(round_trip_s),
+        relay_id=connection.relay_id or "",
+        is_limited=connection.is_limited,
     )
 
 
@@ -78,7 +75,7 @@ def node_from_domain(node: Node) -> chat_pb2.Node:
         addresses=_fitting(node.addresses),
         agent=node.agent,
         rooms=node.rooms,
-        reachability=_REACHABILITIES[node.reachability],
+        reachability=reachability_from_domain(node.reach.reachability),
         version=node.version,
         max_message_bytes=node.max_message_bytes,
         start_time=timestamp_from_ns(node.start_time_ns),
@@ -86,6 +83,7 @@ def node_from_domain(node: Node) -> chat_pb2.Node:
         api_version=API_VERSION,
         features=FEATURES,
         warnings=map(_warning_from_domain, node.warnings),
+        reach=reach_from_domain(node.reach),
     )
 
 

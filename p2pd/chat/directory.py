@@ -33,9 +33,9 @@ class Directory:
             self._log.state.node,
             addresses=self._network.addresses(),
             rooms=self._membership.joined,
-            reachability=self._network.reachability(),
             storage=self._log.store.storage,
             warnings=self._network.warnings(),
+            reach=self._network.reach(),
         )
 
     def peers(self, room: RoomName | None) -> tuple[Peer, ...]:
@@ -74,7 +74,7 @@ class Directory:
             self._log.tell(NodeChanged(node))
 
     async def run(self) -> Never:
-        """Emit changes of addresses, reachability and storage; ends by cancellation."""
+        """Emit changes of addresses, reach and storage; ends by cancellation."""
         while True:
             self.emit_node_changed()
             await trio.sleep(NODE_CHECK_INTERVAL_S)

@@ -74,7 +74,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class NodeChanged:
-    """The node's own addresses, rooms, reachability or storage changed."""
+    """The node's own addresses, rooms, reach or storage changed."""
 
     node: Node
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.reach import Reach
 from p2pd.domain.storage import Storage
 
 
@@ -23,14 +24,6 @@ class Direction(Enum):
     OUTBOUND = "outbound"
 
 
-class Reachability(Enum):
-    """Whether a node can be dialled from outside."""
-
-    UNKNOWN = "unknown"
-    PUBLIC = "public"
-    PRIVATE = "private"
-
-
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The connection to a peer, the best one where there are several.
@@ -39,6 +32,8 @@ class Connection:
         transport: ``tcp``, ``ws`` or ``quic-v1``.
         open_time_ns: Nanoseconds since the epoch.
         round_trip_s: The last ping, None until measured.
+        relay_id: The relay of a relayed connection.
+        is_limited: Whether the relay carries only so many bytes or so long.
     """
 
     remote_address: str
@@ -47,6 +42,8 @@ class Connection:
     direction: Direction
     open_time_ns: int
     round_trip_s: float | None = None
+    relay_id: PeerId | None = None
+    is_limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +81,9 @@ class Node:
     addresses: tuple[str, ...]
     agent: str
     rooms: tuple[RoomName, ...]
-    reachability: Reachability
     version: str
     max_message_bytes: int
     start_time_ns: int
     storage: Storage = field(default_factory=Storage)
     warnings: tuple[NodeWarning, ...] = ()
+    reach: Reach = field(default_factory=Reach)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from p2pd.domain.messages import Message
 from p2pd.domain.peers import Node, Peer
+from p2pd.domain.reach import Reach
 
 MAX_RESPONSE_BYTES = 1 << 20
 """Largest response and event of the API; gRPC clients accept 4 MiB by default."""
@@ -40,7 +41,8 @@ def size_of_peer(peer: Peer) -> int:
     connection = peer.connection
     texts = _size_of_texts((*peer.addresses, *peer.protocols, *peer.rooms, peer.agent))
     remote = 0 if connection is None else len(connection.remote_address)
-    return _EVENT_BYTES + _PEER_BYTES + len(peer.peer_id) + texts + remote
+    relay = 0 if connection is None else len(connection.relay_id or "")
+    return _EVENT_BYTES + _PEER_BYTES + len(peer.peer_id) + texts + remote + relay
 
 
 def size_of_node(node: Node) -> int:
@@ -53,7 +55,15 @@ def size_of_node(node: Node) -> int:
         _size_of_texts((one.reason, one.message)) + _DAMAGE_BYTES for one in node.warnings
     )
     own = _EVENT_BYTES + _PEER_BYTES + len(node.peer_id)
-    return own + _size_of_texts(texts) + damages + warnings
+    return own + _size_of_texts(texts) + damages + warnings + _size_of_reach(node.reach)
+
+
+def _size_of_reach(reach: Reach) -> int:
+    texts = [(each.peer_id or "") + each.address for each in reach.evidence]
+    texts += [each.relay_id + "".join(each.addresses) for each in reach.relays]
+    texts += [each.external_address + each.internal_address for each in reach.port_mappings]
+    texts += [each.peer_id for each in reach.hole_punches]
+    return _PEER_BYTES * (1 + len(texts)) + _size_of_texts(texts)
 
 
 def _size_of_texts(texts: Iterable[str]) -> int:

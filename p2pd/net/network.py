@@ -15,7 +15,8 @@ from libp2p.crypto.keys import KeyPair
 from libp2p.peer.id import ID
 
 from p2pd.domain.names import PeerId, RoomName
-from p2pd.domain.peers import NodeWarning, Peer, Reachability
+from p2pd.domain.peers import NodeWarning, Peer
+from p2pd.domain.reach import Reach
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.addresses import peer_info_from_text
@@ -136,9 +137,9 @@ class Network:
         """The addresses that peers can dial, each ending in ``/p2p/ID``."""
         return tuple(str(address) for address in self._host.get_addrs())
 
-    def reachability(self) -> Reachability:
-        """Whether others have dialled this node from elsewhere."""
-        return self._connections.reachability()
+    def reach(self) -> Reach:
+        """How this node can be reached, each part as its owner knows it."""
+        return Reach(self._connections.reachability())
 
     def warnings(self) -> tuple[NodeWarning, ...]:
         """What cannot be right, such as two programs with one identity."""

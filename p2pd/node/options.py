@@ -13,7 +13,7 @@ from p2pd.chat.publisher import PublishLimits
 from p2pd.config import Settings
 from p2pd.domain.clock import NodeClock
 from p2pd.domain.names import PeerId
-from p2pd.domain.peers import Node, Reachability
+from p2pd.domain.peers import Node
 from p2pd.net.identity import Identity
 from p2pd.net.network import NetworkOptions
 from p2pd.store.retention import DAY_S, Retention
@@ -95,7 +95,6 @@ def node_at_start(settings: Settings, peer_id: PeerId) -> Node:
         addresses=(),
         agent=AGENT,
         rooms=(),
-        reachability=Reachability.UNKNOWN,
         version=__version__,
         max_message_bytes=settings.max_message_bytes,
         start_time_ns=time.time_ns(),

@@ -32,7 +32,17 @@ from p2pd.domain.peers import (
     Node,
     NodeWarning,
     Peer,
+)
+from p2pd.domain.reach import (
+    EvidenceKind,
+    HolePunch,
+    HolePunchResult,
+    PortMapping,
+    Reach,
     Reachability,
+    ReachabilityEvidence,
+    RelayReservation,
+    RelayService,
 )
 from p2pd.domain.storage import Damage, Storage, StorageState
 
@@ -46,7 +56,6 @@ NODE = Node(
     addresses=(f"/ip4/192.0.2.7/tcp/4001/p2p/{OWN}",),
     agent="wsp/0.1.0",
     rooms=(RoomName("cats"), DEFAULT_ROOM),
-    reachability=Reachability.PUBLIC,
     version="0.1.0",
     max_message_bytes=32_768,
     start_time_ns=NOW_NS,
@@ -54,6 +63,41 @@ NODE = Node(
         StorageState.FULL, "the disk is full", (Damage("/data/damaged", "no page", NOW_NS),)
     ),
     warnings=(NodeWarning("IDENTITY_CONFLICT", "two programs use one identity", NOW_NS),),
+    reach=Reach(
+        Reachability.PUBLIC,
+        (
+            ReachabilityEvidence(
+                EvidenceKind.AUTONAT,
+                is_reachable=True,
+                time_ns=NOW_NS,
+                peer_id=OTHER,
+                address="/ip4/192.0.2.7/tcp/4001",
+            ),
+        ),
+        (
+            RelayReservation(
+                OTHER,
+                (f"/ip4/192.0.2.8/tcp/4001/p2p/{OTHER}/p2p-circuit/p2p/{OWN}",),
+                NOW_NS,
+                max_circuit_bytes=131_072,
+                max_circuit_s=120,
+            ),
+        ),
+        RelayService(is_on=True, reservation_count=2, circuit_count=1),
+        (PortMapping("upnp", "/ip4/192.0.2.7/tcp/4001", "/ip4/10.0.0.2/tcp/4001", NOW_NS),),
+        (
+            HolePunch(
+                OTHER,
+                HolePunchResult.SUCCEEDED,
+                is_initiator=True,
+                transport="quic-v1",
+                attempt_count=1,
+                duration_s=1.5,
+                time_ns=NOW_NS,
+                round_trip_s=0.0125,
+            ),
+        ),
+    ),
 )
 PEER = Peer(
     peer_id=OTHER,

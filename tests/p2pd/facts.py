@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import DEFAULT_ROOM, MessageId, PeerId, RoomName
-from p2pd.domain.peers import Node, Peer, Reachability
+from p2pd.domain.peers import Node, Peer
 
 NOW_NS = 1_750_000_000 * 10**9
 
@@ -30,7 +30,6 @@ def make_node(*rooms: RoomName) -> Node:
         addresses=(),
         agent="wsp/test",
         rooms=rooms,
-        reachability=Reachability.UNKNOWN,
         version="test",
         max_message_bytes=32_768,
         start_time_ns=NOW_NS,

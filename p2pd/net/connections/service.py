@@ -19,7 +19,8 @@ from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 from multiaddr import Multiaddr
 
 from p2pd.domain.names import PeerId
-from p2pd.domain.peers import NodeWarning, Peer, Reachability
+from p2pd.domain.peers import NodeWarning, Peer
+from p2pd.domain.reach import Reachability
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.errors import DialFailedError, DialTimeoutError, InvalidInputError
 from p2pd.net.addresses import peer_info_from_text

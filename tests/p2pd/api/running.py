@@ -24,7 +24,7 @@ from p2pd.api.settings import ApiSettings
 from p2pd.chat.assembly import ChatOptions, Receiving, start_chat
 from p2pd.chat.publisher import PublishLimits
 from p2pd.domain.names import DEFAULT_ROOM
-from p2pd.domain.peers import Node, Reachability
+from p2pd.domain.peers import Node
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.log.log import Log
@@ -130,7 +130,7 @@ class RunningApi:
         self._end = trio.Event()
         key_pair = load_or_create_identity(self.data_dir)
         peer_id = peer_id_from_key(key_pair)
-        node = Node(peer_id, (), "wsp/test", (), Reachability.UNKNOWN, "0.1.0", 32_768, 1)
+        node = Node(peer_id, (), "wsp/test", (), "0.1.0", 32_768, 1)
         self.log = Log(MemoryStore(100_000, 64 << 20), State(node, {}))
         rejections = Rejections()
         author_bytes = author_bytes_from_key(key_pair)

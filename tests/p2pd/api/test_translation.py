@@ -14,6 +14,7 @@ from p2pd.api.event_from_domain import batches_from_entries, event_from_domain
 from p2pd.api.page_from_request import page_query_from_request
 from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
 from p2pd.api.publish_from_request import publish_from_request
+from p2pd.api.reach_from_domain import reach_from_domain
 from p2pd.api.time_from_ns import duration_from_s, timestamp_from_ns
 from p2pd.domain.events import (
     CaughtUp,
@@ -31,7 +32,15 @@ from p2pd.domain.events import (
 )
 from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import DEFAULT_ROOM, PeerId
-from p2pd.domain.peers import Connection, ConnectionKind, Direction, Reachability
+from p2pd.domain.peers import Connection, ConnectionKind, Direction
+from p2pd.domain.reach import (
+    EvidenceKind,
+    HolePunch,
+    HolePunchResult,
+    Reach,
+    Reachability,
+    ReachabilityEvidence,
+)
 from p2pd.domain.storage import Damage, Storage, StorageState
 from p2pd.log.reader import Entry
 from tests.p2pd.facts import NOW_NS, make_message, make_node, make_peer
@@ -182,9 +191,32 @@ def test_peer_keeps_what_is_known_of_it() -> None:
     assert not peer_from_domain(make_peer("b")).HasField("connection")
 
 
+@pytest.mark.parametrize("kind", list(EvidenceKind))
+def test_evidence_keeps_its_kind(kind: EvidenceKind) -> None:
+    reach = Reach(evidence=(ReachabilityEvidence(kind, is_reachable=True, time_ns=1),))
+    (translated,) = reach_from_domain(reach).evidence
+    assert chat_pb2.EvidenceKind.Name(translated.kind) == f"EVIDENCE_KIND_{kind.name}"
+
+
+@pytest.mark.parametrize("result", list(HolePunchResult))
+def test_hole_punch_keeps_its_result(result: HolePunchResult) -> None:
+    punch = HolePunch(
+        PeerId("p"),
+        result,
+        is_initiator=False,
+        transport="tcp",
+        attempt_count=3,
+        duration_s=0.5,
+        time_ns=1,
+    )
+    (translated,) = reach_from_domain(Reach(hole_punches=(punch,))).hole_punches
+    assert chat_pb2.HolePunchResult.Name(translated.result) == f"HOLE_PUNCH_RESULT_{result.name}"
+    assert not translated.HasField("round_trip")
+
+
 @pytest.mark.parametrize("reachability", list(Reachability))
 def test_node_keeps_what_it_says(reachability: Reachability) -> None:
-    node = replace(make_node(DEFAULT_ROOM), reachability=reachability, addresses=("/x",))
+    node = replace(make_node(DEFAULT_ROOM), reach=Reach(reachability), addresses=("/x",))
     translated = node_from_domain(node)
     names = {Reachability.UNKNOWN: "UNSPECIFIED"}
     wanted = names.get(reachability, reachability.name)
