@@ -63,7 +63,7 @@ def connection_from_domain(connection: Connection) -> chat_pb2.Connection:
         direction=_DIRECTIONS[connection.direction],
         open_time=timestamp_from_ns(connection.open_time_ns),
         round_trip=None if round_trip_s is None else duration_from_s(round_trip_s),
-        relay_id=connection.relay_id or "",
+        relay_id=connection.relay_id,
         is_limited=connection.is_limited,
     )
 

@@ -61,7 +61,7 @@ def _evidence_from_domain(evidence: ReachabilityEvidence) -> chat_pb2.Reachabili
         kind=_EVIDENCE_KINDS[evidence.kind],
         is_reachable=evidence.is_reachable,
         time=timestamp_from_ns(evidence.time_ns),
-        peer_id=evidence.peer_id or "",
+        peer_id=evidence.peer_id,
         address=evidence.address,
     )
 
