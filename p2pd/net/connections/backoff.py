@@ -1,6 +1,6 @@
 """How long to leave a peer alone after a failed dial. Pure: the caller has the clock.
 
-Used by ``redial`` for the peers it holds and by ``service`` for all others.
+Used by ``redial`` for the peers it holds and by ``background_dials`` for all others.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the domain says of a peer, taken from libp2p's objects.
 
-Called by ``service`` whenever somebody is told of a peer.
+Called by ``watch`` whenever a peer is reported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Measure each connection every 5 s, and close the one whose peer hangs (16).
 
 A peer that was stopped keeps its TCP connection; nothing else notices it.
-Started by ``service`` for each connection.
+Started by ``watch`` for each connection.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Log lines of peers that come and go, so many a minute and no more.
 
-Called by ``service``. What is left out is counted in the next line, so that a crowd
+Called by ``watch``. What is left out is counted in the next line, so that a crowd
 cannot fill the disk with a node's log.
 """
 

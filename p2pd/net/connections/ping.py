@@ -1,6 +1,6 @@
 """Whether a connection's other end still answers, and how fast.
 
-``service`` pings after a dial, ``keepalive`` for as long as a connection lives.
+``answering`` pings after a dial, ``keepalive`` for as long as a connection lives.
 The ping is yamux's own: one small frame each way on this very connection,
 answered by every implementation, without a stream or a negotiation.
 """

@@ -1,6 +1,6 @@
 """Peers that are held: dialled again for ever when they are lost.
 
-``service`` tells it whom to hold and when a held peer comes and goes.
+``service`` names whom to hold; the registry reports when a held peer comes and goes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from libp2p.peer.peerinfo import PeerInfo
 
 from common.backoff import Backoff
 from p2pd.net.connections.backoff import dial_backoff
+from p2pd.net.connections.registry import Registry
 from p2pd.tasks import run_guarded
 
 log = structlog.get_logger(__name__)
@@ -40,13 +41,13 @@ class _Held:
 class Redialler:
     """Hold up to 256 peers; for one more, the one held longest is let go."""
 
-    def __init__(
-        self, dial: Dial, is_connected: Callable[[ID], bool], nursery: trio.Nursery
-    ) -> None:
+    def __init__(self, dial: Dial, registry: Registry, nursery: trio.Nursery) -> None:
         self._dial = dial
-        self._is_connected = is_connected
+        self._registry = registry
         self._nursery = nursery
         self._held: dict[ID, _Held] = {}
+        registry.on_peer_came.append(self._peer_came)
+        registry.on_peer_went.append(self._peer_went)
 
     def hold(self, info: PeerInfo) -> None:
         """Hold a peer; one already held learns its new addresses."""
@@ -57,17 +58,17 @@ class Redialler:
             return
         self._make_room()
         held = self._held[info.peer_id] = _Held(info, came_s=trio.current_time())
-        if not self._is_connected(info.peer_id):
+        if info.peer_id not in self._registry:
             held.gone.set()
         self._nursery.start_soon(self._hold, held)
 
-    def peer_came(self, peer_id: ID) -> None:
+    def _peer_came(self, peer_id: ID) -> None:
         """Stop dialling a held peer: it is connected."""
         if held := self._held.get(peer_id):
             held.gone = trio.Event()
             held.came_s = trio.current_time()
 
-    def peer_went(self, peer_id: ID) -> None:
+    def _peer_went(self, peer_id: ID) -> None:
         """Begin to dial a held peer: it is lost."""
         if held := self._held.get(peer_id):
             if trio.current_time() - held.came_s >= LASTING_S:

@@ -45,15 +45,20 @@ class OpenConnection:
 
 
 class Registry:
-    """Know each open connection, from the first to a peer until its last."""
+    """Know each open connection, from the first to a peer until its last.
 
-    def __init__(self, peer_came: Callable[[ID], None], peer_went: Callable[[ID], None]) -> None:
-        self._peer_came = peer_came
-        self._peer_went = peer_went
+    Attributes:
+        on_peer_came: Called in turn when a peer has its first connection.
+        on_peer_went: Called in turn when a peer has lost its last.
+    """
+
+    def __init__(self) -> None:
+        self.on_peer_came: list[Callable[[ID], None]] = []
+        self.on_peer_went: list[Callable[[ID], None]] = []
         self._by_peer: dict[ID, list[OpenConnection]] = {}
 
     def add(self, connection: INetConn) -> OpenConnection | None:
-        """Note a new connection; None where it is known or already closed again."""
+        """Add a new connection; None where it is known or already closed again."""
         peer_id = connection.muxed_conn.peer_id
         known = self._by_peer.get(peer_id, [])
         if connection.is_closed or any(each.connection is connection for each in known):
@@ -61,7 +66,8 @@ class Registry:
         opened = OpenConnection(connection)
         self._by_peer[peer_id] = [*known, opened]
         if not known:
-            self._peer_came(peer_id)
+            for report in self.on_peer_came:
+                report(peer_id)
         return opened
 
     def remove(self, connection: INetConn) -> None:
@@ -73,11 +79,17 @@ class Registry:
             self._by_peer[peer_id] = left
         elif known:
             del self._by_peer[peer_id]
-            self._peer_went(peer_id)
+            for report in self.on_peer_went:
+                report(peer_id)
 
     def connections_to(self, peer_id: ID) -> tuple[OpenConnection, ...]:
         """List the open connections to a peer, oldest first."""
         return tuple(self._by_peer.get(peer_id, ()))
+
+    def find(self, connection: INetConn) -> OpenConnection | None:
+        """Return what is known of a connection; None where it is not open."""
+        known = self.connections_to(connection.muxed_conn.peer_id)
+        return next((each for each in known if each.connection is connection), None)
 
     def __contains__(self, peer_id: ID) -> bool:
         return peer_id in self._by_peer

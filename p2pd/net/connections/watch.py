@@ -1,0 +1,89 @@
+"""Each connection from its opening to its close: compared, pinged, reported.
+
+Fed by the swarm through ``notifee``; made by ``service``.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import trio
+from libp2p.abc import INetConn
+from libp2p.peer.id import ID
+
+from p2pd.domain.names import PeerId
+from p2pd.domain.peers import Peer
+from p2pd.domain.reach import Reachability
+from p2pd.net.connections.facts import is_from_internet, peer_from_connections
+from p2pd.net.connections.identity_guard import IdentityGuard
+from p2pd.net.connections.keepalive import close_quietly, keep_alive
+from p2pd.net.connections.peer_log import PeerLog
+from p2pd.net.connections.registry import ConnectionListener, OpenConnection, Registry
+from p2pd.net.patches.basic_host import NodeHost
+from p2pd.tasks import attempt, run_guarded
+
+
+class ConnectionWatch:
+    """Take connections from the swarm, report peers to the listener."""
+
+    def __init__(
+        self,
+        host: NodeHost,
+        registry: Registry,
+        guard: IdentityGuard,
+        listener: ConnectionListener,
+        nursery: trio.Nursery,
+    ) -> None:
+        self.reachability = Reachability.UNKNOWN
+        """Public once a peer from the internet has dialled this node."""
+        self._host = host
+        self._registry = registry
+        self._guard = guard
+        self._listener = listener
+        self._nursery = nursery
+        self._peer_log = PeerLog(trio.current_time)
+        registry.on_peer_came.append(self._peer_came)
+        registry.on_peer_went.append(self._peer_went)
+
+    def opened(self, connection: INetConn) -> None:
+        """Take a new connection from the swarm."""
+        if connection.muxed_conn.peer_id == self._host.get_id():
+            refuse = partial(self._guard.refuse_own_identity, connection)
+            self._nursery.start_soon(attempt, "own identity", refuse)
+            return
+        opened = self._registry.add(connection)
+        if opened is not None:
+            self._nursery.start_soon(attempt, "connection watch", partial(self._watch, opened))
+
+    def closed(self, connection: INetConn) -> None:
+        """Take a closed connection from the swarm."""
+        self._registry.remove(connection)
+
+    def identified(self, peer_id: ID) -> None:
+        """Take what identify learned of a peer."""
+        if peer_id in self._registry:
+            self._listener.peer_identified(self.peer(peer_id))
+
+    def peer(self, peer_id: ID) -> Peer:
+        """Describe a peer by its open connections."""
+        return peer_from_connections(self._host, peer_id, self._registry.connections_to(peer_id))
+
+    async def _watch(self, opened: OpenConnection) -> None:
+        if is_from_internet(opened):
+            self.reachability = Reachability.PUBLIC
+        if await self._guard.is_of_another_program(opened.connection):
+            await close_quietly(opened)
+        else:
+            await run_guarded("connection keepalive", partial(keep_alive, opened))
+        # The swarm reports most closes itself; one that was cut short it does not.
+        self._registry.remove(opened.connection)
+
+    def _peer_came(self, peer_id: ID) -> None:
+        peer = self.peer(peer_id)
+        self._peer_log.report_connected(peer)
+        self._listener.peer_connected(peer)
+
+    def _peer_went(self, peer_id: ID) -> None:
+        name = PeerId(str(peer_id))
+        self._peer_log.report_disconnected(name)
+        self._listener.peer_disconnected(name)
