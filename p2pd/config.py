@@ -69,9 +69,11 @@ def _peer_multiaddr(text: str) -> str:
 
 
 def _listen_multiaddrs(text: str) -> tuple[str, ...]:
+    if text.lower() == "none":
+        return ()
     addresses = _each(_multiaddr)(text)
     if not addresses:
-        raise ValueError("at least one multiaddr is needed")
+        raise ValueError("at least one multiaddr is needed, or 'none'")
     return addresses
 
 
@@ -108,7 +110,8 @@ class Settings(ServiceSettings):
     listen: Annotated[tuple[str, ...], reads(_listen_multiaddrs)] = setting(
         DEFAULT_LISTEN,
         "libp2p addresses to listen on, comma-separated: TCP and WebSocket, on separate ports; "
-        "those of an IP version that the machine lacks are left out, and QUIC is not there yet",
+        "those of an IP version that the machine lacks are left out, and QUIC is not there yet; "
+        "'none' for a node that only dials",
         "MULTIADDRS",
     )
     announce: Annotated[tuple[str, ...], reads(_each(_multiaddr))] = setting(
@@ -118,6 +121,17 @@ class Settings(ServiceSettings):
         PUBLIC_BOOTSTRAP,
         "peers to join the network by, comma-separated; 'none' for a private network",
         "MULTIADDRS",
+    )
+    relays: Annotated[tuple[str, ...], reads(_each(_peer_multiaddr))] = setting(
+        "",
+        "circuit relays to be reached through while nobody can dial this node, comma-separated, "
+        "besides those it finds",
+        "MULTIADDRS",
+    )
+    relay_service: Annotated[str, reads(choice("auto", "on", "off"))] = setting(
+        "auto",
+        "be a circuit relay for others: auto, which is once found public, on, or off",
+        "AUTO|ON|OFF",
     )
     rooms: Annotated[tuple[RoomName, ...], reads(_each(_room))] = setting(
         "chat-room", "rooms joined at start unless they were left, comma-separated", "NAMES"

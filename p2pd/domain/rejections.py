@@ -70,6 +70,28 @@ class RejectionReason(StrEnum):
         "rendezvous_round_failed",
         "A search for members of a room failed and is tried again.",
     )
+    # Relays
+    RELAY_OFFER_MALFORMED = (
+        "relay_offer_malformed",
+        "A relay's offer of a circuit was malformed, or did not come.",
+    )
+    RELAY_OFFER_UNEXPECTED = (
+        "relay_offer_unexpected",
+        "A circuit was refused because this node has no reservation at the peer that brought it.",
+    )
+    RELAY_REPLY_INVALID = "relay_reply_invalid", "A relay's answer was malformed."
+    RELAY_REQUEST_MALFORMED = (
+        "relay_request_malformed",
+        "A request to this relay was malformed, or did not come.",
+    )
+    RELAY_REQUEST_REFUSED = (
+        "relay_request_refused",
+        "This relay refused a reservation or a circuit, by its limits or for want of a place.",
+    )
+    RELAY_REQUESTS_OVER_LIMIT = (
+        "relay_requests_over_limit",
+        "A stream to this relay was reset because too many requests are open.",
+    )
     # Yamux
     YAMUX_PROTOCOL = (
         "yamux_protocol",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from libp2p.crypto.keys import KeyPair
@@ -16,7 +16,7 @@ from libp2p.peer.id import ID
 
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import NodeWarning, Peer
-from p2pd.domain.reach import Reach
+from p2pd.domain.reach import MAX_RELAYS, Reach
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.addresses import peer_info_from_text
@@ -25,6 +25,9 @@ from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, SignedMessage, open_gossip
+from p2pd.net.relay.client import RelayClient, RelayNeeds, open_relay_client
+from p2pd.net.relay.rules import RelayLimits
+from p2pd.net.relay.service import RelayMode, RelaySwitch, open_relay_service
 from p2pd.net.streams.room_peers import RoomPeers
 
 
@@ -33,6 +36,8 @@ class NetworkOptions:
     """How to be part of the network.
 
     Attributes:
+        relays: Multiaddrs of circuit relays, each ending in ``/p2p/ID``.
+        relay_mode: When to be a relay for others.
         first_seqno: Number that the first message's sequence number exceeds.
         clock_ns: The node's clock, nanoseconds since the epoch.
     """
@@ -44,6 +49,9 @@ class NetworkOptions:
     bootstrap: tuple[str, ...]
     mdns: bool
     first_seqno: int
+    relays: tuple[str, ...] = ()
+    relay_mode: RelayMode = RelayMode.AUTO
+    relay_limits: RelayLimits = field(default_factory=RelayLimits)
     clock_ns: Callable[[], int] = time.time_ns
 
 
@@ -112,8 +120,28 @@ async def open_network(
             host, _WithRooms(listener, gossip), rejections, gossip.hears
         ) as connections,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
+        open_relay_client(
+            host, options.relays, _relay_needs(gossip, connections, discovery), rejections
+        ) as relay_client,
+        open_relay_service(
+            host,
+            options.relay_mode,
+            options.relay_limits,
+            connections.is_public,
+            gossip.is_room_mate,
+            rejections,
+        ) as relay_service,
     ):
-        yield Network(host, gossip, arrivals, connections, discovery)
+        yield Network(host, gossip, arrivals, connections, discovery, relay_client, relay_service)
+
+
+def _relay_needs(gossip: Gossip, connections: Connections, discovery: Discovery) -> RelayNeeds:
+    return RelayNeeds(
+        is_needed=lambda: not connections.is_public(),
+        is_preferred=gossip.is_room_mate,
+        on_change=discovery.addresses_changed,
+        look_around=discovery.look_around,
+    )
 
 
 class Network:
@@ -126,12 +154,16 @@ class Network:
         arrivals: _Arrivals,
         connections: Connections,
         discovery: Discovery,
+        relay_client: RelayClient,
+        relay_service: RelaySwitch,
     ) -> None:
         self._host = host
         self._gossip = gossip
         self._arrivals = arrivals
         self._connections = connections
         self._discovery = discovery
+        self._relay_client = relay_client
+        self._relay_service = relay_service
 
     def addresses(self) -> tuple[str, ...]:
         """The addresses that peers can dial, each ending in ``/p2p/ID``."""
@@ -139,7 +171,11 @@ class Network:
 
     def reach(self) -> Reach:
         """How this node can be reached, each part as its owner knows it."""
-        return Reach(self._connections.reachability())
+        return Reach(
+            self._connections.reachability(),
+            relays=self._relay_client.reservations[:MAX_RELAYS],
+            relay_service=self._relay_service.fact,
+        )
 
     def warnings(self) -> tuple[NodeWarning, ...]:
         """What cannot be right, such as two programs with one identity."""

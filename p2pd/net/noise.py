@@ -51,7 +51,11 @@ class BufferedNoise(Transport):
 
 
 class BufferedSession(SecureSession):
-    """A secured connection that decrypts all that came at once."""
+    """A secured connection that decrypts all that came at once.
+
+    Attributes:
+        raw: The connection below.
+    """
 
     def __init__(self, stock: SecureSession, raw: IRawConnection) -> None:
         super().__init__(
@@ -63,7 +67,7 @@ class BufferedSession(SecureSession):
             conn=stock.conn,
         )
         sending, receiving = _cipher_states(stock)
-        self._raw = raw
+        self.raw = raw
         self._encrypt = _Cipher(sending)
         self._decrypt = _Cipher(receiving)
         self._ciphertext = bytearray()
@@ -90,12 +94,12 @@ class BufferedSession(SecureSession):
         for offset in range(0, len(data), MAX_PLAINTEXT_BYTES):
             ciphertext = self._encrypt.seal(data[offset : offset + MAX_PLAINTEXT_BYTES])
             messages += len(ciphertext).to_bytes(LENGTH_BYTES, "big") + ciphertext
-        await self._raw.write(bytes(messages))
+        await self.raw.write(bytes(messages))
 
     async def _fill_some(self) -> bytearray:
         """Read until at least one byte of plaintext is there."""
         while not self._decrypt_whole_messages():
-            chunk = await self._raw.read(READ_BYTES)
+            chunk = await self.raw.read(READ_BYTES)
             if not chunk:
                 raise ConnectionClosedError("connection is closed")
             self._ciphertext += chunk

@@ -16,6 +16,7 @@ from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Node
 from p2pd.net.identity import Identity
 from p2pd.net.network import NetworkOptions
+from p2pd.net.relay.service import RelayMode
 from p2pd.store.retention import DAY_S, Retention
 from p2pd.sync import SyncOptions
 
@@ -36,6 +37,8 @@ def network_options(
         agent=AGENT,
         bootstrap=settings.bootstrap,
         mdns=settings.mdns,
+        relays=settings.relays,
+        relay_mode=RelayMode(settings.relay_service),
         first_seqno=first_seqno,
         clock_ns=clock.now_ns,
     )

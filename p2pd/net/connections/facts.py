@@ -18,6 +18,8 @@ from p2pd.domain.peers import Connection, ConnectionKind, Direction, Peer
 from p2pd.net.connections.registry import OpenConnection
 from p2pd.net.multiaddrs import names_in
 from p2pd.net.patches.basic_host import NodeHost
+from p2pd.net.relay.addresses import is_relayed, relay_id_of
+from p2pd.net.relay.circuit import limit_of
 
 TRANSPORTS = ("quic-v1", "ws", "tcp")
 """The innermost name of an address that tells its transport."""
@@ -41,6 +43,7 @@ def peer_from_connections(
 def connection_from_open(opened: OpenConnection) -> Connection:
     """Describe one connection."""
     address = _remote_address(opened.connection)
+    relay_id = relay_id_of(address) if address is not None else None
     return Connection(
         remote_address=str(address or ""),
         kind=ConnectionKind.RELAYED if _is_relayed(opened) else ConnectionKind.DIRECT,
@@ -48,6 +51,8 @@ def connection_from_open(opened: OpenConnection) -> Connection:
         direction=_direction_of(opened.connection),
         open_time_ns=opened.open_time_ns,
         round_trip_s=opened.round_trip_s,
+        relay_id=PeerId(str(relay_id)) if relay_id is not None else None,
+        is_limited=limit_of(opened.connection).is_limited,
     )
 
 
@@ -81,7 +86,7 @@ def _remote_address(connection: INetConn) -> Multiaddr | None:
 
 def _is_relayed(opened: OpenConnection) -> bool:
     address = _remote_address(opened.connection)
-    return address is not None and "p2p-circuit" in names_in(address)
+    return address is not None and is_relayed(address)
 
 
 def _transport_of(address: Multiaddr | None) -> str:

@@ -121,6 +121,10 @@ class Connections:
         """Return whether a peer from the internet has dialled this node."""
         return self.watch.reachability
 
+    def is_public(self) -> bool:
+        """Tell whether others are known to dial this node."""
+        return self.reachability() is Reachability.PUBLIC
+
     def warnings(self) -> tuple[NodeWarning, ...]:
         """List what was found that cannot be right."""
         return self._guard.warnings

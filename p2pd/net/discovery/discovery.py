@@ -34,6 +34,7 @@ from p2pd.net.discovery.mdns_records import LOOPBACK
 from p2pd.net.discovery.rendezvous import RoomSearch
 from p2pd.net.discovery.transient_peers import TransientPeers
 from p2pd.net.patches.basic_host import NodeHost
+from p2pd.net.relay.addresses import is_relayed
 from p2pd.tasks import attempt, run_guarded
 
 SECONDS = 1.0
@@ -109,7 +110,7 @@ class Discovery:
         self._nursery.start_soon(run_guarded, "bootstrap peers", hold)
         if mdns:
             introduce = self._introductions.introduce
-            local = partial(take_part, self._addresses, introduce, self._rejections)
+            local = partial(take_part, self._local_addresses, introduce, self._rejections)
             self._nursery.start_soon(run_guarded, "local discovery", local)
         self._nursery.start_soon(run_guarded, "dht upkeep", self._maintain)
         self._nursery.start_soon(attempt, "identify push", self._host.push_identify)
@@ -180,6 +181,20 @@ class Discovery:
                 self._rejections.count(RejectionReason.DHT_UPKEEP_FAILED)
                 _log.warning("dht upkeep failed", error=repr(error))
             await trio.sleep(MAINTAIN_EVERY_S)
+
+    def addresses_changed(self) -> None:
+        """Say soon, in every room, where this node can be dialled now."""
+        for search in self._searches.values():
+            search.hurry()
+
+    async def look_around(self) -> None:
+        """Connect to the peers near this node in the DHT, where it has a server at all."""
+        if self._servers:
+            await self.dht.refresh_routing_table()
+
+    def _local_addresses(self) -> list[Multiaddr]:
+        """Where the local network can dial this node: directly."""
+        return [address for address in self._addresses() if not is_relayed(address)]
 
     def _addresses(self) -> list[Multiaddr]:
         """Where others can dial this node; loopback only where there is nothing else."""

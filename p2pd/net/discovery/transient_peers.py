@@ -49,7 +49,9 @@ class TransientPeers:
         return True
 
     async def _let_go(self, peer_id: ID) -> None:
-        """Close the connections to a peer, unless it may be here to chat."""
+        """Close the connections to a peer, unless it may be here to chat or is protected."""
+        if self.host.swarm.is_protected(peer_id):
+            return
         identity = self.host.identity_of(peer_id)
         if identity is None or any(name.startswith(GOSSIP) for name in identity.protocols):
             return

@@ -8,13 +8,14 @@ from multiaddr import Multiaddr
 
 from p2pd.net.advertised import bounded_addresses
 from p2pd.net.multiaddrs import names_in, sound_addresses
+from p2pd.net.relay.addresses import is_relayed, path_from_address
 
 DIALLED = frozenset({"ip4", "ip6", "dns", "dns4", "dns6", "tcp", "ws", "p2p"})
 NOWHERE = ("/ip4/0.0.0.0/", "/ip6/::/")
 
 
 def usable_addresses(addresses: Iterable[Multiaddr]) -> list[Multiaddr]:
-    """Keep at most 16 addresses of TCP and WebSocket that lead somewhere.
+    """Keep at most 16 addresses, direct or through a relay, that lead somewhere.
 
     0.0.0.0 is what a careless peer listens on; dialling it leads to oneself.
     """
@@ -23,6 +24,17 @@ def usable_addresses(addresses: Iterable[Multiaddr]) -> list[Multiaddr]:
 
 def is_usable(address: Multiaddr) -> bool:
     """Tell whether an address is of a kind that this node dials."""
+    if is_relayed(address):
+        return _is_usable_relay(address)
     names = names_in(address)
     leads_somewhere = not str(address).startswith(NOWHERE)
     return DIALLED.issuperset(names) and names[1:2] == ("tcp",) and leads_somewhere
+
+
+def _is_usable_relay(address: Multiaddr) -> bool:
+    try:
+        path = path_from_address(address)
+    # Whatever the codec of the relay's id raises.
+    except Exception:
+        return False
+    return path.relay_address is None or is_usable(path.relay_address)

@@ -19,6 +19,7 @@ from libp2p.identity.identify.pb.identify_pb2 import Identify
 from libp2p.identity.update import update_peerstore_from_identify
 from libp2p.network.stream.exceptions import StreamError
 from libp2p.peer.id import ID
+from libp2p.utils.address_validation import is_relay_address as is_circuit
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
@@ -51,6 +52,7 @@ class NodeHost(BasicHost):
         self.agent = agent
         self.swarm = swarm
         self.on_identified: list[Callable[[ID], None]] = []
+        self._relayed: tuple[Multiaddr, ...] = ()
         self._changed = trio.Event()
         self._rejections = rejections
         self._identities: dict[ID, PeerIdentity] = {}
@@ -63,6 +65,26 @@ class NodeHost(BasicHost):
     def identity_of(self, peer_id: ID) -> PeerIdentity | None:
         """Tell what a connected peer said of itself, None before it did."""
         return self._identities.get(peer_id)
+
+    def get_addrs(self) -> list[Multiaddr]:
+        """List where this node can be dialled; behind relays last.
+
+        The library would cut a relayed address off at the relay's id.
+        """
+        direct: list[Multiaddr] = super().get_addrs()
+        return direct + [Multiaddr.join(each, f"/p2p/{self.get_id()}") for each in self._relayed]
+
+    def set_relayed_addresses(self, addresses: Sequence[Multiaddr]) -> bool:
+        """Announce these relayed addresses, each without this node's id, from now on.
+
+        Returns:
+            Whether they are others than before.
+        """
+        if self._relayed == tuple(addresses):
+            return False
+        self._relayed = tuple(addresses)
+        self.announce_change()
+        return True
 
     def announce_change(self) -> None:
         """Say that our protocols or addresses changed; peers are told in a moment."""
@@ -168,7 +190,7 @@ class NodeHost(BasicHost):
     def _note_observed_address(self, stream: INetStream, message: Identify) -> None:
         connections = self._network.get_connections(stream.muxed_conn.peer_id)
         observed = bounded_addresses([message.observed_addr])
-        if self._observed_addr_manager and observed and connections:
+        if self._observed_addr_manager and observed and connections and not is_circuit(observed[0]):
             self._observed_addr_manager.record_observation(
                 connections[0], observed[0], self.get_transport_addrs()
             )

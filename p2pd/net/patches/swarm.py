@@ -7,12 +7,12 @@ Made by ``p2pd.net.host``. Everything above it dials through ``dial_peer`` or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
 import structlog
 import trio
-from libp2p.abc import INetConn, IPeerStore, ITransport
+from libp2p.abc import ConnectionType, INetConn, IPeerStore, ITransport
 from libp2p.io.abc import ReadWriteCloser
 from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig, RetryConfig
@@ -22,15 +22,16 @@ from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStoreError
 from libp2p.transport.upgrader import TransportUpgrader
-from libp2p.utils.address_validation import is_relay_address
+from libp2p.utils.address_validation import is_relay_address as is_circuit
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.advertised import bounded_addresses
 from p2pd.net.multiaddrs import sound_addresses
-from p2pd.net.patches.dialling import dial_first_answering, preferred_order
+from p2pd.net.patches.dialling import MAX_ADDRESSES, dial_first_answering, preferred_order
 from p2pd.net.patches.names import resolve_all, without_peer_id
 from p2pd.net.patches.transports import address_from_endpoint, endpoint_from_stream
+from p2pd.net.relay.addresses import spread_over_relays
 from p2pd.net.yamux.connection import YamuxConnection
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,10 @@ CLOSE_TIMEOUT_S = 1 * SECONDS
 MAX_CONNECTIONS_PER_HOST = 256
 """Inbound connections at once from one IP address. High, because a whole
 company may share one; still far from what the process can hold."""
+MAX_CIRCUITS_DIALLED = 3
+"""Of the addresses dialled at once these are relayed, after the direct ones."""
+
+DialCircuit = Callable[[Multiaddr, ID], Awaitable[INetConn]]
 
 
 class SwarmDialTimeoutError(SwarmException):
@@ -86,6 +91,7 @@ class NodeSwarm(Swarm):
         self._rejections = rejections
         self._inbound_by_host: Counter[str] = Counter()
         self._dialling: dict[ID, trio.Lock] = {}
+        self.dial_circuit: DialCircuit | None = None
         self.auto_connector = _NoAutoConnector(self)
 
     async def dial_peer(self, peer_id: ID) -> list[INetConn]:
@@ -100,35 +106,58 @@ class NodeSwarm(Swarm):
     async def dial_addresses(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
         """Open a connection to a peer at one of some addresses, within a deadline (16).
 
-        The first of them has a head start.
+        The first of them has a head start; relayed ones come last.
         A dial of the same peer that is under way already is waited for.
 
         Raises:
             SwarmException: Nobody answered there, or not in time.
         """
+        return await self._dial_in_time(peer_id, addresses, is_direct=False)
+
+    async def dial_direct(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
+        """Open a direct connection, also beside a relayed one; else as ``dial_addresses``.
+
+        Raises:
+            SwarmException: Nobody answered there, or not in time.
+        """
+        return await self._dial_in_time(peer_id, addresses, is_direct=True)
+
+    async def _dial_in_time(
+        self, peer_id: ID, addresses: Sequence[Multiaddr], *, is_direct: bool
+    ) -> INetConn:
         if peer_id == self.self_id:
             raise SwarmException("that is this node itself")
         lock = self._dialling.setdefault(peer_id, trio.Lock())
         try:
             with trio.fail_after(DIAL_TIMEOUT_S):
                 async with lock:
-                    return await self._dial_unless_connected(peer_id, addresses)
+                    return await self._dial_unless_connected(peer_id, addresses, is_direct)
         except trio.TooSlowError:
             raise SwarmDialTimeoutError(f"no answer within {DIAL_TIMEOUT_S:.0f} s") from None
         finally:
             if not lock.statistics().tasks_waiting and not lock.locked():
                 self._dialling.pop(peer_id, None)
 
-    async def _dial_unless_connected(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
+    async def _dial_unless_connected(
+        self, peer_id: ID, addresses: Sequence[Multiaddr], is_direct: bool
+    ) -> INetConn:
         for connection in self.get_connections(peer_id):
-            if not connection.is_closed:
+            if not connection.is_closed and not (is_direct and is_relayed(connection)):
                 return connection
-        resolved = await resolve_all(sound_addresses(addresses), peer_id)
-        usable = [each for each in resolved if self._can_dial(each)]
-        return await dial_first_answering(usable, lambda each: self.dial_addr(each, peer_id))
+        sound = sound_addresses(addresses)
+        resolved = await resolve_all((each for each in sound if not is_circuit(each)), peer_id)
+        usable = [each for each in resolved if self.transport_manager.has_transport_for(each)]
+        circuits = [] if is_direct or self.dial_circuit is None else filter(is_circuit, sound)
+        relayed = spread_over_relays(circuits)[:MAX_CIRCUITS_DIALLED]
+        return await dial_first_answering(
+            [*usable[: MAX_ADDRESSES - len(relayed)], *relayed],
+            lambda each: self._dial_address(each, peer_id),
+        )
 
-    def _can_dial(self, address: Multiaddr) -> bool:
-        return not is_relay_address(address) and self.transport_manager.has_transport_for(address)
+    async def _dial_address(self, address: Multiaddr, peer_id: ID) -> INetConn:
+        if self.dial_circuit is not None and is_circuit(address):
+            return await self.dial_circuit(address, peer_id)
+        return await self.dial_addr(address, peer_id)
 
     def known_addresses(self, peer_id: ID) -> Sequence[Multiaddr]:
         """List the addresses the peerstore has of a peer, the likeliest first."""
@@ -151,10 +180,22 @@ class NodeSwarm(Swarm):
             self._rejections.count(RejectionReason.CONNECTIONS_PER_ADDRESS)
             await read_write_closer.close()
             return
+        address = address_from_endpoint(endpoint, maddr)
+        raw = RawConnection(read_write_closer, False, addresses=[address])
+        await self._serve_counted(raw, host)
+
+    async def serve_relayed(self, raw: RawConnection, relay: str) -> None:
+        """Serve a connection that came through a relay; a relay's are bounded like a host's."""
+        if self._inbound_by_host[relay] >= MAX_CONNECTIONS_PER_HOST:
+            self._rejections.count(RejectionReason.CONNECTIONS_PER_ADDRESS)
+            await raw.close()
+            return
+        await self._serve_counted(raw, relay)
+
+    async def _serve_counted(self, raw: RawConnection, host: str) -> None:
         self._inbound_by_host[host] += 1
         try:
-            address = address_from_endpoint(endpoint, maddr)
-            await self._serve_inbound(RawConnection(read_write_closer, False, addresses=[address]))
+            await self._serve_inbound(raw)
         finally:
             self._inbound_by_host[host] -= 1
             if not self._inbound_by_host[host]:
@@ -182,6 +223,11 @@ class NodeSwarm(Swarm):
                     nursery.start_soon(_close_quietly, connection)
         self.connections.clear()
         await super().close()
+
+
+def is_relayed(connection: INetConn) -> bool:
+    """Tell whether a connection runs through a relay."""
+    return connection.get_connection_type() is ConnectionType.RELAYED
 
 
 async def _close_quietly(connection: INetConn) -> None:

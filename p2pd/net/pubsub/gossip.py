@@ -208,6 +208,10 @@ class Gossip:
             peer_id_from_bytes(peer_id.to_bytes()) for peer_id in self.pubsub.router.receivers(room)
         )
 
+    def is_room_mate(self, peer_id: ID) -> bool:
+        """Return whether a peer is in any room of this node."""
+        return any(peer_id in self.pubsub.router.receivers(room) for room in self.rooms)
+
     def send_pressure(self) -> float:
         """Tell how full the fullest peer queue is, 0.0 to 1.0; lagging peers do not count."""
         queues = self.state.queues()

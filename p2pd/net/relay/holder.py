@@ -1,0 +1,232 @@
+"""Holds this node's places at two relays for as long as nobody can dial it.
+
+Started by ``client``. Each place is a task of its own: it reserves, renews at half the
+time, and ends with the connection to its relay; then the next candidate is chosen at
+once. Relays of the settings come first, then room-mates, then others.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+import trio
+from libp2p.abc import INetConn
+from libp2p.peer.id import ID
+from libp2p.peer.peerinfo import PeerInfo
+from multiaddr import Multiaddr
+
+from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.patches.basic_host import NodeHost
+from p2pd.net.patches.swarm import is_relayed
+from p2pd.net.relay.candidates import RelayBackoffs
+from p2pd.net.relay.messages import HOP, RelayError
+from p2pd.net.relay.reservations import Reservation, reserve
+from p2pd.tasks import attempt
+
+SECONDS = 1.0
+WANTED = 2
+MAX_ATTEMPTS = 4
+"""Places asked for at once beside those held."""
+LOOK_EVERY_S = 1 * SECONDS
+PROTECTION = "relay"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A place at one relay, asked for or held.
+
+    Attributes:
+        info: Where a relay of the settings is dialled; None for one that was found.
+    """
+
+    relay_id: ID
+    info: PeerInfo | None
+    reservation: Reservation | None = None
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether the settings name this relay."""
+        return self.info is not None
+
+
+class RelayHolder:
+    """The places this node has at relays; every call in the trio thread.
+
+    Args:
+        configured: Relays of the settings.
+        is_needed: Whether this node is not known to be dialled by others.
+        is_preferred: Whether a peer is in a room of this node.
+        on_change: Called when the relayed addresses of this node have changed.
+    """
+
+    def __init__(
+        self,
+        host: NodeHost,
+        configured: Sequence[PeerInfo],
+        is_needed: Callable[[], bool],
+        is_preferred: Callable[[ID], bool],
+        on_change: Callable[[Sequence[Multiaddr]], None],
+        rejections: Rejections,
+    ) -> None:
+        self._host = host
+        self._configured = configured
+        self._is_needed = is_needed
+        self._is_preferred = is_preferred
+        self._on_change = on_change
+        self._rejections = rejections
+        self._places: dict[ID, Place] = {}
+        self._backoffs = RelayBackoffs()
+        self._wake = trio.Event()
+
+    @property
+    def reservations(self) -> tuple[Reservation, ...]:
+        """The reservations held now, those of the settings first."""
+        held = sorted(self._held(), key=lambda place: not place.is_configured)
+        return tuple(place.reservation for place in held if place.reservation is not None)
+
+    def is_relay(self, peer_id: ID) -> bool:
+        """Return whether this node has asked a peer to relay to it."""
+        return peer_id in self._places or self._backoffs.has_reserved(peer_id)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether this node needs more relays than it has or is asking."""
+        return self._is_needed() and len(self._places) < WANTED
+
+    def look_again(self) -> None:
+        """Choose anew soon: a peer came, or this node's reach changed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Hold places until cancelled."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                self._wake = trio.Event()
+                self._choose(nursery)
+                with trio.move_on_after(LOOK_EVERY_S):
+                    await self._wake.wait()
+
+    def _choose(self, nursery: trio.Nursery) -> None:
+        if not self._is_needed():
+            for place in self._places.values():
+                place.scope.cancel()
+            return
+        for place in self._candidates():
+            if len(self._places) - len(self._held()) >= MAX_ATTEMPTS:
+                return
+            if self._is_wanted(place):
+                self._places[place.relay_id] = place
+                hold = partial(attempt, "relay reservation", partial(self._hold, place))
+                nursery.start_soon(hold)
+
+    def _is_wanted(self, place: Place) -> bool:
+        """Tell whether one more is to be asked: of the settings' before others."""
+        if place.is_configured:
+            return sum(each.is_configured for each in self._held()) < WANTED
+        found = [each for each in self._places.values() if not each.is_configured]
+        held = sum(each.is_configured for each in self._held())
+        return len(found) + held < WANTED
+
+    def _candidates(self) -> Iterator[Place]:
+        now_s = trio.current_time()
+        infos = {info.peer_id: info for info in self._configured}
+        for peer_id in (*infos, *self._found()):
+            if peer_id not in self._places and self._backoffs.may_ask(peer_id, now_s):
+                yield Place(peer_id, infos.get(peer_id))
+
+    def _found(self) -> list[ID]:
+        """List connected peers that relay, room-mates first."""
+        relays = [
+            peer_id
+            for peer_id in self._host.get_connected_peers()
+            if self._speaks_hop(peer_id) and self._direct_connection(peer_id) is not None
+        ]
+        random.shuffle(relays)
+        return sorted(relays, key=lambda peer_id: not self._is_preferred(peer_id))
+
+    def _speaks_hop(self, peer_id: ID) -> bool:
+        identity = self._host.identity_of(peer_id)
+        return identity is not None and str(HOP) in identity.protocols
+
+    def _direct_connection(self, peer_id: ID) -> INetConn | None:
+        connections: Iterable[INetConn] = self._host.swarm.get_connections(peer_id)
+        direct = (each for each in connections if not each.is_closed and not is_relayed(each))
+        return next(direct, None)
+
+    def _held(self) -> list[Place]:
+        return [place for place in self._places.values() if place.reservation is not None]
+
+    async def _hold(self, place: Place) -> None:
+        """Reserve and renew until the relay is lost, refuses, or is not needed."""
+        swarm = self._host.swarm
+        swarm.protect(place.relay_id, PROTECTION)
+        try:
+            with place.scope:
+                await self._reserve_repeatedly(place)
+        # Boundary: whatever a relay or its connection does, the next one is chosen.
+        except Exception as error:
+            self._note_failure(place, error)
+        finally:
+            swarm.unprotect(place.relay_id, PROTECTION)
+            del self._places[place.relay_id]
+            self._announce()
+            self._wake.set()
+
+    async def _reserve_repeatedly(self, place: Place) -> None:
+        connection = await self._connect(place)
+        while not connection.is_closed:
+            rest_s = await self._renew(place, connection)
+            with trio.move_on_after(rest_s):
+                await connection.event_closed.wait()  # type: ignore[attr-defined]
+        log.info("relay is lost", relay_id=str(place.relay_id))
+        self._backoffs.failed(place.relay_id, trio.current_time())
+
+    async def _renew(self, place: Place, connection: INetConn) -> float:
+        """Reserve; returns after how many seconds to do so again.
+
+        Raises:
+            Exception: There is no reservation, and none from before that is still good.
+        """
+        try:
+            place.reservation = await reserve(self._host, connection, time.time())
+        # Boundary: a relay fails in many ways, and what it gave before still counts.
+        except Exception as error:
+            if place.reservation is None or place.reservation.expire_time_s < time.time():
+                raise
+            return self._note_failure(place, error)
+        self._backoffs.succeeded(place.relay_id)
+        self._announce()
+        self._release_surplus()
+        return place.reservation.renew_after_s
+
+    async def _connect(self, place: Place) -> INetConn:
+        connection = self._direct_connection(place.relay_id)
+        addresses = place.info.addrs if place.info is not None else ()
+        return connection or await self._host.swarm.dial_direct(place.relay_id, addresses)
+
+    def _note_failure(self, place: Place, error: Exception) -> float:
+        """Count a failure; returns for how many seconds the relay is left alone."""
+        log.debug("no reservation", relay_id=str(place.relay_id), error=repr(error))
+        if isinstance(error, RelayError) and error.is_fault:
+            self._rejections.count(RejectionReason.RELAY_REPLY_INVALID)
+        return self._backoffs.failed(
+            place.relay_id, trio.current_time(), is_refusal=isinstance(error, RelayError)
+        )
+
+    def _release_surplus(self) -> None:
+        """Give up a relay that was found, where the settings' make up the number."""
+        found = [place for place in self._held() if not place.is_configured]
+        for place in found[: max(0, len(self._held()) - WANTED)]:
+            place.scope.cancel()
+
+    def _announce(self) -> None:
+        addresses = [each for held in self.reservations for each in held.addresses]
+        self._on_change(addresses)
