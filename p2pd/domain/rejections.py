@@ -44,6 +44,10 @@ class RejectionReason(StrEnum):
         "identify_cut",
         "What a peer says of itself was larger than its bound and was cut.",
     )
+    REDIAL_OVER_LIMIT = (
+        "redial_over_limit",
+        "A lost peer is dialled no more because 256 peers were named after it.",
+    )
     STREAM_HANDLER = "stream_handler", "A stream failed in a way that its protocol does not know."
     # Discovery and the DHT
     DHT_UPKEEP_FAILED = "dht_upkeep_failed", "A round of DHT upkeep failed."

@@ -1,7 +1,7 @@
 """Measure each connection every 5 s, and close the one whose peer hangs (16).
 
 A peer that was stopped keeps its TCP connection; nothing else notices it.
-Started by ``watch`` for each connection.
+Run by ``watch`` for each connection.
 """
 
 from __future__ import annotations
@@ -26,31 +26,51 @@ that was held up finds its deadlines passed before it reads what came."""
 CLOSE_TIMEOUT_S = 2.0
 
 
-async def keep_alive(opened: OpenConnection) -> None:
-    """Ping until the connection is closed, by the peer or for its silence."""
-    await trio.sleep(FIRST_WITHIN_S * random.random())
-    while not opened.connection.is_closed:
-        if not await _answers(opened):
-            await close_quietly(opened)
-            return
-        await trio.sleep(INTERVAL_S * random.uniform(0.8, 1.0))
+class Keepalive:
+    """Ping one connection until it is closed, by the peer or for its silence."""
 
+    def __init__(self, opened: OpenConnection) -> None:
+        self._opened = opened
+        self._timeout_s = TIMEOUT_S
+        self._hurried = trio.Event()
+        self._asking = trio.CancelScope()
 
-async def _answers(opened: OpenConnection) -> bool:
-    asked_s = trio.current_time()
-    try:
-        with trio.fail_after(TIMEOUT_S):
-            opened.round_trip_s = await ping(opened.connection)
-    except trio.TooSlowError:
+    def hurry(self, within_s: float) -> None:
+        """Ping at once, and close the connection unless the peer answers in so many seconds."""
+        self._timeout_s = within_s
+        self._hurried.set()
+        self._asking.deadline = min(self._asking.deadline, trio.current_time() + within_s)
+
+    async def run(self) -> None:
+        """Ping until the connection is closed."""
+        await self._rest(FIRST_WITHIN_S * random.random())
+        while not self._opened.connection.is_closed:
+            if not await self._answers():
+                await close_quietly(self._opened)
+                return
+            await self._rest(INTERVAL_S * random.uniform(0.8, 1.0))
+
+    async def _rest(self, delay_s: float) -> None:
+        with trio.move_on_after(delay_s):
+            await self._hurried.wait()
+        if self._hurried.is_set():
+            self._hurried = trio.Event()
+
+    async def _answers(self) -> bool:
+        opened, asked_s = self._opened, trio.current_time()
+        timeout_s, self._timeout_s = self._timeout_s, TIMEOUT_S
+        try:
+            with trio.CancelScope(deadline=asked_s + timeout_s) as self._asking:
+                opened.round_trip_s = await ping(opened.connection)
+                return True
+        except MuxedConnUnavailable:
+            return False
         await trio.sleep(GRACE_S)
         # A peer that is busy sending is alive, however late its answer.
         is_alive = last_heard_s(opened.connection) > asked_s
         if not is_alive:
             log.info("peer hangs", peer_id=str(opened.peer_id))
         return is_alive
-    except MuxedConnUnavailable:
-        return False
-    return True
 
 
 async def close_quietly(opened: OpenConnection) -> None:

@@ -1,16 +1,37 @@
 """Whether a connection's other end still answers, and how fast.
 
 ``answering`` pings after a dial, ``keepalive`` for as long as a connection lives.
-The ping is yamux's own: one small frame each way on this very connection,
-answered by every implementation, without a stream or a negotiation.
+Each transport has a probe of its own: yamux has a ping, one small frame each way on
+this very connection, answered by every implementation without a stream or a
+negotiation; QUIC has PING frames.
 """
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 from libp2p.abc import INetConn
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 
-from p2pd.net.yamux import YamuxConnection
+
+@runtime_checkable
+class Probed(Protocol):
+    """What the muxed connection of every transport has, so that a hung peer is noticed.
+
+    Attributes:
+        last_heard_s: When anything last came from the peer, on trio's clock.
+    """
+
+    last_heard_s: float
+
+    async def ping(self) -> float:
+        """Ask for an answer; returns the round trip in seconds.
+
+        Raises:
+            MuxedConnUnavailable: The connection is gone.
+
+        Cancellation: safe; the caller sets the deadline.
+        """
 
 
 async def ping(connection: INetConn) -> float:
@@ -21,16 +42,16 @@ async def ping(connection: INetConn) -> float:
 
     Cancellation: safe; the caller sets the deadline.
     """
-    return await _muxer_of(connection).ping()
+    return await _probed(connection).ping()
 
 
 def last_heard_s(connection: INetConn) -> float:
-    """Tell when anything last came from the peer, on trio's clock."""
-    return _muxer_of(connection).last_heard_s
+    """Return when anything last came from the peer, on trio's clock."""
+    return _probed(connection).last_heard_s
 
 
-def _muxer_of(connection: INetConn) -> YamuxConnection:
+def _probed(connection: INetConn) -> Probed:
     muxed = connection.muxed_conn
-    if not isinstance(muxed, YamuxConnection):
+    if not isinstance(muxed, Probed):
         raise MuxedConnUnavailable(f"{type(muxed).__name__} has no ping")
     return muxed

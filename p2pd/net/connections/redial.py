@@ -15,6 +15,8 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 
 from common.backoff import Backoff
+from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.advertised import bounded_addresses
 from p2pd.net.connections.backoff import dial_backoff
 from p2pd.net.connections.registry import Registry
 from p2pd.tasks import run_guarded
@@ -35,14 +37,24 @@ class _Held:
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     backoff: Backoff = field(default_factory=dial_backoff)
     gone: trio.Event = field(default_factory=trio.Event)
+    trying: trio.CancelScope = field(default_factory=trio.CancelScope)
     came_s: float = 0.0
 
 
 class Redialler:
-    """Hold up to 256 peers; for one more, the one held longest is let go."""
+    """Hold up to 256 peers; for one more, the one named longest ago is released."""
 
-    def __init__(self, dial: Dial, registry: Registry, nursery: trio.Nursery) -> None:
+    def __init__(
+        self,
+        dial: Dial,
+        registry: Registry,
+        rejections: Rejections,
+        nursery: trio.Nursery,
+        max_held: int = MAX_HELD,
+    ) -> None:
         self._dial = dial
+        self._max_held = max_held
+        self._rejections = rejections
         self._registry = registry
         self._nursery = nursery
         self._held: dict[ID, _Held] = {}
@@ -50,17 +62,24 @@ class Redialler:
         registry.on_peer_went.append(self._peer_went)
 
     def hold(self, info: PeerInfo) -> None:
-        """Hold a peer; one already held learns its new addresses."""
-        held = self._held.get(info.peer_id)
+        """Hold a peer; one already held has the new addresses first, 16 at most in all."""
+        held = self._held.pop(info.peer_id, None)
         if held is not None:
-            new = [each for each in info.addrs if each not in held.info.addrs]
-            held.info = PeerInfo(info.peer_id, [*new, *held.info.addrs])
+            self._held[info.peer_id] = held
+            addresses = bounded_addresses([*info.addrs, *held.info.addrs])
+            held.info = PeerInfo(info.peer_id, addresses)
             return
         self._make_room()
         held = self._held[info.peer_id] = _Held(info, came_s=trio.current_time())
         if info.peer_id not in self._registry:
             held.gone.set()
         self._nursery.start_soon(self._hold, held)
+
+    def hurry(self) -> None:
+        """Dial every lost peer at once, as if nobody had been dialled in vain before."""
+        for held in self._held.values():
+            held.backoff.reset()
+            held.trying.cancel()
 
     def _peer_came(self, peer_id: ID) -> None:
         """Stop dialling a held peer: it is connected."""
@@ -76,9 +95,10 @@ class Redialler:
             held.gone.set()
 
     def _make_room(self) -> None:
-        while len(self._held) >= MAX_HELD:
-            longest = next(iter(self._held))
-            self._held.pop(longest).scope.cancel()
+        while len(self._held) >= self._max_held:
+            named_longest_ago = next(iter(self._held))
+            self._held.pop(named_longest_ago).scope.cancel()
+            self._rejections.count(RejectionReason.REDIAL_OVER_LIMIT)
 
     async def _hold(self, held: _Held) -> None:
         with held.scope:
@@ -87,6 +107,7 @@ class Redialler:
     async def _redial(self, held: _Held) -> None:
         while True:
             await held.gone.wait()
-            await trio.sleep(held.backoff.next_delay_s())
-            if held.gone.is_set() and await self._dial(held.info):
-                log.info("lost peer is back", peer_id=str(held.info.peer_id))
+            with trio.CancelScope() as held.trying:
+                await trio.sleep(held.backoff.next_delay_s())
+                if held.gone.is_set() and await self._dial(held.info):
+                    log.info("lost peer is back", peer_id=str(held.info.peer_id))

@@ -77,7 +77,7 @@ class Connections:
         answering = AnsweringDial(host.swarm, registry)
         self._caller_dials = CallerDials(self._own_id, answering, guard)
         self._background_dials = BackgroundDials(host.swarm, registry, answering, rejections)
-        self._redialler = Redialler(self._background_dials.dial, registry, nursery)
+        self._redialler = Redialler(self._background_dials.dial, registry, rejections, nursery)
         self.watch = ConnectionWatch(host, registry, guard, listener, nursery)
 
     async def connect(self, address: str) -> Peer:

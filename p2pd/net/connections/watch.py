@@ -16,7 +16,7 @@ from p2pd.domain.peers import Peer
 from p2pd.domain.reach import Reachability
 from p2pd.net.connections.facts import is_from_internet, peer_from_connections
 from p2pd.net.connections.identity_guard import IdentityGuard
-from p2pd.net.connections.keepalive import close_quietly, keep_alive
+from p2pd.net.connections.keepalive import Keepalive, close_quietly
 from p2pd.net.connections.peer_log import PeerLog
 from p2pd.net.connections.registry import ConnectionListener, OpenConnection, Registry
 from p2pd.net.patches.basic_host import NodeHost
@@ -42,6 +42,7 @@ class ConnectionWatch:
         self._listener = listener
         self._nursery = nursery
         self._peer_log = PeerLog(trio.current_time)
+        self._keepalives: set[Keepalive] = set()
         registry.on_peer_came.append(self._peer_came)
         registry.on_peer_went.append(self._peer_went)
 
@@ -64,6 +65,11 @@ class ConnectionWatch:
         if peer_id in self._registry:
             self._listener.peer_identified(self.peer(peer_id))
 
+    def probe_all(self, within_s: float) -> None:
+        """Ping every connection now, and close those that do not answer in so many seconds."""
+        for keepalive in self._keepalives:
+            keepalive.hurry(within_s)
+
     def peer(self, peer_id: ID) -> Peer:
         """Describe a peer by its open connections."""
         return peer_from_connections(self._host, peer_id, self._registry.connections_to(peer_id))
@@ -74,9 +80,17 @@ class ConnectionWatch:
         if await self._guard.is_of_another_program(opened.connection):
             await close_quietly(opened)
         else:
-            await run_guarded("connection keepalive", partial(keep_alive, opened))
+            await self._keep_alive(opened)
         # The swarm reports most closes itself; one that was cut short it does not.
         self._registry.remove(opened.connection)
+
+    async def _keep_alive(self, opened: OpenConnection) -> None:
+        keepalive = Keepalive(opened)
+        self._keepalives.add(keepalive)
+        try:
+            await run_guarded("connection keepalive", keepalive.run)
+        finally:
+            self._keepalives.discard(keepalive)
 
     def _peer_came(self, peer_id: ID) -> None:
         peer = self.peer(peer_id)

@@ -15,8 +15,8 @@ HOLD_AGAIN_S = 30.0
 async def hold_bootstrap_peers(infos: Sequence[PeerInfo], dialler: Dialler) -> None:
     """Have each peer dialled whenever it is not connected, for as long as this runs.
 
-    The connections hold a bounded number of peers and let the oldest go, which
-    these are: so they are named again and again.
+    The connections hold a bounded number of peers and release the one named longest
+    ago: so these are named again and again.
 
     Args:
         infos: Their addresses may have names, which are looked up at each dial,
