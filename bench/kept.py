@@ -92,7 +92,7 @@ def _first_look(store: Path) -> dict[str, float]:
 def _summarise(store: Path) -> tuple[float, int]:
     """Read all items of the room; return how long it took, and the memory at its height."""
     with open_store(store) as opened:
-        items = RoomItems(opened).item_set(ROOM)
+        items = RoomItems(opened, time.time_ns).item_set(ROOM)
         before_bytes, begin_s = peak_bytes(os.getpid()), time.process_time()
         items.summary(LOWEST, END)
         return time.process_time() - begin_s, peak_bytes(os.getpid()) - before_bytes

@@ -48,7 +48,7 @@ class ChatOptions:
     history_messages: int
     max_age_ns: int
     limits: PublishLimits
-    clock_ns: Callable[[], int] = time.time_ns
+    clock_ns: Callable[[], int] = time.time_ns  # noqa: TID251
 
 
 class NodeStore(RoomStore, PeerStore, Protocol):

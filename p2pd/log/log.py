@@ -50,10 +50,10 @@ class Log:
         *,
         tail_max_entries: int = TAIL_MAX_ENTRIES,
         tail_max_bytes: int = TAIL_MAX_BYTES,
-        clock_ns: Callable[[], int] = time.time_ns,
+        clock_ns: Callable[[], int] = time.time_ns,  # noqa: TID251
     ) -> None:
         self.store = store
-        self.items = RoomItems(store)
+        self.items = RoomItems(store, clock_ns)
         self.tail: Window[Entry] = Window(tail_max_entries, tail_max_bytes)
         self.clock_ns = clock_ns
         self._state = state

@@ -43,7 +43,7 @@ class Clocks(NamedTuple):
     uptime_ns: Callable[[], int]
 
 
-MACHINE_CLOCKS = Clocks(time.time_ns, uptime_ns)
+MACHINE_CLOCKS = Clocks(time.time_ns, uptime_ns)  # noqa: TID251
 
 
 def open_clock(clocks: Clocks, last_seen: LastSeen) -> NodeClock:

@@ -100,5 +100,5 @@ def node_at_start(settings: Settings, peer_id: PeerId) -> Node:
         rooms=(),
         version=__version__,
         max_message_bytes=settings.max_message_bytes,
-        start_time_ns=time.time_ns(),
+        start_time_ns=time.time_ns(),  # noqa: TID251
     )

@@ -67,7 +67,7 @@ def open_store(
     on_damage: Callable[[Damage], None] = lambda _: None,
     configured_rooms: Iterable[RoomName] = (),
     import_files: bool = False,
-    clock_ns: Callable[[], int] = time.time_ns,
+    clock_ns: Callable[[], int] = time.time_ns,  # noqa: TID251
     fdatasync: Callable[[int], None] = os.fdatasync,
 ) -> Iterator[SqliteStore]:
     """Open the message store of a data directory, and close it in order.

@@ -6,7 +6,6 @@ session; one that is merely too old is passed over.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 import trio
@@ -30,6 +29,7 @@ class Arrivals:
     Args:
         receiver: Validates and stores, as for gossip.
         reader: Parses and verifies, as for gossip.
+        clock_ns: The node's clock.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Arrivals:
         receiver: MessageReceiver,
         reader: MessageReader,
         rejections: Rejections,
-        clock_ns: Callable[[], int] = time.time_ns,
+        clock_ns: Callable[[], int],
     ) -> None:
         self._receiver = receiver
         self._rejections = rejections
@@ -95,7 +95,7 @@ class Arrivals:
             self._reader.verify(wire)
             if wanted is not None:
                 wanted.discard(item)
-            if scope.is_displaced and not is_displaced(wire.seqno, time.time_ns()):
+            if scope.is_displaced and not is_displaced(wire.seqno, self._clock_ns()):
                 # A clock that differs; what has a credible time comes in other sessions.
                 self._rejections.count(RejectionReason.SYNC_MESSAGE_NOT_DISPLACED)
                 return None

@@ -6,9 +6,8 @@ trio thread of every message that comes or goes.
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from itertools import groupby
 from operator import attrgetter
@@ -37,10 +36,14 @@ class RoomItems:
     Among them are some that retention let go. Nothing older than what is kept is
     fetched, but a sequence number that is no clock of the past does not tell its
     age: such a message would come back from whoever keeps it still.
+
+    Args:
+        clock_ns: The node's clock, by which messages were stamped when they came.
     """
 
-    def __init__(self, store: MessageStore) -> None:
+    def __init__(self, store: MessageStore, clock_ns: Callable[[], int]) -> None:
         self._store = store
+        self._clock_ns = clock_ns
         self._indexes: dict[RoomName, ItemIndex] = {}
         self._displaced: dict[RoomName, DisplacedItems] = {}
         self._gone: dict[RoomName, deque[Item]] = {}
@@ -134,7 +137,7 @@ class RoomItems:
 
     def _find_displaced(self, room: RoomName) -> Iterator[Item]:
         """Search the store: few messages have so low a number and are stored still."""
-        upper = time.time_ns() - MAX_CLOCK_BEHIND_NS
+        upper = self._clock_ns() - MAX_CLOCK_BEHIND_NS
         for one in self._kept(room, EARLIEST_SEND_TIME_NS, upper):
             offset = self._store.offset_of(one.message_id)
             found = () if offset is None else self._store.read(offset - 1, offset, 1)

@@ -2,15 +2,24 @@
 
 The library keeps the first twenty providers of a key for two days and refuses
 every later one, takes any number of keys, and up to 50,000 values of 1 MiB
-(correction 60). Here the newest win, and everything has a limit.
+(correction 60). Here the newest win, and everything has a limit. It dates providers
+by the wall clock: one step of it drops every record of a private network, whose
+members provide again hours later. Here a clock that nobody sets dates them.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
+from libp2p.abc import IHost
 from libp2p.kad_dht.pb.kademlia_pb2 import Record
-from libp2p.kad_dht.provider_store import ProviderRecord, ProviderStore
+from libp2p.kad_dht.peer_routing import PeerRouting
+from libp2p.kad_dht.provider_store import (
+    PROVIDER_RECORD_EXPIRATION_INTERVAL,
+    ProviderRecord,
+    ProviderStore,
+)
 from libp2p.kad_dht.value_store import ValueStore
 from libp2p.peer.peerinfo import PeerInfo
 
@@ -25,7 +34,17 @@ MAX_VALUE_BYTES = 10 * 1024
 
 
 class NewestProviders(ProviderStore):
-    """Provider records: of each key the newest, of all keys the newest."""
+    """Provider records: of each key the newest, of all keys the newest.
+
+    Args:
+        clock_s: Seconds since any moment, of a clock that nobody sets.
+    """
+
+    def __init__(
+        self, host: IHost, routing: PeerRouting, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(host, routing)
+        self._clock_s = clock_s
 
     def add_provider(self, key: bytes, provider: PeerInfo) -> None:
         """Keep a provider, at the cost of the oldest one where it is full."""
@@ -35,14 +54,21 @@ class NewestProviders(ProviderStore):
         if len(records) >= MAX_PROVIDERS_KEPT:
             del records[next(iter(records))]
         kept = PeerInfo(provider.peer_id, bounded_addresses(provider.addrs))
-        records[peer_id] = ProviderRecord(kept, time.time())
+        records[peer_id] = ProviderRecord(kept, self._clock_s())
         self._make_room()
         self.providers[key] = records
 
     def get_providers(self, key: bytes) -> list[PeerInfo]:
         """The newest providers of a key, at most 100, newest first."""
-        newest_last = super().get_providers(key)
-        return newest_last[: -MAX_PROVIDERS_TOLD - 1 : -1]
+        self._drop_expired(key)
+        newest_last = list(self.providers.get(key, {}).values())
+        newest = newest_last[: -MAX_PROVIDERS_TOLD - 1 : -1]
+        return [PeerInfo(record.peer_id, record.addresses) for record in newest]
+
+    def cleanup_expired(self) -> None:
+        """Drop every record that its provider has not repeated for two days."""
+        for key in tuple(self.providers):
+            self._drop_expired(key)
 
     def remove_provider(self, key: bytes, peer_id: str) -> None:
         """Forget one provider of a key."""
@@ -51,6 +77,12 @@ class NewestProviders(ProviderStore):
             records.pop(peer_id, None)
             if not records:
                 del self.providers[key]
+
+    def _drop_expired(self, key: bytes) -> None:
+        earliest_s = self._clock_s() - PROVIDER_RECORD_EXPIRATION_INTERVAL
+        for peer_id, record in tuple(self.providers.get(key, {}).items()):
+            if record.timestamp < earliest_s:
+                self.remove_provider(key, peer_id)
 
     def _make_room(self) -> None:
         """Drop the key longest without news, but none that this node provides."""

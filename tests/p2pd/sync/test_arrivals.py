@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -9,7 +10,7 @@ import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.pubsub.pb import rpc_pb2
 
-from p2pd.domain.messages import Delivery, Message
+from p2pd.domain.messages import MAX_CLOCK_BEHIND_NS, Delivery, Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import Verdict
@@ -47,7 +48,8 @@ class Desk:
     def __init__(self) -> None:
         self.taken: list[Message] = []
         self.rejections = Rejections()
-        self._arrivals = Arrivals(self, SignedMessages(), self.rejections)
+        self.now_ns = time.time_ns()
+        self._arrivals = Arrivals(self, SignedMessages(), self.rejections, lambda: self.now_ns)
 
     async def receive_messages(self, messages: Sequence[Message]) -> list[Verdict]:
         self.taken.extend(messages)
@@ -118,6 +120,16 @@ def test_what_is_older_than_this_node_keeps_is_passed_over() -> None:
     scope = Scope(LOBBY, LOWEST, Item(wire.seqno + 1, b""), LOWEST)
     assert desk.accept(wire.signed_bytes, scope=scope) == 0
     assert desk.rejections.totals == {"sync_message_too_old": 1}
+
+
+def test_the_nodes_clock_and_no_other_says_what_is_displaced() -> None:
+    desk, wire = Desk(), make_signer().sign(LOBBY, b"sent long before by the clock of the node")
+    desk.now_ns = wire.seqno + 2 * MAX_CLOCK_BEHIND_NS
+    displaced = Scope(LOBBY, LOWEST, LOWEST, LOWEST, is_displaced=True)
+    assert desk.accept(wire.signed_bytes, scope=displaced) == 1
+    desk.now_ns = wire.seqno
+    assert desk.accept(wire.signed_bytes, scope=displaced) == 0
+    assert desk.rejections.totals == {"sync_message_not_displaced": 1}
 
 
 def test_junk_ends_the_session() -> None:

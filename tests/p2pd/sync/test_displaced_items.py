@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from hypothesis import given
@@ -35,7 +36,7 @@ def item_of(message: Message) -> Item:
 def test_what_is_displaced_is_the_same_read_from_the_store_or_seen_coming(
     numbers: list[int], asked_after: int
 ) -> None:
-    log = Log(MemoryStore(1_000, 1 << 20), State(make_node(), {}))
+    log = Log(MemoryStore(1_000, 1 << 20), State(make_node(), {}), clock_ns=lambda: NOW_NS)
     messages = [message_with(index, seqno) for index, seqno in enumerate(numbers)]
     expected = sorted(
         item_of(one) for one in messages if EARLIEST_SEND_TIME_NS <= one.seqno < EARLIEST_TIMELY
@@ -59,6 +60,16 @@ def test_what_retention_removed_is_remembered_up_to_a_bound() -> None:
         dropped = Dropped(one.seqno, one.receive_time_ns, one.message_id)
         log.dropped(one.room, [dropped])
     assert list(displaced.items(LOWEST, END)) == [item_of(one) for one in messages[10:]]
+
+
+def test_the_store_is_searched_up_to_the_time_of_the_nodes_clock() -> None:
+    years_ahead_ns = time.time_ns() + 3 * 365 * 24 * 3600 * 10**9
+    log = Log(MemoryStore(10, 1 << 20), State(make_node(), {}), clock_ns=lambda: years_ahead_ns)
+    sent_ns = years_ahead_ns - 2 * MAX_CLOCK_BEHIND_NS
+    message = replace(make_message(1), seqno=sent_ns, receive_time_ns=years_ahead_ns)
+    log.append([message])
+    log.items.forget()
+    assert list(log.items.displaced_set(DEFAULT_ROOM).items(LOWEST, END)) == [item_of(message)]
 
 
 @given(st.sets(st.integers(0, 1_000), max_size=200), st.integers(1, 20))

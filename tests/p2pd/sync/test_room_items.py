@@ -75,7 +75,9 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Side, Side
         stores = [
             life.enter_context(open_store(tmp_path_factory.mktemp(name))) for name in ("a", "b")
         ]
-        one, other = (Side(store, RoomItems(store), RoomName("")) for store in stores)
+        one, other = (
+            Side(store, RoomItems(store, lambda: NOW_NS), RoomName("")) for store in stores
+        )
         yield one, other
 
 
@@ -158,7 +160,7 @@ def test_bytes_grow_with_the_difference_and_not_with_the_stores(sides: tuple[Sid
 def test_what_was_let_go_stands_in_order_among_what_is_kept(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         store.append([make_message(number) for number in range(0, 20, 2)])
-        items = RoomItems(store)
+        items = RoomItems(store, lambda: NOW_NS)
         for number in (3, 4, 40):
             gone = make_message(number)
             items.dropped(DEFAULT_ROOM, Dropped(gone.seqno, 0, gone.message_id))
