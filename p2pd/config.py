@@ -133,6 +133,29 @@ class Settings(ServiceSettings):
         "be a circuit relay for others: auto, which is once found public, on, or off",
         "AUTO|ON|OFF",
     )
+    relay_max_reservations: Annotated[int, reads(whole_number(1, 10_000))] = setting(
+        "128", "peers that may be reached through this relay at once", "PEERS"
+    )
+    relay_max_circuits: Annotated[int, reads(whole_number(1, 10_000))] = setting(
+        "128", "connections that this relay carries at once", "CONNECTIONS"
+    )
+    relay_circuit_bytes: Annotated[int, reads(whole_number(0, 1 << 40))] = setting(
+        "131072",
+        "bytes each way that this relay carries of one connection to a peer in none of its "
+        "rooms; 0 for no limit",
+        "BYTES",
+    )
+    relay_circuit_s: Annotated[int, reads(whole_number(0, 86_400))] = setting(
+        "120",
+        "seconds that this relay carries one connection to a peer in none of its rooms; "
+        "0 for no limit",
+        "SECONDS",
+    )
+    relay_hourly_bytes: Annotated[int, reads(whole_number(1, 1 << 50))] = setting(
+        "268435456",
+        "bytes an hour that this relay carries for all peers in none of its rooms together",
+        "BYTES",
+    )
     rooms: Annotated[tuple[RoomName, ...], reads(_each(_room))] = setting(
         "chat-room", "rooms joined at start unless they were left, comma-separated", "NAMES"
     )

@@ -90,7 +90,7 @@ class RejectionReason(StrEnum):
     )
     RELAY_REQUEST_REFUSED = (
         "relay_request_refused",
-        "This relay refused a reservation or a circuit, by its limits or for want of a place.",
+        "This relay refused a request, by its limits or because the target has no reservation.",
     )
     RELAY_REQUESTS_OVER_LIMIT = (
         "relay_requests_over_limit",

@@ -27,6 +27,7 @@ from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, SignedMessage, open_gossip
 from p2pd.net.relay.client import RelayClient, RelayNeeds, open_relay_client
 from p2pd.net.relay.rules import RelayLimits
+from p2pd.net.relay.server import RelayTotals
 from p2pd.net.relay.service import RelayMode, RelaySwitch, open_relay_service
 from p2pd.net.streams.room_peers import RoomPeers
 
@@ -176,6 +177,10 @@ class Network:
             relays=self._relay_client.reservations[:MAX_RELAYS],
             relay_service=self._relay_service.fact,
         )
+
+    def relay_totals(self) -> RelayTotals:
+        """What this node has relayed for others, as of now."""
+        return replace(self._relay_service.totals)
 
     def warnings(self) -> tuple[NodeWarning, ...]:
         """What cannot be right, such as two programs with one identity."""

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -22,9 +22,12 @@ from p2pd import __version__
 from p2pd.api.rpc_server import ApiCounters
 from p2pd.api.server import Api
 from p2pd.domain.clock import NodeClock
+from p2pd.domain.reach import Reach
 from p2pd.domain.rejections import Rejections
 from p2pd.log.log import Log
 from p2pd.net.network import Network
+from p2pd.net.relay.server import RelayTotals
+from p2pd.node.relay_metrics import relay_metrics
 from p2pd.sync import Sync
 
 ANSWER_S = 1.0
@@ -43,6 +46,8 @@ class Snapshot:
     sync_bytes: int
     rejected: tuple[tuple[str, int], ...]
     api: ApiCounters
+    reach: Reach = field(default_factory=Reach)
+    relay_totals: RelayTotals = field(default_factory=RelayTotals)
     clock_steps: int = 0
     clock_is_steady: bool = True
 
@@ -110,6 +115,8 @@ def snapshot_of(
         send_pressure=network.send_pressure(),
         sync_bytes=sync.bytes_moved,
         rejected=tuple(sorted(rejections.totals.items())),
+        reach=network.reach(),
+        relay_totals=network.relay_totals(),
         clock_steps=clock.steps,
         clock_is_steady=clock.is_steady,
         api=api.counters,
@@ -138,6 +145,7 @@ class NodeCollector(Collector):
         )
         if snapshot is not None:
             yield from _node_metrics(snapshot)
+            yield from relay_metrics(snapshot.reach, snapshot.relay_totals)
             yield from _api_metrics(snapshot.api)
 
 

@@ -16,6 +16,8 @@ from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Node
 from p2pd.net.identity import Identity
 from p2pd.net.network import NetworkOptions
+from p2pd.net.relay.messages import CircuitLimit
+from p2pd.net.relay.rules import RelayLimits
 from p2pd.net.relay.service import RelayMode
 from p2pd.store.retention import DAY_S, Retention
 from p2pd.sync import SyncOptions
@@ -39,8 +41,19 @@ def network_options(
         mdns=settings.mdns,
         relays=settings.relays,
         relay_mode=RelayMode(settings.relay_service),
+        relay_limits=relay_limits(settings),
         first_seqno=first_seqno,
         clock_ns=clock.now_ns,
+    )
+
+
+def relay_limits(settings: Settings) -> RelayLimits:
+    """Choose what this node gives as a relay."""
+    return RelayLimits(
+        max_reservations=settings.relay_max_reservations,
+        max_circuits=settings.relay_max_circuits,
+        stranger=CircuitLimit(settings.relay_circuit_bytes, settings.relay_circuit_s),
+        stranger_bytes_per_hour=settings.relay_hourly_bytes,
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import EventListener, NodeProcess
 from tests.driver.fixtures import StartNode
 from tests.driver.waiting import wait_until
+from tests.p2pd.node.test_metrics import scrape
 
 REMADE_WITHIN_S = 10.0
 RELAYED = chat_pb2.CONNECTION_KIND_RELAYED
@@ -16,8 +18,11 @@ ELSEWHERE = "elsewhere"
 """A room that only relays are in: what passes between the others passes through circuits."""
 
 
-def test_node_that_only_dials_is_reached_through_a_relay(start_node: StartNode) -> None:
-    relay = start_node("relay", relay_service="on", rooms=ELSEWHERE)
+def test_node_that_only_dials_is_reached_through_a_relay(
+    start_node: StartNode, free_tcp_port: int
+) -> None:
+    page = f"127.0.0.1:{free_tcp_port}"
+    relay = start_node("relay", relay_service="on", rooms=ELSEWHERE, metrics_listen=page)
     hidden = start_node("hidden", listen="none", relays=relay.address)
     caller = start_node("caller")
     with EventListener(hidden) as at_hidden, EventListener(caller) as at_caller:
@@ -38,6 +43,10 @@ def test_node_that_only_dials_is_reached_through_a_relay(start_node: StartNode) 
     service = get_node(relay).reach.relay_service
     assert (service.is_on, service.circuit_count) == (True, 1)
     assert service.reservation_count in (1, 2)  # the caller does not know that it is public
+    metrics = scrape(page)
+    assert (metrics["p2pd_relay_service"], metrics["p2pd_relay_circuits"]) == (1, 1)
+    assert metrics["p2pd_relay_circuits_opened_total"] == 1
+    assert metrics["p2pd_relay_bytes_total"] > 1000
 
 
 def test_member_of_a_room_of_the_relay_is_not_limited(start_node: StartNode) -> None:
@@ -92,7 +101,14 @@ def say_both_ways(a: NodeProcess, b: NodeProcess, numbers: range) -> None:
             node.publish(f"{node.name} {number}")
 
 
-def relayed_address(node: NodeProcess, relay: NodeProcess) -> str:
+class HasPeerId(Protocol):
+    """A node, or a peer of another implementation."""
+
+    @property
+    def peer_id(self) -> str: ...
+
+
+def relayed_address(node: NodeProcess, relay: HasPeerId) -> str:
     """Wait until a node announces an address behind a relay, and return that."""
     addresses = wait_until(
         lambda: list(get_node(node).addresses),

@@ -1,4 +1,4 @@
-"""The relay part of the network: circuits out and in, and places at relays.
+"""The relay part of the network: circuits out and in, and reservations at relays.
 
 Opened by ``p2pd.net.network`` over a host, its connections and discovery.
 """
@@ -103,8 +103,8 @@ class RelayClient:
         return tuple(each.fact(own_id) for each in self._holder.reservations)
 
     def start(self, nursery: trio.Nursery) -> None:
-        """Hold places from now on."""
-        tasks = {"relay places": self._holder.run, "relay search": self._seek}
+        """Hold reservations from now on."""
+        tasks = {"relay reservations": self._holder.run, "relay search": self._seek}
         for name, task in tasks.items():
             nursery.start_soon(partial(run_guarded, name, task))
 

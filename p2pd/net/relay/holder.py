@@ -1,6 +1,6 @@
-"""Holds this node's places at two relays for as long as nobody can dial it.
+"""Holds this node's reservations at two relays for as long as nobody can dial it.
 
-Started by ``client``. Each place is a task of its own: it reserves, renews at half the
+Started by ``client``. Each is a task of its own: it reserves, renews at half the
 time, and ends with the connection to its relay; then the next candidate is chosen at
 once. Relays of the settings come first, then room-mates, then others.
 """
@@ -31,7 +31,7 @@ from p2pd.tasks import attempt
 SECONDS = 1.0
 WANTED = 2
 MAX_ATTEMPTS = 4
-"""Places asked for at once beside those held."""
+"""Relays asked at once beside those held."""
 LOOK_EVERY_S = 1 * SECONDS
 PROTECTION = "relay"
 
@@ -39,8 +39,8 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, eq=False)
-class Place:
-    """A place at one relay, asked for or held.
+class HeldRelay:
+    """One relay that is asked, or held.
 
     Attributes:
         info: Where a relay of the settings is dialled; None for one that was found.
@@ -58,7 +58,7 @@ class Place:
 
 
 class RelayHolder:
-    """The places this node has at relays; every call in the trio thread.
+    """The reservations of this node; every call in the trio thread.
 
     Args:
         configured: Relays of the settings.
@@ -82,31 +82,31 @@ class RelayHolder:
         self._is_preferred = is_preferred
         self._on_change = on_change
         self._rejections = rejections
-        self._places: dict[ID, Place] = {}
+        self._relays: dict[ID, HeldRelay] = {}
         self._backoffs = RelayBackoffs()
         self._wake = trio.Event()
 
     @property
     def reservations(self) -> tuple[Reservation, ...]:
         """The reservations held now, those of the settings first."""
-        held = sorted(self._held(), key=lambda place: not place.is_configured)
-        return tuple(place.reservation for place in held if place.reservation is not None)
+        held = sorted(self._held(), key=lambda relay: not relay.is_configured)
+        return tuple(relay.reservation for relay in held if relay.reservation is not None)
 
     def is_relay(self, peer_id: ID) -> bool:
         """Return whether this node has asked a peer to relay to it."""
-        return peer_id in self._places or self._backoffs.has_reserved(peer_id)
+        return peer_id in self._relays or self._backoffs.has_reserved(peer_id)
 
     @property
     def is_short(self) -> bool:
         """Whether this node needs more relays than it has or is asking."""
-        return self._is_needed() and len(self._places) < WANTED
+        return self._is_needed() and len(self._relays) < WANTED
 
     def look_again(self) -> None:
         """Choose anew soon: a peer came, or this node's reach changed."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Hold places until cancelled."""
+        """Hold reservations until cancelled."""
         async with trio.open_nursery() as nursery:
             while True:
                 self._wake = trio.Event()
@@ -116,31 +116,31 @@ class RelayHolder:
 
     def _choose(self, nursery: trio.Nursery) -> None:
         if not self._is_needed():
-            for place in self._places.values():
-                place.scope.cancel()
+            for relay in self._relays.values():
+                relay.scope.cancel()
             return
-        for place in self._candidates():
-            if len(self._places) - len(self._held()) >= MAX_ATTEMPTS:
+        for relay in self._candidates():
+            if len(self._relays) - len(self._held()) >= MAX_ATTEMPTS:
                 return
-            if self._is_wanted(place):
-                self._places[place.relay_id] = place
-                hold = partial(attempt, "relay reservation", partial(self._hold, place))
+            if self._is_wanted(relay):
+                self._relays[relay.relay_id] = relay
+                hold = partial(attempt, "relay reservation", partial(self._hold, relay))
                 nursery.start_soon(hold)
 
-    def _is_wanted(self, place: Place) -> bool:
+    def _is_wanted(self, relay: HeldRelay) -> bool:
         """Tell whether one more is to be asked: of the settings' before others."""
-        if place.is_configured:
+        if relay.is_configured:
             return sum(each.is_configured for each in self._held()) < WANTED
-        found = [each for each in self._places.values() if not each.is_configured]
+        found = [each for each in self._relays.values() if not each.is_configured]
         held = sum(each.is_configured for each in self._held())
         return len(found) + held < WANTED
 
-    def _candidates(self) -> Iterator[Place]:
+    def _candidates(self) -> Iterator[HeldRelay]:
         now_s = trio.current_time()
         infos = {info.peer_id: info for info in self._configured}
         for peer_id in (*infos, *self._found()):
-            if peer_id not in self._places and self._backoffs.may_ask(peer_id, now_s):
-                yield Place(peer_id, infos.get(peer_id))
+            if peer_id not in self._relays and self._backoffs.may_ask(peer_id, now_s):
+                yield HeldRelay(peer_id, infos.get(peer_id))
 
     def _found(self) -> list[ID]:
         """List connected peers that relay, room-mates first."""
@@ -161,71 +161,72 @@ class RelayHolder:
         direct = (each for each in connections if not each.is_closed and not is_relayed(each))
         return next(direct, None)
 
-    def _held(self) -> list[Place]:
-        return [place for place in self._places.values() if place.reservation is not None]
+    def _held(self) -> list[HeldRelay]:
+        return [relay for relay in self._relays.values() if relay.reservation is not None]
 
-    async def _hold(self, place: Place) -> None:
+    async def _hold(self, relay: HeldRelay) -> None:
         """Reserve and renew until the relay is lost, refuses, or is not needed."""
         swarm = self._host.swarm
-        swarm.protect(place.relay_id, PROTECTION)
+        swarm.protect(relay.relay_id, PROTECTION)
         try:
-            with place.scope:
-                await self._reserve_repeatedly(place)
+            with relay.scope:
+                await self._reserve_repeatedly(relay)
         # Boundary: whatever a relay or its connection does, the next one is chosen.
         except Exception as error:
-            self._note_failure(place, error)
+            self._note_failure(relay, error)
         finally:
-            swarm.unprotect(place.relay_id, PROTECTION)
-            del self._places[place.relay_id]
+            swarm.unprotect(relay.relay_id, PROTECTION)
+            del self._relays[relay.relay_id]
             self._announce()
             self._wake.set()
 
-    async def _reserve_repeatedly(self, place: Place) -> None:
-        connection = await self._connect(place)
+    async def _reserve_repeatedly(self, relay: HeldRelay) -> None:
+        connection = await self._connect(relay)
         while not connection.is_closed:
-            rest_s = await self._renew(place, connection)
+            rest_s = await self._renew(relay, connection)
             with trio.move_on_after(rest_s):
                 await connection.event_closed.wait()  # type: ignore[attr-defined]
-        log.info("relay is lost", relay_id=str(place.relay_id))
-        self._backoffs.failed(place.relay_id, trio.current_time())
+        log.info("relay is lost", relay_id=str(relay.relay_id))
+        self._backoffs.failed(relay.relay_id, trio.current_time())
 
-    async def _renew(self, place: Place, connection: INetConn) -> float:
+    async def _renew(self, relay: HeldRelay, connection: INetConn) -> float:
         """Reserve; returns after how many seconds to do so again.
 
         Raises:
             Exception: There is no reservation, and none from before that is still good.
         """
         try:
-            place.reservation = await reserve(self._host, connection, time.time())
+            relay.reservation = await reserve(self._host, connection, time.time())
         # Boundary: a relay fails in many ways, and what it gave before still counts.
         except Exception as error:
-            if place.reservation is None or place.reservation.expire_time_s < time.time():
+            if relay.reservation is None or relay.reservation.expire_time_s < time.time():
                 raise
-            return self._note_failure(place, error)
-        self._backoffs.succeeded(place.relay_id)
+            return self._note_failure(relay, error)
+        self._backoffs.succeeded(relay.relay_id)
         self._announce()
         self._release_surplus()
-        return place.reservation.renew_after_s
+        return relay.reservation.renew_after_s
 
-    async def _connect(self, place: Place) -> INetConn:
-        connection = self._direct_connection(place.relay_id)
-        addresses = place.info.addrs if place.info is not None else ()
-        return connection or await self._host.swarm.dial_direct(place.relay_id, addresses)
+    async def _connect(self, relay: HeldRelay) -> INetConn:
+        connection = self._direct_connection(relay.relay_id)
+        addresses = relay.info.addrs if relay.info is not None else ()
+        return connection or await self._host.swarm.dial_direct(relay.relay_id, addresses)
 
-    def _note_failure(self, place: Place, error: Exception) -> float:
+    def _note_failure(self, relay: HeldRelay, error: Exception) -> float:
         """Count a failure; returns for how many seconds the relay is left alone."""
-        log.debug("no reservation", relay_id=str(place.relay_id), error=repr(error))
+        log.debug("no reservation", relay_id=str(relay.relay_id), error=repr(error))
         if isinstance(error, RelayError) and error.is_fault:
             self._rejections.count(RejectionReason.RELAY_REPLY_INVALID)
         return self._backoffs.failed(
-            place.relay_id, trio.current_time(), is_refusal=isinstance(error, RelayError)
+            relay.relay_id, trio.current_time(), is_refusal=isinstance(error, RelayError)
         )
 
     def _release_surplus(self) -> None:
-        """Give up a relay that was found, where the settings' make up the number."""
-        found = [place for place in self._held() if not place.is_configured]
-        for place in found[: max(0, len(self._held()) - WANTED)]:
-            place.scope.cancel()
+        """Give up what is held beyond the number: what was found first, then the newest."""
+        newest_first = self._held()[::-1]
+        ranked = sorted(newest_first, key=lambda relay: relay.is_configured)
+        for relay in ranked[: max(0, len(ranked) - WANTED)]:
+            relay.scope.cancel()
 
     def _announce(self) -> None:
         addresses = [each for held in self.reservations for each in held.addresses]

@@ -22,6 +22,16 @@ MAX_FRAME_BYTES = 4096
 """Of one frame, either way; what go-libp2p takes."""
 MAX_PEER_ID_BYTES = 128
 
+REFUSALS = frozenset(
+    (
+        Status.RESERVATION_REFUSED,
+        Status.RESOURCE_LIMIT_EXCEEDED,
+        Status.PERMISSION_DENIED,
+        Status.CONNECTION_FAILED,
+        Status.NO_RESERVATION,
+    )
+)
+
 M = TypeVar("M", HopMessage, StopMessage)
 
 
@@ -39,7 +49,7 @@ class RelayError(Exception):
     @property
     def is_fault(self) -> bool:
         """Whether the other side broke the protocol, beyond saying no."""
-        return self.status in (Status.MALFORMED_MESSAGE, Status.UNEXPECTED_MESSAGE)
+        return self.status not in REFUSALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +86,15 @@ def message_from_bytes(kind: type[M], frame: bytes) -> M:
     """Decode a frame.
 
     Raises:
-        RelayError: It is no message of this kind (MALFORMED_MESSAGE).
+        RelayError: It is no message of this kind, or it names none (MALFORMED_MESSAGE).
     """
     message = kind()
     try:
         message.ParseFromString(frame)
     except DecodeError as error:
         raise malformed("not a protobuf message") from error
+    if not message.HasField("type"):
+        raise malformed("a message without a type")
     return message
 
 

@@ -40,7 +40,7 @@ ASSUMED_LIFETIME_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A place at a relay.
+    """What a relay has granted.
 
     Attributes:
         addresses: Relayed addresses of this node, without its own id.

@@ -1,4 +1,4 @@
-"""Whom this relay serves, and how much of it: places, circuits and their bounds. Pure.
+"""Whom this relay serves, and how much of it: reservations, circuits and their bounds. Pure.
 
 ``server`` asks before it does anything and has the clock. Every table here is bounded
 by the limits, whoever asks.
@@ -47,17 +47,17 @@ class RelayLimits:
 
 
 @dataclass(slots=True)
-class _Place:
+class _Grant:
     ip: str
     until_s: float
 
 
 @dataclass(slots=True)
 class RelayRules:
-    """The places given and the circuits open now; times are of any monotonic clock."""
+    """The reservations granted and the circuits open now; times are of any monotonic clock."""
 
     limits: RelayLimits
-    _places: dict[ID, _Place] = field(default_factory=dict)
+    _grants: dict[ID, _Grant] = field(default_factory=dict)
     _circuits: Counter[ID] = field(default_factory=Counter)
     _budget: TokenBucket = field(init=False)
     circuit_count: int = 0
@@ -68,11 +68,11 @@ class RelayRules:
 
     @property
     def reservation_count(self) -> int:
-        """How many places are given."""
-        return len(self._places)
+        """How many reservations are granted."""
+        return len(self._grants)
 
     def reserve(self, peer_id: ID, ip: str, now_s: float, *, is_member: bool) -> CircuitLimit:
-        """Give a place, or the same place for longer.
+        """Grant a reservation, or the same one for longer.
 
         Args:
             is_member: Whether the peer is in a room of this node.
@@ -84,40 +84,43 @@ class RelayRules:
             RelayError: There is none (RESERVATION_REFUSED, RESOURCE_LIMIT_EXCEEDED).
         """
         self._expire(now_s)
-        if peer_id not in self._places:
+        if peer_id not in self._grants:
             self._refuse_excess(ip)
         limit = self.circuit_limit(is_member=is_member)
-        if limit.is_limited and self._is_over_budget(now_s):
+        if not is_member and self._is_over_budget(now_s):
             raise RelayError(Status.RESERVATION_REFUSED, "strangers have used up their budget")
-        self._places[peer_id] = _Place(ip, now_s + self.limits.reservation_s)
+        self._grants[peer_id] = _Grant(ip, now_s + self.limits.reservation_s)
         return limit
 
     def release(self, peer_id: ID) -> None:
-        """Take back the place of a peer that is not connected any more."""
-        self._places.pop(peer_id, None)
+        """Take back the reservation of a peer that is not connected any more."""
+        self._grants.pop(peer_id, None)
 
     def release_all(self) -> None:
-        """Take back every place."""
-        self._places.clear()
+        """Take back every reservation."""
+        self._grants.clear()
 
     def circuit_limit(self, *, is_member: bool) -> CircuitLimit:
         """Choose how much is carried of a connection to a peer."""
         return UNLIMITED if is_member else self.limits.stranger
 
     @contextmanager
-    def circuit(self, source: ID, target: ID, now_s: float, limit: CircuitLimit) -> Iterator[None]:
+    def circuit(self, source: ID, target: ID, now_s: float, *, is_member: bool) -> Iterator[None]:
         """Hold a circuit inside the block.
 
+        Args:
+            is_member: Whether the target is in a room of this node.
+
         Raises:
-            RelayError: The target has no place (NO_RESERVATION), or a bound is
+            RelayError: The target has none (NO_RESERVATION), or a bound is
                 reached (RESOURCE_LIMIT_EXCEEDED).
         """
         self._expire(now_s)
-        if target not in self._places:
+        if target not in self._grants:
             raise RelayError(Status.NO_RESERVATION)
         if self._is_full(source, target):
             raise RelayError(Status.RESOURCE_LIMIT_EXCEEDED)
-        if limit.is_limited and self._is_over_budget(now_s):
+        if not is_member and self._is_over_budget(now_s):
             raise RelayError(Status.RESOURCE_LIMIT_EXCEEDED)
         self._count(source, target, 1)
         try:
@@ -126,7 +129,7 @@ class RelayRules:
             self._count(source, target, -1)
 
     def carried_for_stranger(self, size: int, now_s: float) -> None:
-        """Take bytes of a limited circuit off the budget that all strangers share."""
+        """Take bytes of a circuit off the budget that all strangers share."""
         self._budget.limit(self._budget.refill(now_s) - size)
 
     def _is_over_budget(self, now_s: float) -> bool:
@@ -148,13 +151,13 @@ class RelayRules:
                 del self._circuits[peer_id]
 
     def _refuse_excess(self, ip: str) -> None:
-        of_ip = sum(place.ip == ip for place in self._places.values())
+        of_ip = sum(grant.ip == ip for grant in self._grants.values())
         if (
-            len(self._places) >= self.limits.max_reservations
+            len(self._grants) >= self.limits.max_reservations
             or of_ip >= self.limits.max_reservations_per_ip
         ):
-            raise RelayError(Status.RESERVATION_REFUSED, "every place is taken")
+            raise RelayError(Status.RESERVATION_REFUSED, "every reservation is taken")
 
     def _expire(self, now_s: float) -> None:
-        for peer_id in [each for each, place in self._places.items() if place.until_s <= now_s]:
-            del self._places[peer_id]
+        for peer_id in [each for each, grant in self._grants.items() if grant.until_s <= now_s]:
+            del self._grants[peer_id]

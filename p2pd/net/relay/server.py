@@ -54,7 +54,7 @@ MAX_ADDRESSES = 8
 
 @dataclass(slots=True)
 class RelayTotals:
-    """What was relayed since the start."""
+    """What was relayed since the start; changed in place by ``RelayServer``."""
 
     reservations: int = 0
     circuits: int = 0
@@ -63,10 +63,15 @@ class RelayTotals:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A circuit that its target has taken: the stream to it and what is carried."""
+    """A circuit that its target has taken.
+
+    Attributes:
+        is_member: Whether the target is in a room of this node.
+    """
 
     stream: INetStream
     limit: CircuitLimit
+    is_member: bool
 
 
 class RelayServer:
@@ -113,7 +118,7 @@ class RelayServer:
                 await self._carry(stream, circuit)
 
     def connection_closed(self, connection: INetConn) -> None:
-        """Take back the place of a peer whose last connection is gone."""
+        """Take back the reservation of a peer whose last connection is gone."""
         peer_id = connection.muxed_conn.peer_id
         if self._direct_connection(peer_id) is None:
             self.rules.release(peer_id)
@@ -171,8 +176,10 @@ class RelayServer:
 
     async def _connect(self, stream: INetStream, request: HopMessage, held: ExitStack) -> Offer:
         source, target = stream.muxed_conn.peer_id, peer_id_from_bytes(request.peer.id)
-        limit = self.rules.circuit_limit(is_member=self._is_member(target))
-        held.enter_context(self.rules.circuit(source, target, trio.current_time(), limit))
+        is_member = self._is_member(target)
+        limit = self.rules.circuit_limit(is_member=is_member)
+        now_s = trio.current_time()
+        held.enter_context(self.rules.circuit(source, target, now_s, is_member=is_member))
         offered = await self._offer(source, target, limit)
         try:
             await write_message(stream, hop_status(Status.OK, limit))
@@ -180,7 +187,7 @@ class RelayServer:
             await reset_quietly(offered)
             raise
         self.totals.circuits += 1
-        return Offer(offered, limit)
+        return Offer(offered, limit, is_member)
 
     async def _offer(self, source: ID, target: ID, limit: CircuitLimit) -> INetStream:
         """Have a peer take a circuit.
@@ -206,7 +213,7 @@ class RelayServer:
         return stream
 
     async def _carry(self, stream: INetStream, offer: Offer) -> None:
-        on_carried = self._count_limited if offer.limit.is_limited else self._count
+        on_carried = self._count if offer.is_member else self._count_of_stranger
         circuit = Circuit(
             muxed_stream_of(stream), muxed_stream_of(offer.stream), offer.limit, on_carried
         )
@@ -219,7 +226,7 @@ class RelayServer:
     def _count(self, size: int) -> None:
         self.totals.carried_bytes += size
 
-    def _count_limited(self, size: int) -> None:
+    def _count_of_stranger(self, size: int) -> None:
         self.totals.carried_bytes += size
         self.rules.carried_for_stranger(size, trio.current_time())
 

@@ -1,7 +1,11 @@
 // A go-libp2p chat peer for the tests: every line of its input is a message to
 // the room, every message of the room is a line of its output.
 //
-//	go-peer -key ed25519|ecdsa|rsa|secp256k1 [-room NAME] [ADDRESS…]
+//	go-peer -key ed25519|ecdsa|rsa|secp256k1 [-room NAME] [-relay none|limited|unlimited]
+//	        [-behind ADDRESS] [ADDRESS…]
+//
+// With -relay it relays for others; with -behind it listens nowhere and is reached through
+// the relay at that address.
 //
 // It dials the addresses given. Output lines are JSON objects with a "type":
 // ready (id, addresses), joined (peer), message (author, forwarder, text).
@@ -20,7 +24,10 @@ import (
 	"github.com/libp2p/go-libp2p"
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
+	relayv2 "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
 )
 
 var keyTypes = map[string]int{
@@ -34,19 +41,25 @@ func main() {
 	log.SetFlags(0)
 	key := flag.String("key", "ed25519", "type of the identity key")
 	room := flag.String("room", "chat-room", "room to join")
+	relay := flag.String("relay", "none", "what it relays for others")
+	behind := flag.String("behind", "", "address of the relay to be reached through")
 	flag.Parse()
-	if err := chat(context.Background(), *key, *room, flag.Args()); err != nil {
+	options, err := reachOptions(*relay, *behind)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := chat(context.Background(), *key, *room, *behind, options, flag.Args()); err != nil {
 		log.Fatal(err)
 	}
 }
 
 // chat joins the room and talks until the input ends.
-func chat(ctx context.Context, keyType, room string, addresses []string) error {
+func chat(ctx context.Context, keyType, room, behind string, options []libp2p.Option, addresses []string) error {
 	key, _, err := crypto.GenerateKeyPair(keyTypes[keyType], 2048)
 	if err != nil {
 		return err
 	}
-	host, err := libp2p.New(libp2p.Identity(key), libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0"))
+	host, err := libp2p.New(append(options, libp2p.Identity(key))...)
 	if err != nil {
 		return err
 	}
@@ -68,6 +81,12 @@ func chat(ctx context.Context, keyType, room string, addresses []string) error {
 		return err
 	}
 	listening := []string{}
+	if behind != "" {
+		if err := reserve(ctx, host, behind); err != nil {
+			return err
+		}
+		listening = append(listening, fmt.Sprintf("%s/p2p-circuit/p2p/%s", behind, host.ID()))
+	}
 	for _, address := range host.Addrs() {
 		listening = append(listening, fmt.Sprintf("%s/p2p/%s", address, host.ID()))
 	}
@@ -93,6 +112,37 @@ func chat(ctx context.Context, keyType, room string, addresses []string) error {
 		}
 	}
 	return lines.Err()
+}
+
+// reachOptions says where the peer listens and what it relays.
+func reachOptions(relay, behind string) ([]libp2p.Option, error) {
+	options := []libp2p.Option{libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0")}
+	if behind != "" {
+		options = []libp2p.Option{libp2p.NoListenAddrs, libp2p.EnableRelay()}
+	}
+	switch relay {
+	case "none":
+		return options, nil
+	case "limited":
+		return append(options, libp2p.ForceReachabilityPublic(), libp2p.EnableRelayService()), nil
+	case "unlimited":
+		service := libp2p.EnableRelayService(relayv2.WithInfiniteLimits())
+		return append(options, libp2p.ForceReachabilityPublic(), service), nil
+	}
+	return nil, fmt.Errorf("a relay is limited or unlimited, not %q", relay)
+}
+
+// reserve has a relay accept connections for this peer.
+func reserve(ctx context.Context, host host.Host, relay string) error {
+	info, err := peer.AddrInfoFromString(relay)
+	if err != nil {
+		return err
+	}
+	if err := host.Connect(ctx, *info); err != nil {
+		return err
+	}
+	_, err = client.Reserve(ctx, host, *info)
+	return err
 }
 
 // tellArrivals tells of each peer that comes into the room.
