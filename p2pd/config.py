@@ -117,6 +117,12 @@ class Settings(ServiceSettings):
     announce: Annotated[tuple[str, ...], reads(_each(_multiaddr))] = setting(
         "", "addresses to announce instead of the ones bound, comma-separated", "MULTIADDRS"
     )
+    ws_tls_cert: Annotated[Path | None, OPTIONAL_PATH] = setting(
+        "", "certificate chain (PEM) to listen with on /wss addresses", "PATH"
+    )
+    ws_tls_key: Annotated[Path | None, OPTIONAL_PATH] = setting(
+        "", "private key (PEM) of that certificate", "PATH"
+    )
     bootstrap: Annotated[tuple[str, ...], reads(_bootstrap)] = setting(
         PUBLIC_BOOTSTRAP,
         "peers to join the network by, comma-separated; 'none' for a private network",
@@ -238,6 +244,8 @@ class Settings(ServiceSettings):
         """Check what no single value can say."""
         if (self.grpc_tls_cert is None) != (self.grpc_tls_key is None):
             raise ValueError("--grpc-tls-cert and --grpc-tls-key go together")
+        if (self.ws_tls_cert is None) != (self.ws_tls_key is None):
+            raise ValueError("--ws-tls-cert and --ws-tls-key go together")
         if self.grpc_tls_client_ca is not None and self.grpc_tls_cert is None:
             raise ValueError("--grpc-tls-client-ca needs --grpc-tls-cert and --grpc-tls-key")
         return self

@@ -29,7 +29,8 @@ from p2pd.net.patches.keys import install_ecdsa_keys
 from p2pd.net.patches.logs import route_library_logs
 from p2pd.net.patches.peerstore import LastingPeerStore
 from p2pd.net.patches.swarm import NodeSwarm
-from p2pd.net.patches.transports import AddressedTcp, AddressedWebsocket
+from p2pd.net.patches.transports import AddressedTcp, AddressedWebsocket, SecureWebsocket
+from p2pd.net.transports.certificate import WebsocketCertificate
 from p2pd.net.yamux.negotiation import MUXERS, YamuxNegotiation
 from p2pd.tasks import run_guarded
 
@@ -44,6 +45,7 @@ class HostOptions:
     Attributes:
         key_pair: Ed25519, from ``identity``.
         listen: Multiaddrs of TCP and WebSocket, each on a port of its own.
+        certificate: What WebSocket over TLS listens with.
         announce: Multiaddrs told to others instead of the ones bound.
         agent: The agent version in identify.
         max_connections: Inbound and outbound together; more are refused.
@@ -54,6 +56,7 @@ class HostOptions:
     announce: tuple[str, ...] = ()
     agent: str = "wsp/0.1.0"
     max_connections: int = DEFAULT_MAX_CONNECTIONS
+    certificate: WebsocketCertificate | None = None
 
 
 @asynccontextmanager
@@ -64,7 +67,9 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
         ListenError: An address cannot be listened on, or announced.
         IdentityError: The key is not Ed25519 (19).
     """
-    addresses = listen_addresses_from_text(options.listen)
+    addresses = listen_addresses_from_text(
+        options.listen, has_certificate=options.certificate is not None
+    )
     host = _host_from_options(options, rejections)
     failure: ListenError | None = None
     async with host.run(addresses), trio.open_nursery() as nursery:
@@ -104,7 +109,13 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> NodeHost
         peer_id=peer_id,
         peerstore=peerstore,
         upgrader=upgrader,
-        transports=[AddressedTcp(), AddressedWebsocket(upgrader)],
+        transports=[
+            AddressedTcp(),
+            AddressedWebsocket(upgrader),
+            SecureWebsocket(
+                upgrader, options.certificate.context() if options.certificate else None
+            ),
+        ],
         rejections=rejections,
         max_connections=options.max_connections,
     )

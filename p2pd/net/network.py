@@ -30,6 +30,7 @@ from p2pd.net.relay.rules import RelayLimits
 from p2pd.net.relay.server import RelayTotals
 from p2pd.net.relay.service import RelayMode, RelaySwitch, open_relay_service
 from p2pd.net.streams.room_peers import RoomPeers
+from p2pd.net.transports.certificate import WebsocketCertificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class NetworkOptions:
         relay_mode: When to be a relay for others.
         first_seqno: Number that the first message's sequence number exceeds.
         clock_ns: The node's clock, nanoseconds since the epoch.
+        certificate: What WebSocket over TLS listens with.
     """
 
     key_pair: KeyPair
@@ -54,6 +56,7 @@ class NetworkOptions:
     relay_mode: RelayMode = RelayMode.AUTO
     relay_limits: RelayLimits = field(default_factory=RelayLimits)
     clock_ns: Callable[[], int] = time.time_ns
+    certificate: WebsocketCertificate | None = None
 
 
 class NetworkListener(Protocol):
@@ -102,7 +105,11 @@ async def open_network(
         ListenError: An address cannot be listened on.
     """
     host_options = HostOptions(
-        options.key_pair, options.listen, announce=options.announce, agent=options.agent
+        options.key_pair,
+        options.listen,
+        announce=options.announce,
+        agent=options.agent,
+        certificate=options.certificate,
     )
     discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
     gossip_options = GossipOptions(clock_ns=options.clock_ns)

@@ -19,6 +19,7 @@ from p2pd.net.network import NetworkOptions
 from p2pd.net.relay.messages import CircuitLimit
 from p2pd.net.relay.rules import RelayLimits
 from p2pd.net.relay.service import RelayMode
+from p2pd.net.transports.certificate import WebsocketCertificate
 from p2pd.store.retention import DAY_S, Retention
 from p2pd.sync import SyncOptions
 
@@ -44,6 +45,7 @@ def network_options(
         relay_limits=relay_limits(settings),
         first_seqno=first_seqno,
         clock_ns=clock.now_ns,
+        certificate=_websocket_certificate(settings),
     )
 
 
@@ -55,6 +57,12 @@ def relay_limits(settings: Settings) -> RelayLimits:
         stranger=CircuitLimit(settings.relay_circuit_bytes, settings.relay_circuit_s),
         stranger_bytes_per_hour=settings.relay_hourly_bytes,
     )
+
+
+def _websocket_certificate(settings: Settings) -> WebsocketCertificate | None:
+    if settings.ws_tls_cert is None or settings.ws_tls_key is None:
+        return None
+    return WebsocketCertificate(settings.ws_tls_cert, settings.ws_tls_key)
 
 
 def sync_options(settings: Settings, clock: NodeClock) -> SyncOptions:

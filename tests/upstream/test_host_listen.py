@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-import trio
-from libp2p.abc import IHost
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import trio
+from libp2p import new_host
+from libp2p.abc import IHost
+from libp2p.crypto.ed25519 import create_new_key_pair
+from multiaddr import Multiaddr
+
+from p2pd.domain.rejections import Rejections
 from p2pd.net.errors import ListenError
+from p2pd.net.host import HostOptions, open_host
+from p2pd.net.transports.certificate import WebsocketCertificate
+from tests.p2pd.net.transports.certificates import write_certificate
 from tests.upstream.defect import defect
 from tests.upstream.diallers import dialler
 from tests.upstream.stacks import STOCK, Stack, connect, peer_info
@@ -56,6 +68,32 @@ async def test_wildcard_is_announced_as_real_addresses(stack: Stack) -> None:
         addresses = [str(address) for address in host.get_addrs()]
         assert addresses
         assert not [each for each in addresses if "/0.0.0.0/" in each], addresses
+
+
+@defect(70, "with a certificate for WebSocket over TLS, plain WebSocket is served over TLS")
+async def test_plain_websocket_stays_plain_beside_tls(stack: Stack) -> None:
+    with TemporaryDirectory() as directory:
+        certificate = WebsocketCertificate(*write_certificate(Path(directory)))
+        async with host_with_certificate(stack, certificate) as host:
+            port = int(ports_of(host)[0])
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await stream.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert (await stream.receive_some(8)).startswith(b"HTTP/1.1")
+
+
+@asynccontextmanager
+async def host_with_certificate(
+    stack: Stack, certificate: WebsocketCertificate
+) -> AsyncIterator[IHost]:
+    if stack.is_ours:
+        options = HostOptions(create_new_key_pair(), (WEBSOCKET,), certificate=certificate)
+        async with open_host(options, Rejections()) as ours:
+            yield ours
+    else:
+        addresses = [Multiaddr(WEBSOCKET)]
+        stock = new_host(listen_addrs=addresses, tls_server_config=certificate.context())
+        async with stock.run(listen_addrs=addresses):
+            yield stock
 
 
 @defect(40, "a WebSocket connection is called TCP, or nothing at all")

@@ -19,8 +19,8 @@ from p2pd.net.connections.backoff import DialBackoffs
 from p2pd.net.connections.registry import Registry
 from p2pd.net.descriptors import DescriptorReserve
 from p2pd.net.multiaddrs import sound_addresses
-from p2pd.net.patches.dialling import preferred_order
 from p2pd.net.patches.swarm import DIAL_TIMEOUT_S, NodeSwarm
+from p2pd.net.transports.order import dialling_order
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +75,7 @@ class BackgroundDials:
 
     def _likely_addresses(self, info: PeerInfo) -> Sequence[Multiaddr]:
         """List where a peer may be: what it said of itself lately, and what others say."""
-        reported = sorted(sound_addresses(info.addrs), key=preferred_order)
+        reported = dialling_order(sound_addresses(info.addrs))
         return [*self._swarm.known_addresses(info.peer_id), *reported]
 
     def _peer_came(self, peer_id: ID) -> None:

@@ -20,9 +20,7 @@ from p2pd.net.multiaddrs import names_in
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.relay.addresses import is_relayed, relay_id_of
 from p2pd.net.relay.circuit import limit_of
-
-TRANSPORTS = ("quic-v1", "ws", "tcp")
-"""The innermost name of an address that tells its transport."""
+from p2pd.net.transports import transport_of
 
 
 def peer_from_connections(
@@ -90,8 +88,8 @@ def _is_relayed(opened: OpenConnection) -> bool:
 
 
 def _transport_of(address: Multiaddr | None) -> str:
-    names = names_in(address) if address else ()
-    return next((name for name in TRANSPORTS if name in names), "")
+    transport = transport_of(address) if address is not None else None
+    return transport.name if transport is not None else ""
 
 
 def _direction_of(connection: INetConn) -> Direction:

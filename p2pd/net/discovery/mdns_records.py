@@ -20,13 +20,13 @@ from multiaddr import Multiaddr
 from p2pd.net.advertised import MAX_ADDRESSES
 from p2pd.net.discovery.usable import NOWHERE, is_usable, usable_addresses
 from p2pd.net.multiaddrs import multiaddr_from_text, names_in
+from p2pd.net.transports import transport_of
 
 SERVICE = "_p2p._udp.local."
 DNSADDR = b"dnsaddr="
 MAX_STRING_BYTES = 255
 MAX_TEXT_BYTES = 1000
 """Fits, with the other records, into one packet that no network splits."""
-NOT_ANNOUNCED = frozenset({"ws", "wss", "p2p-circuit"})
 PORTED = frozenset({"tcp", "udp"})
 LOOPBACK = ("/ip4/127.", "/ip6/::1/")
 
@@ -53,8 +53,10 @@ def is_announced(address: Multiaddr) -> bool:
     have it. WebSocket is for browsers, which do not speak mDNS; go leaves it out as well.
     """
     names = names_in(address)
-    is_direct = names[:1] in (("ip4",), ("ip6",)) and NOT_ANNOUNCED.isdisjoint(names)
-    return is_direct and not str(address).startswith((*LOOPBACK, *NOWHERE))
+    transport = transport_of(address)
+    is_for_peers = transport is None or not transport.is_for_browsers
+    is_direct = names[:1] in (("ip4",), ("ip6",)) and "p2p-circuit" not in names
+    return is_direct and is_for_peers and not str(address).startswith((*LOOPBACK, *NOWHERE))
 
 
 def port_from_addresses(addresses: Iterable[Multiaddr]) -> int | None:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from multiaddr import Multiaddr
 
 from p2pd.net.advertised import bounded_addresses
-from p2pd.net.multiaddrs import names_in, sound_addresses
+from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.relay.addresses import is_relayed, path_from_address
+from p2pd.net.transports import transport_of
 
-DIALLED = frozenset({"ip4", "ip6", "dns", "dns4", "dns6", "tcp", "ws", "p2p"})
 NOWHERE = ("/ip4/0.0.0.0/", "/ip6/::/")
 
 
@@ -26,9 +26,7 @@ def is_usable(address: Multiaddr) -> bool:
     """Tell whether an address is of a kind that this node dials."""
     if is_relayed(address):
         return _is_usable_relay(address)
-    names = names_in(address)
-    leads_somewhere = not str(address).startswith(NOWHERE)
-    return DIALLED.issuperset(names) and names[1:2] == ("tcp",) and leads_somewhere
+    return transport_of(address) is not None and not str(address).startswith(NOWHERE)
 
 
 def _is_usable_relay(address: Multiaddr) -> bool:

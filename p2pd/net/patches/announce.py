@@ -10,10 +10,9 @@ from collections.abc import Iterable
 from multiaddr import Multiaddr
 
 from p2pd.net.interfaces import network_hosts
-from p2pd.net.multiaddrs import names_in
+from p2pd.net.transports.order import announcing_order
 
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
-LOOPBACK_STARTS = ("/ip4/127.", "/ip6/::1/")
 WILDCARD = {4: "/ip4/0.0.0.0/", 6: "/ip6/::/"}
 
 
@@ -21,20 +20,15 @@ def announced_addresses(listening: Iterable[Multiaddr]) -> list[Multiaddr]:
     """Replace 0.0.0.0 and :: by the addresses of this machine (41).
 
     Returns:
-        Loopback last, TCP before WebSocket, IPv4 before IPv6: listeners start in no
-        particular order.
+        In the order of transports: listeners start in none. Loopback only where there
+        is nothing else, since nobody else can dial it.
     """
     announced: list[Multiaddr] = []
     for address in listening:
         version = _wildcard_version(address)
         hosts = [] if version is None else [*network_hosts(version), LOOPBACK[version]]
         announced += [_with_host(address, host) for host in hosts] or [address]
-    return sorted(announced, key=_order)
-
-
-def _order(address: Multiaddr) -> tuple[bool, bool, bool]:
-    text = str(address)
-    return text.startswith(LOOPBACK_STARTS), "ws" in names_in(address), text.startswith("/ip6/")
+    return announcing_order(announced)
 
 
 def _wildcard_version(address: Multiaddr) -> int | None:

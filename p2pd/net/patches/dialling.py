@@ -16,8 +16,6 @@ from libp2p.network.exceptions import SwarmException
 from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 from multiaddr import Multiaddr
 
-from p2pd.net.multiaddrs import names_in
-
 HEAD_START_S = 0.25
 """How long an address has before the next is tried as well.
 
@@ -68,12 +66,6 @@ async def _attempt(
         others.cancel()
     finally:
         done.set()
-
-
-def preferred_order(address: Multiaddr) -> tuple[bool, bool]:
-    """Sort plain TCP before WebSocket, and loopback last."""
-    text = str(address)
-    return ("ws" in names_in(address), text.startswith(("/ip4/127.", "/ip6/::1/")))
 
 
 def reason_from_error(error: BaseException) -> str:

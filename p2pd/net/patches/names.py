@@ -17,6 +17,7 @@ from multiaddr import Multiaddr
 from multiaddr.resolvers import DNSResolver
 
 from p2pd.net.multiaddrs import names_in, sound_addresses
+from p2pd.net.transports import transport_of
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,9 @@ async def _resolve(address: Multiaddr, peer_id: ID) -> list[Multiaddr]:
     names = names_in(address)
     with trio.fail_after(RESOLVE_TIMEOUT_S):
         # Over TLS the name itself must be dialled: the certificate is for it.
-        if names[0] in FAMILIES and "wss" not in names:
+        transport = transport_of(address)
+        keeps_name = transport is not None and transport.keeps_name
+        if names[0] in FAMILIES and not keeps_name:
             return await _resolve_host(address, FAMILIES[names[0]])
         if names[0] == "dnsaddr":
             return await _resolve_dnsaddr(address, peer_id)

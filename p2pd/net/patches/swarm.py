@@ -28,10 +28,11 @@ from multiaddr import Multiaddr
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.advertised import bounded_addresses
 from p2pd.net.multiaddrs import sound_addresses
-from p2pd.net.patches.dialling import MAX_ADDRESSES, dial_first_answering, preferred_order
+from p2pd.net.patches.dialling import MAX_ADDRESSES, dial_first_answering
 from p2pd.net.patches.names import resolve_all, without_peer_id
 from p2pd.net.patches.transports import address_from_endpoint, endpoint_from_stream
 from p2pd.net.relay.addresses import spread_over_relays
+from p2pd.net.transports.order import dialling_order
 from p2pd.net.yamux.connection import YamuxConnection
 
 log = structlog.get_logger(__name__)
@@ -163,7 +164,7 @@ class NodeSwarm(Swarm):
         """List the addresses the peerstore has of a peer, the likeliest first."""
         try:
             known = bounded_addresses(self.peerstore.addrs(peer_id))
-            return sorted({without_peer_id(each) for each in known}, key=preferred_order)
+            return dialling_order(without_peer_id(each) for each in known)
         except PeerStoreError:
             return ()
 

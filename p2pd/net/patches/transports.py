@@ -7,6 +7,7 @@ The stock ones know none for IPv6 and call a WebSocket plain TCP (40).
 from __future__ import annotations
 
 import errno
+import ssl
 from ipaddress import IPv6Address, ip_address
 from typing import TypeVar
 
@@ -19,13 +20,16 @@ from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.transport.exceptions import OpenConnectionError
 from libp2p.transport.tcp.tcp import TCP, TCPListener
+from libp2p.transport.upgrader import TransportUpgrader
 from libp2p.transport.websocket.connection import P2PWebSocketConnection
 from libp2p.transport.websocket.transport import WebsocketTransport
 from multiaddr import Multiaddr
 from trio_websocket import Endpoint
 
 from p2pd.net.interfaces import link_local_zones
-from p2pd.net.listening import bound_socket
+from p2pd.net.multiaddrs import names_in
+from p2pd.net.transports import TCP as TCP_RECORD
+from p2pd.net.transports import WEBSOCKET, WEBSOCKET_TLS, Transport, transport_of
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +39,28 @@ LINK_LOCAL = "/ip6/fe80:"
 Raw = TypeVar("Raw", bound=IRawConnection)
 
 
-class AddressedTcp(TCP):
+class Recorded:
+    """A transport of the library that goes by its record."""
+
+    record: Transport
+
+    def can_dial(self, maddr: Multiaddr) -> bool:
+        """Return whether an address is of this transport, and not behind a relay."""
+        return self.record.matches(maddr) and "p2p-circuit" not in names_in(maddr)
+
+    def can_listen(self, maddr: Multiaddr) -> bool:
+        """Return whether this transport listens on such addresses."""
+        return self.can_dial(maddr)
+
+    def protocols(self) -> list[str]:
+        """Name what every address of this transport has."""
+        return [self.record.carrier]
+
+
+class AddressedTcp(Recorded, TCP):
     """TCP whose outbound connections remember what was dialled."""
+
+    record = TCP_RECORD
 
     async def dial(self, maddr: Multiaddr) -> IRawConnection:
         """Dial, and store the address with the connection."""
@@ -57,12 +81,27 @@ class AddressedTcp(TCP):
         )
 
 
-class AddressedWebsocket(WebsocketTransport):
+class AddressedWebsocket(Recorded, WebsocketTransport):
     """WebSocket whose outbound connections remember what was dialled."""
+
+    record = WEBSOCKET
 
     async def dial(self, maddr: Multiaddr) -> RawConnection:
         """Dial, and store the address with the connection."""
         return _with_address(await super().dial(maddr), maddr)
+
+
+class SecureWebsocket(AddressedWebsocket):
+    """WebSocket over TLS, apart from plain: one with a certificate serves TLS on both (70).
+
+    Args:
+        certificate: What it listens with; without one it only dials.
+    """
+
+    record = WEBSOCKET_TLS
+
+    def __init__(self, upgrader: TransportUpgrader, certificate: ssl.SSLContext | None) -> None:
+        super().__init__(upgrader, tls_server_config=certificate)
 
 
 class OneVersionTcpListener(TCPListener):
@@ -81,7 +120,7 @@ class OneVersionTcpListener(TCPListener):
                 await self._spawn_background_task()
             assert self._nursery is not None
             try:
-                bound = trio.socket.from_stdlib_socket(bound_socket(maddr, is_shared=True))
+                bound = trio.socket.from_stdlib_socket(TCP_RECORD.bind(maddr, is_shared=True))
                 bound.listen(BACKLOG)
             except OSError as error:
                 raise OpenConnectionError(f"cannot listen on {maddr}: {error.strerror}") from error
@@ -145,12 +184,7 @@ def address_from_endpoint(endpoint: tuple[str, int], listen_address: Multiaddr) 
     ip = ip_address(host.partition("%")[0])
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
-    suffix = "".join(f"/{name}" for name in _names(listen_address) if name in ("ws", "wss"))
-    return Multiaddr(f"/ip{ip.version}/{ip}/tcp/{port}{suffix}")
-
-
-def _names(address: Multiaddr) -> list[str]:
-    return [protocol.name for protocol in address.protocols()]
+    return (transport_of(listen_address) or TCP_RECORD).address(str(ip), port)
 
 
 def _with_address(raw: Raw, dialled: Multiaddr) -> Raw:

@@ -9,9 +9,9 @@ import socket
 import pytest
 from structlog.testing import capture_logs
 
-from p2pd.net import listening
 from p2pd.net.errors import ListenError
 from p2pd.net.listening import listen_addresses_from_text
+from p2pd.net.transports import record
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ class NoIpv6(socket.socket):
 
 
 def test_a_machine_without_ipv6_listens_on_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening.socket, "socket", NoIpv6)
+    monkeypatch.setattr(record.socket, "socket", NoIpv6)
     both = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"]
     with capture_logs() as lines:
         assert [str(each) for each in listen_addresses_from_text(both)] == both[:1]
