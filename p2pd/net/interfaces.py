@@ -1,19 +1,29 @@
-"""The addresses of this machine's interfaces, as they are now.
+"""The addresses of this machine's interfaces, as they were a moment ago at most.
 
-Called by ``patches.announce``, ``discovery.mdns`` and ``patches.names``. Reading
-them needs file descriptors: where none is left, what was read last is still true
-enough.
+Called by ``patches.announce``, ``patches.transports`` and ``discovery.mdns``, which
+share one reading; ``connections.recovery`` reads anew once a second. Reading needs
+file descriptors: where none is left, what was read last is still true enough.
 """
 
 from __future__ import annotations
 
 import errno
 import socket
+import struct
+import sys
+import time
 from contextlib import closing
 from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 import ifaddr
 import structlog
+
+MAX_AGE_S = 1.5
+"""Of a reading that is used again: longer than the second between two readings anew."""
+SIOCGIFFLAGS = 0x8913
+IFF_UP, IFF_RUNNING = 0x1, 0x40
+FLAGS_REQUEST = "16sH14x"
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +39,12 @@ class Interface:
     version: int
     host: str
     zone: str
+    prefix_bits: int
+
+    @property
+    def address(self) -> IPv4Interface | IPv6Interface:
+        """The address with the network that it is of."""
+        return ip_interface(f"{self.host.partition('%')[0]}/{self.prefix_bits}")
 
     @property
     def is_loopback(self) -> bool:
@@ -45,14 +61,23 @@ class _Last:
     """What was read last."""
 
     interfaces: tuple[Interface, ...] = ()
+    read_s = float("-inf")
 
 
 def interfaces() -> tuple[Interface, ...]:
     """Return every address of this machine, loopback ones too."""
+    if time.monotonic() - _Last.read_s > MAX_AGE_S:
+        return read_interfaces()
+    return _Last.interfaces
+
+
+def read_interfaces() -> tuple[Interface, ...]:
+    """Read every address anew, those of interfaces without a link left out."""
     try:
-        _Last.interfaces = _read_interfaces()
+        _Last.interfaces = _read_interfaces(known=frozenset(_Last.interfaces))
     except OSError as error:
         log.warning("interfaces cannot be read", error=error.strerror)
+    _Last.read_s = time.monotonic()
     return _Last.interfaces
 
 
@@ -75,15 +100,38 @@ def link_local_zones() -> list[str]:
     return list(dict.fromkeys(each.zone for each in far))
 
 
-def _read_interfaces() -> tuple[Interface, ...]:
-    return tuple(
-        Interface(6, address.ip[0], adapter.name)
-        if isinstance(address.ip, tuple)
-        else Interface(4, address.ip, adapter.name)
-        for adapter in ifaddr.get_adapters()
-        for address in adapter.ips
-        if not isinstance(address.ip, tuple) or _is_bindable(address.ip)
-    )
+def _read_interfaces(known: frozenset[Interface]) -> tuple[Interface, ...]:
+    """Read the addresses; one that was usable before is not tried again."""
+    found: list[Interface] = []
+    for adapter in ifaddr.get_adapters():
+        if not _has_link(adapter.name):
+            continue
+        for address in adapter.ips:
+            is_v6 = isinstance(address.ip, tuple)
+            host = address.ip[0] if isinstance(address.ip, tuple) else address.ip
+            each = Interface(6 if is_v6 else 4, host, adapter.name, address.network_prefix)
+            if not isinstance(address.ip, tuple) or each in known or _is_bindable(address.ip):
+                found.append(each)
+    return tuple(found)
+
+
+def _has_link(name: str) -> bool:
+    """Return whether an interface is up; true where the system does not say.
+
+    An address stays on an interface that is down or unplugged, and leads nowhere.
+    """
+    if sys.platform != "linux":
+        return True
+    import fcntl  # not on every platform
+
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as asking:
+        request = struct.pack(FLAGS_REQUEST, name.encode()[:15], 0)
+        try:
+            answer = fcntl.ioctl(asking.fileno(), SIOCGIFFLAGS, request)
+        except OSError:
+            return False
+    flags = int(struct.unpack(FLAGS_REQUEST, answer)[1])
+    return flags & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING
 
 
 def _is_bindable(address: tuple[str, int, int]) -> bool:

@@ -140,6 +140,7 @@ async def open_network(
             rejections,
         ) as relay_service,
     ):
+        connections.recovery.on_recover.append(discovery.addresses_changed)
         yield Network(host, gossip, arrivals, connections, discovery, relay_client, relay_service)
 
 

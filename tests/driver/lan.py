@@ -102,6 +102,11 @@ class Machine:
             _ip(self.name, "address", "add", address, "dev", "eth0", *extra)
         _ip(self.name, "link", "set", "eth0", "up")
 
+    def move_to(self, address: str) -> None:
+        """Change the address, as when the machine joins another network."""
+        _ip(self.name, "address", "flush", "dev", "eth0")
+        _ip(self.name, "address", "add", f"{address}/{self.prefix_bits}", "dev", "eth0")
+
     def hear(self, *, nothing_from: Iterable[Machine] = (), loss_percent: int = 0) -> None:
         """Drop what comes from some machines, and a share of all the rest, silently.
 

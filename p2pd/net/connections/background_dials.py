@@ -73,6 +73,10 @@ class BackgroundDials:
             return False
         return True
 
+    def forget_failures(self) -> None:
+        """Let every peer be dialled again: what failed may have been this machine's network."""
+        self._backoffs.clear()
+
     def _likely_addresses(self, info: PeerInfo) -> Sequence[Multiaddr]:
         """List where a peer may be: what it said of itself lately, and what others say."""
         reported = dialling_order(sound_addresses(info.addrs))

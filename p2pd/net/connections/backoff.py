@@ -53,3 +53,7 @@ class DialBackoffs:
     def succeeded(self, peer: str) -> None:
         """Forget a peer's failures."""
         self._blocked.pop(peer, None)
+
+    def clear(self) -> None:
+        """Forget the failures of all peers."""
+        self._blocked.clear()

@@ -86,6 +86,10 @@ class Registry:
         """List the open connections to a peer, oldest first."""
         return tuple(self._by_peer.get(peer_id, ()))
 
+    def all_connections(self) -> tuple[OpenConnection, ...]:
+        """List the open connections to all peers."""
+        return tuple(each for known in self._by_peer.values() for each in known)
+
     def find(self, connection: INetConn) -> OpenConnection | None:
         """Return what is known of a connection; None where it is not open."""
         known = self.connections_to(connection.muxed_conn.peer_id)

@@ -21,11 +21,17 @@ from p2pd.net.connections.answering import AnsweringDial
 from p2pd.net.connections.background_dials import BackgroundDials
 from p2pd.net.connections.caller_dials import CallerDials
 from p2pd.net.connections.identity_guard import IdentityGuard
+from p2pd.net.connections.interruptions import MachineView
+from p2pd.net.connections.lost_peers import LostPeers
 from p2pd.net.connections.notifee import ConnectionNotifee
+from p2pd.net.connections.recovery import Parts, Recovery
 from p2pd.net.connections.redial import Redialler
 from p2pd.net.connections.registry import ConnectionListener, Registry
 from p2pd.net.connections.watch import ConnectionWatch
 from p2pd.net.patches.basic_host import NodeHost
+from p2pd.tasks import run_guarded
+
+MACHINE = MachineView()
 
 
 @asynccontextmanager
@@ -34,26 +40,30 @@ async def open_connections(
     listener: ConnectionListener,
     rejections: Rejections,
     hears: Callable[[ID], bool] = lambda _: True,
+    machine: MachineView = MACHINE,
 ) -> AsyncIterator[Connections]:
     """Watch a host's connections; leaving the block only stops watching.
 
     Args:
         hears: Whether gossip has a stream that a peer opened.
+        machine: Where an interruption of this machine is seen.
     """
     registry = Registry()
     guard = IdentityGuard(host, registry, hears)
     async with trio.open_nursery() as nursery:
-        connections = Connections(host, registry, guard, listener, rejections, nursery)
+        connections = Connections(host, registry, guard, listener, rejections, nursery, machine)
         watch = connections.watch
         notifee = ConnectionNotifee(watch.opened, watch.closed)
         host.get_network().register_notifee(notifee)
-        host.on_identified.append(watch.identified)
+        host.on_identified += connections.identified
         try:
             for connection in host.get_network().get_connections():
                 watch.opened(connection)
+            nursery.start_soon(run_guarded, "connection recovery", connections.recovery.run)
             yield connections
         finally:
-            host.on_identified.remove(watch.identified)
+            for report in connections.identified:
+                host.on_identified.remove(report)
             host.get_network().remove_notifee(notifee)
             guard.close()
             nursery.cancel_scope.cancel()
@@ -70,6 +80,7 @@ class Connections:
         listener: ConnectionListener,
         rejections: Rejections,
         nursery: trio.Nursery,
+        machine: MachineView,
     ) -> None:
         self._own_id = host.get_id()
         self._registry = registry
@@ -79,6 +90,13 @@ class Connections:
         self._background_dials = BackgroundDials(host.swarm, registry, answering, rejections)
         self._redialler = Redialler(self._background_dials.dial, registry, rejections, nursery)
         self.watch = ConnectionWatch(host, registry, guard, listener, nursery)
+        lost_peers = LostPeers(host, registry, self._background_dials.dial, nursery)
+        self.identified = (self.watch.identified, lost_peers.identified)
+        self.recovery = Recovery(
+            Parts(registry, self.watch, self._redialler, self._background_dials, lost_peers),
+            machine,
+        )
+        self.recovery.on_recover.append(host.announce_change)
 
     async def connect(self, address: str) -> Peer:
         """Dial a peer for a caller, and hold it from then on.

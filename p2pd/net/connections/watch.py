@@ -22,6 +22,9 @@ from p2pd.net.connections.registry import ConnectionListener, OpenConnection, Re
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.tasks import attempt, run_guarded
 
+PROBE_WITHIN_S = 3.0
+"""With the grace of the keepalive and a dial a peer is back within 5 s."""
+
 
 class ConnectionWatch:
     """Take connections from the swarm, report peers to the listener."""
@@ -42,7 +45,7 @@ class ConnectionWatch:
         self._listener = listener
         self._nursery = nursery
         self._peer_log = PeerLog(trio.current_time)
-        self._keepalives: set[Keepalive] = set()
+        self._keepalives: dict[INetConn, Keepalive] = {}
         registry.on_peer_came.append(self._peer_came)
         registry.on_peer_went.append(self._peer_went)
 
@@ -54,6 +57,7 @@ class ConnectionWatch:
             return
         opened = self._registry.add(connection)
         if opened is not None:
+            self._probe_others(opened)
             self._nursery.start_soon(attempt, "connection watch", partial(self._watch, opened))
 
     def closed(self, connection: INetConn) -> None:
@@ -65,10 +69,16 @@ class ConnectionWatch:
         if peer_id in self._registry:
             self._listener.peer_identified(self.peer(peer_id))
 
-    def probe_all(self, within_s: float) -> None:
-        """Ping every connection now, and close those that do not answer in so many seconds."""
-        for keepalive in self._keepalives:
-            keepalive.hurry(within_s)
+    def _probe_others(self, newest: OpenConnection) -> None:
+        """Probe the older connections to a peer that opened another: it may have moved."""
+        for opened in self._registry.connections_to(newest.peer_id):
+            if opened is not newest and opened.connection in self._keepalives:
+                self._keepalives[opened.connection].hurry(PROBE_WITHIN_S)
+
+    def probe_all(self) -> None:
+        """Ping every connection now, and close those that do not answer within 3 s."""
+        for keepalive in self._keepalives.values():
+            keepalive.hurry(PROBE_WITHIN_S)
 
     def peer(self, peer_id: ID) -> Peer:
         """Describe a peer by its open connections."""
@@ -86,11 +96,11 @@ class ConnectionWatch:
 
     async def _keep_alive(self, opened: OpenConnection) -> None:
         keepalive = Keepalive(opened)
-        self._keepalives.add(keepalive)
+        self._keepalives[opened.connection] = keepalive
         try:
             await run_guarded("connection keepalive", keepalive.run)
         finally:
-            self._keepalives.discard(keepalive)
+            del self._keepalives[opened.connection]
 
     def _peer_came(self, peer_id: ID) -> None:
         peer = self.peer(peer_id)

@@ -12,6 +12,8 @@ from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Peer
 from p2pd.domain.rejections import Rejections
 from p2pd.net.connections import Connections, open_connections
+from p2pd.net.connections.interruptions import MachineView
+from p2pd.net.connections.service import MACHINE
 from p2pd.net.patches.basic_host import NodeHost
 from tests.upstream.stacks import LISTEN, OURS
 
@@ -53,12 +55,12 @@ class ConnectedNode:
 
 @asynccontextmanager
 async def connected_node(
-    key_pair: KeyPair | None = None, listen: str = LISTEN
+    key_pair: KeyPair | None = None, listen: str = LISTEN, machine: MachineView = MACHINE
 ) -> AsyncIterator[ConnectedNode]:
     """Open a host on loopback with connections above it."""
     rejections, told = Rejections(), Told()
     async with (
         OURS.host(key_pair=key_pair, listen=[listen], rejections=rejections) as host,
-        open_connections(host, told, rejections) as connections,  # type: ignore[arg-type]
+        open_connections(host, told, rejections, machine=machine) as connections,  # type: ignore[arg-type]
     ):
         yield ConnectedNode(host, connections, told, rejections)  # type: ignore[arg-type]
