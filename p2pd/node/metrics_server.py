@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -32,6 +33,7 @@ CLIENT_TIMEOUT_S = 5.0
 CLIENT_LIFE_S = 15.0
 MAX_CLIENTS = 32
 POLL_S = 0.05
+ACCEPT_RETRY_S = 0.1
 CLOSE_S = 0.5
 JSON = "application/json"
 
@@ -111,12 +113,24 @@ class _Server(ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
 
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Accept a client; where no descriptor is left it waits, and the loop does not spin."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(ACCEPT_RETRY_S)
+            raise
+
     def process_request(self, request: object, client_address: object) -> None:
         """Answer in a thread of its own, if one is to be had."""
         if not self._places.acquire(blocking=False):
             self.shutdown_request(request)  # type: ignore[arg-type]
             return
-        super().process_request(request, client_address)  # type: ignore[arg-type]
+        try:
+            super().process_request(request, client_address)  # type: ignore[arg-type]
+        except BaseException:
+            self._places.release()
+            raise
 
     def process_request_thread(self, request: object, client_address: object) -> None:
         """Answer within ``CLIENT_LIFE_S``, then let another client in."""

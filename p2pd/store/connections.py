@@ -2,7 +2,9 @@
 
 A reader takes a connection out of the pool for one query and gives it back, so
 there are never more than there were threads reading at once, and closing waits
-for the queries under way. Only ``p2pd.store.store_file`` uses this.
+for the queries under way. The first is opened with the pool: where no file
+descriptor is left for another one, a reader waits for its turn. Only
+``p2pd.store.store_file`` uses this.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from p2pd.store.errors import StoreClosedError
@@ -98,6 +100,8 @@ class Readers:
         self._in_use = 0
         self._closed = False
         self._changed = threading.Condition()
+        with suppress(sqlite3.Error):
+            self._idle.append(_open_whole(path))
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
@@ -122,17 +126,25 @@ class Readers:
             self._idle.clear()
 
     def _take(self) -> sqlite3.Connection:
+        while True:
+            with self._changed:
+                if self._closed:
+                    raise StoreClosedError
+                self._in_use += 1
+                if self._idle:
+                    return self._idle.pop()
+            try:
+                return _open_whole(self._path)
+            except BaseException as error:
+                self._release()
+                if not _is_out_of_descriptors(error) or not self._wait_for_another():
+                    raise
+
+    def _wait_for_another(self) -> bool:
+        """Wait until a connection is given back; False where none is lent."""
         with self._changed:
-            if self._closed:
-                raise StoreClosedError
-            self._in_use += 1
-            if self._idle:
-                return self._idle.pop()
-        try:
-            return open_reader(self._path)
-        except BaseException:
-            self._release()
-            raise
+            self._changed.wait_for(lambda: self._idle or self._closed or not self._in_use)
+            return bool(self._idle) or self._closed
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._changed:
@@ -143,6 +155,23 @@ class Readers:
         with self._changed:
             self._in_use -= 1
             self._changed.notify_all()
+
+
+def _open_whole(path: Path) -> sqlite3.Connection:
+    """Open the file to read, and the write-ahead log with it: no query needs a descriptor."""
+    connection = open_reader(path)
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_out_of_descriptors(error: BaseException) -> bool:
+    """Return whether a file was not opened; SQLite keeps the reason to itself."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_CANTOPEN or code == sqlite3.SQLITE_IOERR_SHMOPEN
 
 
 def _set_up(connection: sqlite3.Connection, pragmas: tuple[str, ...]) -> None:

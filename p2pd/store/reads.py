@@ -44,7 +44,7 @@ class ReadThreads:
         """Run a query soon; its future fails with what the query raises.
 
         Raises:
-            StorageFailedError: The store is closed.
+            StorageFailedError: The store is closed, or no thread can be started.
         """
         future: Future[T] = Future()
 
@@ -59,11 +59,8 @@ class ReadThreads:
         with self._lock:
             if self._is_closed:
                 raise StorageFailedError("the message store is closed")
+            self._start_thread()
             self._queries.put(run)
-            if self._started < self._threads:
-                self._started += 1
-                name = f"store-read-{self._started}"
-                threading.Thread(target=self._run, name=name, daemon=True).start()
         return future
 
     def close(self) -> None:
@@ -72,6 +69,19 @@ class ReadThreads:
             self._is_closed = True
             for _ in range(self._started):
                 self._queries.put(None)
+
+    def _start_thread(self) -> None:
+        """Start another thread while there are too few; a later query tries again."""
+        if self._started == self._threads:
+            return
+        name = f"store-read-{self._started + 1}"
+        try:
+            threading.Thread(target=self._run, name=name, daemon=True).start()
+        except RuntimeError as error:
+            if not self._started:
+                raise StorageFailedError(f"the message store cannot be read: {error}") from error
+        else:
+            self._started += 1
 
     def _run(self) -> None:
         while (run := self._queries.get()) is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from p2pd.net.addresses import peer_info_from_text
 from tests.driver import NodeProcess
@@ -23,6 +26,12 @@ MAX_LOG_BYTES = 64_000
 
 def open_files(node: NodeProcess) -> int:
     return len(list(Path(f"/proc/{node.pid}/fd").iterdir()))
+
+
+def cpu_s(node: NodeProcess) -> float:
+    """Return the seconds that the node's threads have worked."""
+    fields = Path(f"/proc/{node.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def limit_files(node: NodeProcess, count: int) -> None:
@@ -72,6 +81,30 @@ def test_a_node_without_any_descriptor_left_goes_on_later(start_node: StartNode)
     assert node.publish("again", "chat-room").cursor
     late = start_node("b")
     late.connect(node)
+
+
+def test_without_a_descriptor_history_is_read_and_operators_wait(
+    start_node: StartNode, free_tcp_port: int
+) -> None:
+    node = start_node("a", metrics_listen=f"127.0.0.1:{free_tcp_port}")
+    node.publish("before", "chat-room")
+    request = chat_pb2.ListMessagesRequest(room="chat-room", limit=10)
+    with node.open_channel() as channel, socket.socket() as operator:
+        stub = chat_pb2_grpc.ChatServiceStub(channel)
+        stub.GetNode(chat_pb2.GetNodeRequest())
+        limit_files(node, 8)
+        operator.connect(("127.0.0.1", free_tcp_port))
+        operator.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        operator.settimeout(1.5)
+        assert len(stub.ListMessages(request).messages) == 1
+        before_s, began_s = cpu_s(node), time.monotonic()
+        with pytest.raises(TimeoutError):
+            operator.recv(1)
+        assert cpu_s(node) - before_s < (time.monotonic() - began_s) / 2
+        limit_files(node, 512)
+        operator.settimeout(60)
+        assert operator.recv(100).startswith(b"HTTP/1.0 200")
+    assert not list(node.data_dir.glob("*.damaged-*"))
 
 
 def test_the_limit_of_open_files_is_raised_at_the_start(start_node: StartNode) -> None:
