@@ -1,7 +1,8 @@
 """Accepting connections while there are descriptors for them, and going on after.
 
 Used by ``p2pd.net.host`` on every listener. The library accepts until the process
-has no descriptor left, for the message store and gRPC neither (45).
+has no descriptor left, for the message store and gRPC neither (45), and holds a
+WebSocket connection without a handshake for a minute, closed by its peer or not (80).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from p2pd.net.descriptors import DescriptorReserve
 CAPACITY_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 RETRY_S = 0.1
 WARN_EVERY_S = 60.0
+HANDSHAKE_TIMEOUT_S = 10.0
+"""For WebSocket's handshake; those behind it have the same."""
 
 Accept = Callable[[], Awaitable[trio.SocketStream]]
 
@@ -37,6 +40,8 @@ class AcceptGate:
 
     def attach(self, listener: IListener) -> None:
         """Put the gate in front of every socket of a listener that listens."""
+        if isinstance(listener, WebsocketListener) and listener._server is not None:
+            listener._server._connect_timeout = HANDSHAKE_TIMEOUT_S
         for each in _sockets_of(listener):
             each.accept = self._gated(each.accept)  # type: ignore[method-assign, assignment]
 
