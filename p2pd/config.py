@@ -162,6 +162,21 @@ class Settings(ServiceSettings):
         "bytes an hour that this relay carries for all peers in none of its rooms together",
         "BYTES",
     )
+    max_connections: Annotated[int, reads(whole_number(1, 100_000))] = setting(
+        "512", "connections to peers at once, inbound and outbound", "CONNECTIONS"
+    )
+    max_inbound_connections: Annotated[int, reads(whole_number(0, 100_000))] = setting(
+        "512", "of those the ones that peers opened", "CONNECTIONS"
+    )
+    max_connections_per_ipv4: Annotated[int, reads(whole_number(1, 100_000))] = setting(
+        "256", "connections that come from one IPv4 address, or through one relay", "CONNECTIONS"
+    )
+    max_connections_per_ipv6: Annotated[int, reads(whole_number(1, 100_000))] = setting(
+        "256", "connections that come from one /56 of IPv6", "CONNECTIONS"
+    )
+    max_connections_per_peer: Annotated[int, reads(whole_number(1, 1000))] = setting(
+        "8", "connections to one peer", "CONNECTIONS"
+    )
     rooms: Annotated[tuple[RoomName, ...], reads(_each(_room))] = setting(
         "chat-room", "rooms joined at start unless they were left, comma-separated", "NAMES"
     )

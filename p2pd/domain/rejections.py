@@ -31,7 +31,19 @@ class RejectionReason(StrEnum):
     # Connections and identify
     CONNECTIONS_PER_ADDRESS = (
         "connections_per_address",
-        "A connection was refused because its address has too many already.",
+        "A connection was refused because its address or network prefix has too many already.",
+    )
+    CONNECTIONS_INBOUND = (
+        "connections_inbound",
+        "A connection was refused because there are too many inbound ones.",
+    )
+    CONNECTIONS_PER_PEER = (
+        "connections_per_peer",
+        "A connection was closed because its peer has too many already.",
+    )
+    CONNECTIONS_TOTAL = (
+        "connections_total",
+        "A connection was refused or not dialled because there are too many in all.",
     )
     DESCRIPTORS_RESERVED = (
         "descriptors_reserved",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 from libp2p.crypto.keys import KeyPair, KeyType
@@ -18,6 +18,7 @@ from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
+from p2pd.net.admission import ConnectionLimits
 from p2pd.net.descriptors import DescriptorReserve
 from p2pd.net.errors import IdentityError, ListenError
 from p2pd.net.listening import listen_addresses_from_text, refuse_silent_failure
@@ -34,7 +35,6 @@ from p2pd.net.transports.certificate import WebsocketCertificate
 from p2pd.net.yamux.negotiation import MUXERS, YamuxNegotiation
 from p2pd.tasks import run_guarded
 
-DEFAULT_MAX_CONNECTIONS = 512
 CLOSE_TIMEOUT_S = 2.0
 
 
@@ -48,14 +48,14 @@ class HostOptions:
         certificate: What WebSocket over TLS listens with.
         announce: Multiaddrs told to others instead of the ones bound.
         agent: The agent version in identify.
-        max_connections: Inbound and outbound together; more are refused.
+        limits: How many connections there may be; more are refused.
     """
 
     key_pair: KeyPair
     listen: tuple[str, ...]
     announce: tuple[str, ...] = ()
     agent: str = "wsp/0.1.0"
-    max_connections: int = DEFAULT_MAX_CONNECTIONS
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     certificate: WebsocketCertificate | None = None
 
 
@@ -117,7 +117,7 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> NodeHost
             ),
         ],
         rejections=rejections,
-        max_connections=options.max_connections,
+        limits=options.limits,
     )
     announce = [_announce_address(text) for text in options.announce]
     return NodeHost(swarm, agent=options.agent, announce=announce or None, rejections=rejections)

@@ -20,6 +20,7 @@ from p2pd.domain.reach import MAX_RELAYS, Reach
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.addresses import peer_info_from_text
+from p2pd.net.admission import ConnectionLimits
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
@@ -43,6 +44,7 @@ class NetworkOptions:
         first_seqno: Number that the first message's sequence number exceeds.
         clock_ns: The node's clock, nanoseconds since the epoch.
         certificate: What WebSocket over TLS listens with.
+        limits: How many connections there may be.
     """
 
     key_pair: KeyPair
@@ -57,6 +59,7 @@ class NetworkOptions:
     relay_limits: RelayLimits = field(default_factory=RelayLimits)
     clock_ns: Callable[[], int] = time.time_ns
     certificate: WebsocketCertificate | None = None
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 class NetworkListener(Protocol):
@@ -110,6 +113,7 @@ async def open_network(
         announce=options.announce,
         agent=options.agent,
         certificate=options.certificate,
+        limits=options.limits,
     )
     discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
     gossip_options = GossipOptions(clock_ns=options.clock_ns)

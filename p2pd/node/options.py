@@ -14,6 +14,7 @@ from p2pd.config import Settings
 from p2pd.domain.clock import NodeClock
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Node
+from p2pd.net.admission import ConnectionLimits
 from p2pd.net.identity import Identity
 from p2pd.net.network import NetworkOptions
 from p2pd.net.relay.messages import CircuitLimit
@@ -43,9 +44,21 @@ def network_options(
         relays=settings.relays,
         relay_mode=RelayMode(settings.relay_service),
         relay_limits=relay_limits(settings),
+        limits=connection_limits(settings),
         first_seqno=first_seqno,
         clock_ns=clock.now_ns,
         certificate=_websocket_certificate(settings),
+    )
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """Choose how many connections there may be."""
+    return ConnectionLimits(
+        total=settings.max_connections,
+        inbound=settings.max_inbound_connections,
+        per_ipv4=settings.max_connections_per_ipv4,
+        per_ipv6_prefix=settings.max_connections_per_ipv6,
+        per_peer=settings.max_connections_per_peer,
     )
 
 

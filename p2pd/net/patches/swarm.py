@@ -6,7 +6,7 @@ Made by ``p2pd.net.host``. Everything above it dials through ``dial_peer`` or
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
@@ -26,6 +26,7 @@ from libp2p.utils.address_validation import is_relay_address as is_circuit
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.admission import ConnectionLimits, InboundAdmission
 from p2pd.net.advertised import bounded_addresses
 from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.patches.dialling import MAX_ADDRESSES, dial_first_answering
@@ -40,9 +41,6 @@ log = structlog.get_logger(__name__)
 SECONDS = 1.0
 DIAL_TIMEOUT_S = 15 * SECONDS
 CLOSE_TIMEOUT_S = 1 * SECONDS
-MAX_CONNECTIONS_PER_HOST = 256
-"""Inbound connections at once from one IP address. High, because a whole
-company may share one; still far from what the process can hold."""
 MAX_CIRCUITS_DIALLED = 3
 """Of the addresses dialled at once these are relayed, after the direct ones."""
 
@@ -77,7 +75,7 @@ class NodeSwarm(Swarm):
         upgrader: TransportUpgrader,
         transports: list[ITransport],
         rejections: Rejections,
-        max_connections: int,
+        limits: ConnectionLimits,
     ) -> None:
         super().__init__(
             peer_id,
@@ -87,10 +85,13 @@ class NodeSwarm(Swarm):
             # Whoever dials decides when to try again; a retry here would only
             # use up his time.
             retry_config=RetryConfig(max_retries=0),
-            connection_config=_connection_config(max_connections),
+            connection_config=_connection_config(limits),
         )
         self._rejections = rejections
-        self._inbound_by_host: Counter[str] = Counter()
+        self._limits = limits
+        self.admission = InboundAdmission(limits, rejections, lambda: len(self.get_connections()))
+        # The library's own bound refuses without a count.
+        self._inbound_limiter = trio.CapacityLimiter(math.inf)
         self._dialling: dict[ID, trio.Lock] = {}
         self.dial_circuit: DialCircuit | None = None
         self.auto_connector = _NoAutoConnector(self)
@@ -145,6 +146,9 @@ class NodeSwarm(Swarm):
         for connection in self.get_connections(peer_id):
             if not connection.is_closed and not (is_direct and is_relayed(connection)):
                 return connection
+        if len(self.get_connections()) >= self._limits.total:
+            self._rejections.count(RejectionReason.CONNECTIONS_TOTAL)
+            raise SwarmException("this node has as many connections as it may have")
         sound = sound_addresses(addresses)
         resolved = await resolve_all((each for each in sound if not is_circuit(each)), peer_id)
         usable = [each for each in resolved if self.transport_manager.has_transport_for(each)]
@@ -176,31 +180,20 @@ class NodeSwarm(Swarm):
         if endpoint is None:
             await read_write_closer.close()
             return
-        host, _ = endpoint
-        if self._inbound_by_host[host] >= MAX_CONNECTIONS_PER_HOST:
-            self._rejections.count(RejectionReason.CONNECTIONS_PER_ADDRESS)
-            await read_write_closer.close()
-            return
         address = address_from_endpoint(endpoint, maddr)
         raw = RawConnection(read_write_closer, False, addresses=[address])
-        await self._serve_counted(raw, host)
+        await self._serve_admitted(raw, endpoint[0])
 
     async def serve_relayed(self, raw: RawConnection, relay: str) -> None:
         """Serve a connection that came through a relay; a relay's are bounded like a host's."""
-        if self._inbound_by_host[relay] >= MAX_CONNECTIONS_PER_HOST:
-            self._rejections.count(RejectionReason.CONNECTIONS_PER_ADDRESS)
-            await raw.close()
-            return
-        await self._serve_counted(raw, relay)
+        await self._serve_admitted(raw, relay)
 
-    async def _serve_counted(self, raw: RawConnection, host: str) -> None:
-        self._inbound_by_host[host] += 1
-        try:
-            await self._serve_inbound(raw)
-        finally:
-            self._inbound_by_host[host] -= 1
-            if not self._inbound_by_host[host]:
-                del self._inbound_by_host[host]
+    async def _serve_admitted(self, raw: RawConnection, origin: str) -> None:
+        with self.admission.place_for(origin) as is_admitted:
+            if is_admitted:
+                await self._serve_inbound(raw)
+            else:
+                await raw.close()
 
     async def _serve_inbound(self, raw: RawConnection) -> None:
         try:
@@ -215,6 +208,15 @@ class NodeSwarm(Swarm):
             with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
                 scope.shield = True
                 await raw.close()
+
+    def _trim_connections(self, peer_id: ID) -> None:
+        """Close the newest connection to a peer that has one too many.
+
+        The stock swarm closes none that is young, and an older one otherwise: a peer
+        could open as many as it can within the grace.
+        """
+        self._rejections.count(RejectionReason.CONNECTIONS_PER_PEER)
+        self.manager.run_task(_close_quietly, self.connections[peer_id][-1])
 
     async def close(self) -> None:
         """Close every connection at once, and wait for none longer than a second."""
@@ -239,12 +241,12 @@ async def _close_quietly(connection: INetConn) -> None:
         log.debug("connection broke while closing", error=repr(error))
 
 
-def _connection_config(max_connections: int) -> ConnectionConfig:
+def _connection_config(limits: ConnectionLimits) -> ConnectionConfig:
     """Set bounds of our own and leave the stock connection policy nothing to do."""
     return ConnectionConfig(
-        max_connections=max_connections,
+        max_connections=limits.total,
         min_connections=0,
         low_watermark=0,
-        high_watermark=max_connections,
-        max_connections_per_peer=8,
+        high_watermark=limits.total,
+        max_connections_per_peer=limits.per_peer,
     )

@@ -10,11 +10,12 @@ import trio
 from libp2p.abc import INetStream
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.custom_types import TProtocol
+from libp2p.network.exceptions import SwarmException
 
 from p2pd.domain.rejections import Rejections
+from p2pd.net.admission import ConnectionLimits
 from p2pd.net.errors import ListenError
 from p2pd.net.host import HostOptions, open_host
-from p2pd.net.patches import swarm
 from tests.upstream.stacks import OURS, STOCK, connect, peer_info
 from tests.upstream.waiting import wait_seen
 
@@ -64,7 +65,7 @@ async def _hold_connection(
 
 @pytest.mark.trio
 async def test_connections_above_the_limit_are_refused() -> None:
-    options = HostOptions(create_new_key_pair(), LOOPBACK, max_connections=2)
+    options = HostOptions(create_new_key_pair(), LOOPBACK, limits=ConnectionLimits(total=2))
     async with open_host(options, Rejections()) as host:
         async with OURS.host() as one, OURS.host() as two:
             await connect(one, host)
@@ -85,10 +86,10 @@ async def test_connections_above_the_limit_are_refused() -> None:
 
 
 @pytest.mark.trio
-async def test_one_address_cannot_take_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(swarm, "MAX_CONNECTIONS_PER_HOST", 2)
+async def test_one_address_cannot_take_all_connections() -> None:
     rejections = Rejections()
-    async with open_host(HostOptions(create_new_key_pair(), LOOPBACK), rejections) as host:
+    options = HostOptions(create_new_key_pair(), LOOPBACK, limits=ConnectionLimits(per_ipv4=2))
+    async with open_host(options, rejections) as host:
         port = int(str(peer_info(host).addrs[0].value_for_protocol("tcp")))
         held = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(2)]
         for each in held:
@@ -96,6 +97,30 @@ async def test_one_address_cannot_take_all_connections(monkeypatch: pytest.Monke
         async with await trio.open_tcp_stream("127.0.0.1", port) as refused:
             assert await refused.receive_some(1) == b""
         assert rejections.totals["connections_per_address"] == 1
+
+
+@pytest.mark.trio
+async def test_one_peer_cannot_take_all_connections() -> None:
+    rejections = Rejections()
+    options = HostOptions(create_new_key_pair(), LOOPBACK, limits=ConnectionLimits(per_peer=2))
+    async with open_host(options, rejections) as host, STOCK.host() as peer:
+        info = peer_info(host)
+        for _ in range(3):
+            await peer.get_network().dial_addr(info.addrs[0], info.peer_id)
+        await wait_seen(lambda: rejections.totals["connections_per_peer"] == 1)
+        await wait_seen(lambda: len(host.get_network().get_connections(peer.get_id())) == 2)
+
+
+@pytest.mark.trio
+async def test_node_that_is_full_dials_nobody() -> None:
+    rejections = Rejections()
+    options = HostOptions(create_new_key_pair(), LOOPBACK, limits=ConnectionLimits(total=1))
+    async with open_host(options, rejections) as host, STOCK.host() as one, STOCK.host() as two:
+        first, second = peer_info(one), peer_info(two)
+        await host.swarm.dial_addresses(first.peer_id, first.addrs)
+        with pytest.raises(SwarmException, match="as many connections as it may have"):
+            await host.swarm.dial_addresses(second.peer_id, second.addrs)
+        assert rejections.totals["connections_total"] == 1
 
 
 @pytest.mark.trio
