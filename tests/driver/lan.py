@@ -87,25 +87,25 @@ class Machine:
 
     def unplug(self) -> None:
         """Take the address away and the interface down."""
-        _ip(self.name, "address", "flush", "dev", "eth0")
-        _ip(self.name, "link", "set", "eth0", "down")
+        run_ip(self.name, "address", "flush", "dev", "eth0")
+        run_ip(self.name, "link", "set", "eth0", "down")
 
     def check_addresses_slowly(self, seconds: int) -> None:
         """Have each new IPv6 address wait so long for another machine that has it too."""
-        _run(*self.prefix, "sysctl", "-qw", f"net.ipv6.conf.eth0.dad_transmits={seconds}")
+        run_program(*self.prefix, "sysctl", "-qw", f"net.ipv6.conf.eth0.dad_transmits={seconds}")
 
     def plug_in(self) -> None:
         """Bring the interface up with its address; IPv6 gives itself a link-local one."""
         if self.address:
             extra = ["nodad"] if ":" in self.address else []
             address = f"{self.address}/{self.prefix_bits}"
-            _ip(self.name, "address", "add", address, "dev", "eth0", *extra)
-        _ip(self.name, "link", "set", "eth0", "up")
+            run_ip(self.name, "address", "add", address, "dev", "eth0", *extra)
+        run_ip(self.name, "link", "set", "eth0", "up")
 
     def move_to(self, address: str) -> None:
         """Change the address, as when the machine joins another network."""
-        _ip(self.name, "address", "flush", "dev", "eth0")
-        _ip(self.name, "address", "add", f"{address}/{self.prefix_bits}", "dev", "eth0")
+        run_ip(self.name, "address", "flush", "dev", "eth0")
+        run_ip(self.name, "address", "add", f"{address}/{self.prefix_bits}", "dev", "eth0")
 
     def hear(self, *, nothing_from: Iterable[Machine] = (), loss_percent: int = 0) -> None:
         """Drop what comes from some machines, and a share of all the rest, silently.
@@ -121,7 +121,7 @@ class Machine:
             "add chain inet faults input { type filter hook input priority 0 ; }",
             *(f"add rule inet faults input {match} drop" for match in drops),
         ]
-        _run(*self.prefix, "nft", "\n".join(commands))
+        run_program(*self.prefix, "nft", "\n".join(commands))
 
 
 @contextmanager
@@ -136,36 +136,43 @@ def open_lan(machines: int, addresses: str = "10.77.0.{}/24") -> Iterator[list[M
     prefix = f"wsp{os.getpid()}"
     switch = f"{prefix}-switch"
     with ExitStack() as undo:
-        _add_namespace(undo, switch)
-        _ip(switch, "link", "add", "bridge", "type", "bridge")
-        _ip(switch, "link", "set", "bridge", "up")
+        add_namespace(undo, switch)
+        run_ip(switch, "link", "add", "bridge", "type", "bridge")
+        run_ip(switch, "link", "set", "bridge", "up")
         made = []
         for number in range(1, machines + 1):
             machine = Machine(f"{prefix}-{number}", address.format(number), int(bits or 64))
-            _add_namespace(undo, machine.name)
+            add_namespace(undo, machine.name)
             _plug(machine, switch, f"port{number}")
             made.append(machine)
         yield made
 
 
-def _add_namespace(undo: ExitStack, name: str) -> None:
-    _run("ip", "netns", "add", name)
-    undo.callback(_run, "ip", "netns", "del", name)
-    _ip(name, "link", "set", "lo", "up")
+def add_namespace(undo: ExitStack, name: str) -> None:
+    """Make a namespace with its loopback interface up, deleted by ``undo``."""
+    run_program("ip", "netns", "add", name)
+    undo.callback(run_program, "ip", "netns", "del", name)
+    run_ip(name, "link", "set", "lo", "up")
 
 
 def _plug(machine: Machine, switch: str, port: str) -> None:
-    _ip(switch, "link", "add", port, "type", "veth", "peer", "eth0", "netns", machine.name)
-    _ip(switch, "link", "set", port, "master", "bridge")
-    _ip(switch, "link", "set", port, "up")
+    run_ip(switch, "link", "add", port, "type", "veth", "peer", "eth0", "netns", machine.name)
+    run_ip(switch, "link", "set", port, "master", "bridge")
+    run_ip(switch, "link", "set", port, "up")
     machine.plug_in()
 
 
-def _ip(namespace: str, *args: str) -> None:
-    _run("ip", "-netns", namespace, *args)
+def run_ip(namespace: str, *args: str) -> None:
+    """Run iproute2 in a namespace."""
+    run_program("ip", "-netns", namespace, *args)
 
 
-def _run(*command: str) -> None:
+def run_program(*command: str) -> None:
+    """Run a program to its end.
+
+    Raises:
+        AssertionError: It failed.
+    """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise AssertionError(f"{' '.join(command)}: {done.stderr.strip()}")
