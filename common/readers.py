@@ -115,5 +115,8 @@ def unless_none(read: Callable[[str], T]) -> Callable[[str], T | None]:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Read words parted by commas."""
+    """Read a list: words between commas, without the space around each; empty ones are skipped.
+
+    No word holds a comma, and none has space around it.
+    """
     return tuple(word.strip() for word in text.split(",") if word.strip())

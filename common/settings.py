@@ -269,7 +269,8 @@ def _parser(cls: type[ServiceSettings], table: Sequence[Setting]) -> argparse.Ar
         prog=cls.program,
         description=cls.summary,
         epilog=f"Every flag is an environment variable too: {table[0].flag} is "
-        f"{table[0].variable}. A flag wins; an empty value is the default.",
+        f"{table[0].variable}. A flag wins; an empty value is the default. "
+        "In a list, space around a comma is no part of a value.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{cls.program} {cls.version}")

@@ -17,6 +17,28 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
     assert settings.grpc_listen == "127.0.0.1:50051"
 
 
+@pytest.mark.parametrize(
+    ("text", "rooms"),
+    [
+        ("a,b", ("a", "b")),
+        (" a , b ", ("a", "b")),
+        ("a,\u3000b\u2003,c", ("a", "b", "c")),
+        ("tea room , b", ("tea room", "b")),
+        (",a,, ,b,", ("a", "b")),
+        ("b,a, b", ("b", "a")),
+    ],
+)
+def test_space_around_a_comma_is_no_part_of_a_room(text: str, rooms: tuple[str, ...]) -> None:
+    assert read(P2PD_ROOMS=text).rooms == read("--rooms", text).rooms == rooms
+
+
+def test_space_around_a_comma_is_no_part_of_an_address() -> None:
+    one, two = "/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/2/ws"
+    settings = read(P2PD_LISTEN=f" {one} , {two} ", P2PD_ANNOUNCE=f"{two},\u00a0{one}")
+    assert settings.listen == (one, two)
+    assert settings.announce == (two, one)
+
+
 def test_none_means_no_bootstrap_and_no_metrics() -> None:
     settings = read(P2PD_BOOTSTRAP="none", P2PD_METRICS_LISTEN="none")
     assert settings.bootstrap == ()

@@ -54,9 +54,10 @@ def test_empty_room_is_the_default_room(stub: Any) -> None:
     assert stub.JoinRoom(chat_pb2.JoinRoomRequest()).room.name == "chat-room"
 
 
+@pytest.mark.parametrize("room", ["a\tb", " a", "a ", "a\u3000"])
 @pytest.mark.parametrize("name", ["JoinRoom", "LeaveRoom", "ListPeers", "ListMessages"])
-def test_wrong_room_names_the_field(stub: Any, name: str) -> None:
-    request = getattr(chat_pb2, f"{name}Request")(room="a\tb")
+def test_wrong_room_names_the_field(stub: Any, name: str, room: str) -> None:
+    request = getattr(chat_pb2, f"{name}Request")(room=room)
     with pytest.raises(grpc.RpcError) as caught:
         getattr(stub, name)(request)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

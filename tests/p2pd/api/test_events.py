@@ -120,6 +120,7 @@ def test_reader_of_one_room_hears_only_that_room(api: RunningApi, stub: Any) -> 
     ("room", "code", "reason"),
     [
         ("a\x00b", "INVALID_ARGUMENT", "INVALID_ROOM"),
+        (" a", "INVALID_ARGUMENT", "INVALID_ROOM"),
         ("elsewhere", "FAILED_PRECONDITION", "ROOM_NOT_JOINED"),
     ],
 )

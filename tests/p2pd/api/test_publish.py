@@ -78,6 +78,7 @@ def test_bytes_that_are_not_text_come_as_data(stub: Any) -> None:
         ({"text": ""}, "INVALID_ARGUMENT", "EMPTY_MESSAGE", "text"),
         ({}, "INVALID_ARGUMENT", "EMPTY_MESSAGE", "text"),
         ({"text": "x", "room": "a\nb"}, "INVALID_ARGUMENT", "INVALID_ROOM", "room"),
+        ({"text": "x", "room": " a"}, "INVALID_ARGUMENT", "INVALID_ROOM", "room"),
         ({"text": "x", "room": "é" * 129}, "INVALID_ARGUMENT", "INVALID_ROOM", "room"),
         (
             {"text": "x", "client_message_id": "i" * 129},
