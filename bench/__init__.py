@@ -14,5 +14,6 @@ callers       32 programs that publish at once
 synchronising two nodes that find out what one lacks
 kept          a node with a full store, or an empty one; filled fills stores
 storm         browsers that come back all at once; returning is these browsers
+way           the whole way one message at a time; stdio_pair is the older design beside it
 services      nodes and gateways with their rate limits out of the way
 """

@@ -22,9 +22,12 @@ from bench.subjects import (
     LAYER,
     PAGES,
     PAGES_IN_MEMORY,
+    STDIO_PAIR,
     STOCK,
     STORM,
     SYNC,
+    WAY,
+    WAY_IN_MEMORY,
 )
 
 
@@ -100,6 +103,23 @@ class Line:
     reached: bool | None
 
 
+def _way_rows(rate: int, p50_factor: float, p99_factor: float, cpu_factor: float) -> list[Row]:
+    """Make the rows of one rate of the whole way."""
+    figures = [
+        (f"the whole way at {rate:,}/s, p50", "ms", "p50_ms", Within(p50_factor)),
+        ("… p99", "ms", "p99_ms", Within(p99_factor)),
+        ("… processor time, all four processes", "ms/message", "cpu_ms", Within(cpu_factor)),
+        ("… of the publishing node", "ms/message", "node_a_cpu_ms", None),
+        ("… of its gateway", "ms/message", "gateway_a_cpu_ms", None),
+        ("… of the other node", "ms/message", "node_b_cpu_ms", None),
+        ("… of its gateway", "ms/message", "gateway_b_cpu_ms", None),
+    ]
+    return [
+        Row("way", title, unit, (WAY, f"{name}_{rate}"), (STDIO_PAIR, f"{name}_{rate}"), reach)
+        for title, unit, name, reach in figures
+    ]
+
+
 ROWS = (
     Row("libp2p", "libp2p layer, burst", "msg/s",
         (LAYER, "burst_per_s"), (STOCK, "burst_per_s"), Times(4)),
@@ -155,8 +175,17 @@ ROWS = (
     Row("storm", "2,000 browsers return, 100 to 199 messages behind: all served", "s",
         (STORM, "served_s")),
     Row("storm", "… somebody else's publish meanwhile, p99, beside before", "ms",
-        (STORM, "storm_p99_ms"), (STORM, "quiet_p99_ms")),
+        (STORM, "storm_p99_ms"), (STORM, "quiet_p99_ms"), Within(3)),
     Row("storm", "… memory of the gateway at its height", "+ MiB", (STORM, "grown_mib")),
+    *_way_rows(50, 1.7, 1.5, 2),
+    *_way_rows(500, 2.5, 3, 2),
+    *_way_rows(1_000, 4, 5, 1.8),
+    Row("way", "the whole way at 50/s, p50, log on disk", "ms",
+        (WAY, "p50_ms_50"), (WAY_IN_MEMORY, "p50_ms_50"), Within(1.2)),
+    Row("way", "2,000 at once: arrive", "messages",
+        (WAY, "burst_arrived"), (STDIO_PAIR, "burst_arrived")),
+    Row("way", "… the last one after", "s",
+        (WAY, "burst_s"), (STDIO_PAIR, "burst_s"), AtMost(0.6)),
 )  # fmt: skip
 TOPICS = tuple(dict.fromkeys(row.topic for row in ROWS))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from bench import api, callers, fan_out, kept, libp2p_layer, pages, storm, synchronising
+from bench import api, callers, fan_out, kept, libp2p_layer, pages, storm, synchronising, way
 from bench.measure import Figures
 from bench.sizes import Sizes
 
@@ -22,6 +22,9 @@ SYNC = "synchronisation"
 FULL_STORE = "full store"
 EMPTY_STORE = "empty store"
 STORM = "returning browsers"
+WAY = "the whole way"
+WAY_IN_MEMORY = "the whole way, log in memory"
+STDIO_PAIR = "Go and Rust over STDIO"
 
 SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     STOCK: partial(libp2p_layer.run, "stock"),
@@ -37,4 +40,7 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     FULL_STORE: kept.run_full,
     EMPTY_STORE: kept.run_empty,
     STORM: storm.run,
+    WAY: partial(way.run, "disk"),
+    WAY_IN_MEMORY: partial(way.run, "memory"),
+    STDIO_PAIR: way.run_stdio,
 }

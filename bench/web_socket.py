@@ -11,6 +11,7 @@ import base64
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import orjson
@@ -58,6 +59,10 @@ class Page(asyncio.Protocol):
                 self._take(now_ns, orjson.loads(payload))
         self._changed.set()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake those who wait."""
+        self._changed.set()
+
     def publish(self, texts: Sequence[str], first_id: int = 0) -> None:
         """Publish texts, all in one write."""
         frames = (
@@ -85,6 +90,13 @@ class Page(asyncio.Protocol):
     async def wait_answers(self, count: int) -> None:
         """Wait until ``count`` commands were answered."""
         await self._wait(lambda: len(self.answers) >= count, f"{count} answers")
+
+    async def wait_quiet_or_messages(self, count: int, patience_s: float) -> None:
+        """Wait until ``count`` messages are here, nothing came for so long, or the end."""
+        with suppress(TimeoutError):
+            while len(self.messages) < count and not self._transport.is_closing():
+                self._changed.clear()
+                await asyncio.wait_for(self._changed.wait(), patience_s)
 
     def close(self) -> None:
         """Cut the connection."""
