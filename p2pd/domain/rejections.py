@@ -108,6 +108,16 @@ class RejectionReason(StrEnum):
         "relay_requests_over_limit",
         "A stream to this relay was reset because too many requests are open.",
     )
+    # Reachability
+    AUTONAT_REPLY_INVALID = "autonat_reply_invalid", "An answer of AutoNAT was malformed."
+    AUTONAT_REQUEST_MALFORMED = (
+        "autonat_request_malformed",
+        "A request of AutoNAT was malformed, or did not come.",
+    )
+    AUTONAT_REQUEST_REFUSED = (
+        "autonat_request_refused",
+        "A peer was not dialled for AutoNAT, by its address or by a limit.",
+    )
     # Yamux
     YAMUX_PROTOCOL = (
         "yamux_protocol",

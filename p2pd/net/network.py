@@ -26,6 +26,7 @@ from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, SignedMessage, open_gossip
+from p2pd.net.reachability.service import ReachabilityService, open_reachability
 from p2pd.net.relay.client import RelayClient, RelayNeeds, open_relay_client
 from p2pd.net.relay.rules import RelayLimits
 from p2pd.net.relay.server import RelayTotals
@@ -131,26 +132,42 @@ async def open_network(
         open_connections(
             host, _WithRooms(listener, gossip), rejections, gossip.hears
         ) as connections,
+        open_reachability(host, rejections, options.clock_ns) as reachability,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
         open_relay_client(
-            host, options.relays, _relay_needs(gossip, connections, discovery), rejections
+            host, options.relays, _relay_needs(gossip, reachability, discovery), rejections
         ) as relay_client,
         open_relay_service(
             host,
             options.relay_mode,
             options.relay_limits,
-            connections.is_public,
+            reachability.is_public,
             gossip.is_room_mate,
             rejections,
         ) as relay_service,
     ):
-        connections.recovery.on_recover.append(discovery.addresses_changed)
-        yield Network(host, gossip, arrivals, connections, discovery, relay_client, relay_service)
+        connections.recovery.on_recover += [
+            discovery.addresses_changed,
+            reachability.addresses_changed,
+        ]
+        reachability.on_change.append(discovery.addresses_changed)
+        yield Network(
+            host,
+            gossip,
+            arrivals,
+            connections,
+            reachability,
+            discovery,
+            relay_client,
+            relay_service,
+        )
 
 
-def _relay_needs(gossip: Gossip, connections: Connections, discovery: Discovery) -> RelayNeeds:
+def _relay_needs(
+    gossip: Gossip, reachability: ReachabilityService, discovery: Discovery
+) -> RelayNeeds:
     return RelayNeeds(
-        is_needed=lambda: not connections.is_public(),
+        is_needed=lambda: not reachability.is_public(),
         is_preferred=gossip.is_room_mate,
         on_change=discovery.addresses_changed,
         look_around=discovery.look_around,
@@ -166,6 +183,7 @@ class Network:
         gossip: Gossip,
         arrivals: _Arrivals,
         connections: Connections,
+        reachability: ReachabilityService,
         discovery: Discovery,
         relay_client: RelayClient,
         relay_service: RelaySwitch,
@@ -174,6 +192,7 @@ class Network:
         self._gossip = gossip
         self._arrivals = arrivals
         self._connections = connections
+        self._reachability = reachability
         self._discovery = discovery
         self._relay_client = relay_client
         self._relay_service = relay_service
@@ -185,7 +204,8 @@ class Network:
     def reach(self) -> Reach:
         """How this node can be reached, each part as its owner knows it."""
         return Reach(
-            self._connections.reachability(),
+            self._reachability.reachability,
+            evidence=self._reachability.evidence,
             relays=self._relay_client.reservations[:MAX_RELAYS],
             relay_service=self._relay_service.fact,
         )
@@ -193,6 +213,10 @@ class Network:
     def relay_totals(self) -> RelayTotals:
         """What this node has relayed for others, as of now."""
         return replace(self._relay_service.totals)
+
+    def observed_addresses(self) -> tuple[str, ...]:
+        """Where peers see this node, the likeliest first; not proven."""
+        return tuple(map(str, self._reachability.observed_addresses()))
 
     def warnings(self) -> tuple[NodeWarning, ...]:
         """What cannot be right, such as two programs with one identity."""

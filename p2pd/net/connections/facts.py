@@ -6,7 +6,6 @@ Called by ``watch`` whenever a peer is reported.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 
 from libp2p.abc import INetConn
 from libp2p.peer.id import ID
@@ -16,7 +15,6 @@ from multiaddr import Multiaddr
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Connection, ConnectionKind, Direction, Peer
 from p2pd.net.connections.registry import OpenConnection
-from p2pd.net.multiaddrs import names_in
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.relay.addresses import is_relayed, relay_id_of
 from p2pd.net.relay.circuit import limit_of
@@ -52,16 +50,6 @@ def connection_from_open(opened: OpenConnection) -> Connection:
         relay_id=PeerId(str(relay_id)) if relay_id is not None else None,
         is_limited=limit_of(opened.connection).is_limited,
     )
-
-
-def is_from_internet(opened: OpenConnection) -> bool:
-    """Tell whether a peer with a public address dialled this node directly."""
-    address = _remote_address(opened.connection)
-    if address is None or _direction_of(opened.connection) is not Direction.INBOUND:
-        return False
-    name = names_in(address)[0]
-    is_ip = name in ("ip4", "ip6") and not _is_relayed(opened)
-    return is_ip and ip_address(str(address.value_for_protocol(name))).is_global
 
 
 def _addresses_of(

@@ -14,7 +14,6 @@ from libp2p.peer.peerinfo import PeerInfo
 
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import NodeWarning, Peer
-from p2pd.domain.reach import Reachability
 from p2pd.domain.rejections import Rejections
 from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.connections.answering import AnsweringDial
@@ -134,14 +133,6 @@ class Connections:
     def is_connected(self, peer_id: PeerId) -> bool:
         """Return whether there is a connection to a peer."""
         return ID.from_base58(peer_id) in self._registry
-
-    def reachability(self) -> Reachability:
-        """Return whether a peer from the internet has dialled this node."""
-        return self.watch.reachability
-
-    def is_public(self) -> bool:
-        """Tell whether others are known to dial this node."""
-        return self.reachability() is Reachability.PUBLIC
 
     def warnings(self) -> tuple[NodeWarning, ...]:
         """List what was found that cannot be right."""

@@ -13,8 +13,7 @@ from libp2p.peer.id import ID
 
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Peer
-from p2pd.domain.reach import Reachability
-from p2pd.net.connections.facts import is_from_internet, peer_from_connections
+from p2pd.net.connections.facts import peer_from_connections
 from p2pd.net.connections.identity_guard import IdentityGuard
 from p2pd.net.connections.keepalive import Keepalive, close_quietly
 from p2pd.net.connections.peer_log import PeerLog
@@ -37,8 +36,6 @@ class ConnectionWatch:
         listener: ConnectionListener,
         nursery: trio.Nursery,
     ) -> None:
-        self.reachability = Reachability.UNKNOWN
-        """Public once a peer from the internet has dialled this node."""
         self._host = host
         self._registry = registry
         self._guard = guard
@@ -85,8 +82,6 @@ class ConnectionWatch:
         return peer_from_connections(self._host, peer_id, self._registry.connections_to(peer_id))
 
     async def _watch(self, opened: OpenConnection) -> None:
-        if is_from_internet(opened):
-            self.reachability = Reachability.PUBLIC
         if await self._guard.is_of_another_program(opened.connection):
             await close_quietly(opened)
         else:

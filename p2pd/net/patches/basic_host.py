@@ -19,7 +19,6 @@ from libp2p.identity.identify.pb.identify_pb2 import Identify
 from libp2p.identity.update import update_peerstore_from_identify
 from libp2p.network.stream.exceptions import StreamError
 from libp2p.peer.id import ID
-from libp2p.utils.address_validation import is_relay_address as is_circuit
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
@@ -52,6 +51,9 @@ class NodeHost(BasicHost):
         self.agent = agent
         self.swarm = swarm
         self.on_identified: list[Callable[[ID], None]] = []
+        self.on_observed: list[Callable[[INetConn, Multiaddr], None]] = []
+        self._public: tuple[Multiaddr, ...] = ()
+        self._announces_what_it_finds = announce is None
         self._relayed: tuple[Multiaddr, ...] = ()
         self._changed = trio.Event()
         self._rejections = rejections
@@ -60,6 +62,8 @@ class NodeHost(BasicHost):
             swarm,
             default_protocols=self._default_protocols(),
             addrs_factory=announced_addresses if announce is None else lambda _: list(announce),
+            # ``p2pd.net.reachability`` counts what peers observe.
+            disable_identify_address_discovery=True,
         )
 
     def identity_of(self, peer_id: ID) -> PeerIdentity | None:
@@ -67,12 +71,28 @@ class NodeHost(BasicHost):
         return self._identities.get(peer_id)
 
     def get_addrs(self) -> list[Multiaddr]:
-        """List where this node can be dialled; behind relays last.
+        """List where this node can be dialled; from the internet first, behind relays last.
 
         The library would cut a relayed address off at the relay's id.
         """
         direct: list[Multiaddr] = super().get_addrs()
-        return direct + [Multiaddr.join(each, f"/p2p/{self.get_id()}") for each in self._relayed]
+        public = self._with_own_id(self._public)
+        others = [each for each in direct if each not in public]
+        return public + others + self._with_own_id(self._relayed)
+
+    def set_public_addresses(self, addresses: Sequence[Multiaddr]) -> bool:
+        """Announce these addresses beside the bound ones, each without this node's id.
+
+        Nothing is added where the settings say what to announce.
+
+        Returns:
+            Whether they are others than before.
+        """
+        if not self._announces_what_it_finds or self._public == tuple(addresses):
+            return False
+        self._public = tuple(addresses)
+        self.announce_change()
+        return True
 
     def set_relayed_addresses(self, addresses: Sequence[Multiaddr]) -> bool:
         """Announce these relayed addresses, each without this node's id, from now on.
@@ -85,6 +105,9 @@ class NodeHost(BasicHost):
         self._relayed = tuple(addresses)
         self.announce_change()
         return True
+
+    def _with_own_id(self, addresses: Sequence[Multiaddr]) -> list[Multiaddr]:
+        return [Multiaddr.join(each, f"/p2p/{self.get_id()}") for each in addresses]
 
     def announce_change(self) -> None:
         """Say that our protocols or addresses changed; peers are told in a moment."""
@@ -141,6 +164,7 @@ class NodeHost(BasicHost):
     async def _take_identify_push(self, stream: INetStream) -> None:
         message = await identify.read(stream)
         await self._learn(stream.muxed_conn.peer_id, message)
+        self._report_observed_address(stream, message)
         await stream.close()
 
     async def _learn(self, peer_id: ID, message: Identify) -> None:
@@ -179,7 +203,7 @@ class NodeHost(BasicHost):
             stream = await self.new_stream(peer_id, [IDENTIFY])
             message = await identify.read(stream)
             await self._learn(peer_id, message)
-            self._note_observed_address(stream, message)
+            self._report_observed_address(stream, message)
             await stream.close()
         # A raising system task would end the process.
         except Exception as error:
@@ -187,13 +211,15 @@ class NodeHost(BasicHost):
                 self._rejections.count(RejectionReason.IDENTIFY)
             log.debug("identify failed", peer_id=str(peer_id), reason=reason, error=repr(error))
 
-    def _note_observed_address(self, stream: INetStream, message: Identify) -> None:
-        connections = self._network.get_connections(stream.muxed_conn.peer_id)
+    def _report_observed_address(self, stream: INetStream, message: Identify) -> None:
+        """Report where a peer sees this node, with the very connection it says so on."""
         observed = bounded_addresses([message.observed_addr])
-        if self._observed_addr_manager and observed and connections and not is_circuit(observed[0]):
-            self._observed_addr_manager.record_observation(
-                connections[0], observed[0], self.get_transport_addrs()
-            )
+        # A connection that is gone says nothing any more, and nobody would forget it.
+        connections: Sequence[INetConn] = self._network.get_connections(stream.muxed_conn.peer_id)
+        connection = next((c for c in connections if c.muxed_conn is stream.muxed_conn), None)
+        if observed and connection is not None and not connection.is_closed:
+            for report in self.on_observed:
+                report(connection, observed[0])
 
     def _on_notifee_disconnected(self, conn: INetConn) -> None:
         super()._on_notifee_disconnected(conn)

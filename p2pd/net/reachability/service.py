@@ -1,0 +1,209 @@
+"""Whether and where others can dial this node: evidence, verdict, announced addresses.
+
+Opened by ``p2pd.net.network``; relays and the DHT follow its verdict.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+import trio
+from libp2p.abc import INetConn
+from libp2p.peer.id import ID
+from multiaddr import Multiaddr
+
+from p2pd.domain.names import PeerId
+from p2pd.domain.reach import EvidenceKind, Reachability, ReachabilityEvidence
+from p2pd.domain.rejections import Rejections
+from p2pd.net.connections.notifee import ConnectionNotifee
+from p2pd.net.patches.announce import announced_addresses
+from p2pd.net.patches.basic_host import NodeHost
+from p2pd.net.reachability.connections import direct_peer_ip, is_inbound, is_open_and_direct
+from p2pd.net.reachability.dialled import DialledNetworks
+from p2pd.net.reachability.endpoints import (
+    Endpoint,
+    endpoint_from_address,
+    group_of,
+    is_global,
+)
+from p2pd.net.reachability.observed import (
+    Observation,
+    ObservedAddresses,
+    addresses_from_endpoints,
+)
+from p2pd.net.reachability.prober import REASK_S, Prober, ProberNeeds
+from p2pd.net.reachability.server import AutonatServer
+from p2pd.net.reachability.verdict import Verdict, votes_wanted
+from p2pd.tasks import run_guarded
+
+JUDGE_EVERY_S = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def open_reachability(
+    host: NodeHost, rejections: Rejections, clock_ns: Callable[[], int] = time.time_ns
+) -> AsyncIterator[ReachabilityService]:
+    """Watch and ask inside the block, and answer others who ask."""
+    service = ReachabilityService(host, rejections, clock_ns)
+    notifee = ConnectionNotifee(service.connection_opened, service.connection_closed)
+    async with trio.open_nursery() as nursery:
+        host.on_observed.append(service.address_observed)
+        host.on_identified.append(service.peer_identified)
+        host.get_network().register_notifee(notifee)
+        service.server.open()
+        nursery.start_soon(run_guarded, "reachability prober", service.prober.run)
+        nursery.start_soon(run_guarded, "votes on reachability", service.expire_votes)
+        try:
+            yield service
+        finally:
+            service.server.close()
+            host.get_network().remove_notifee(notifee)
+            host.on_identified.remove(service.peer_identified)
+            host.on_observed.remove(service.address_observed)
+            nursery.cancel_scope.cancel()
+
+
+class ReachabilityService:
+    """All that is known of how the internet reaches this node.
+
+    Attributes:
+        on_change: Called after each change of the verdict or of the announced addresses.
+    """
+
+    def __init__(self, host: NodeHost, rejections: Rejections, clock_ns: Callable[[], int]) -> None:
+        self.on_change: list[Callable[[], None]] = []
+        self.server = AutonatServer(host, rejections)
+        needs = ProberNeeds(self._candidates, self._missing_answers, self._take_answer, clock_ns)
+        self.prober = Prober(host, needs, rejections)
+        self._host = host
+        self._clock_ns = clock_ns
+        self._observed = ObservedAddresses()
+        self._dialled = DialledNetworks()
+        self._verdict = Verdict()
+        self._reported = Reachability.UNKNOWN
+
+    @property
+    def reachability(self) -> Reachability:
+        """The verdict."""
+        return self._verdict.reachability
+
+    @property
+    def evidence(self) -> tuple[ReachabilityEvidence, ...]:
+        """What speaks for or against it, oldest first, at most 16."""
+        return self._verdict.evidence
+
+    def is_public(self) -> bool:
+        """Tell whether others are known to dial this node."""
+        return self.reachability is Reachability.PUBLIC
+
+    def observed_addresses(self) -> list[Multiaddr]:
+        """List where peers see this node, at most eight, those that several agree on first.
+
+        To be tried by a peer that punches a hole; not proven, without ``/p2p/ID``.
+        """
+        return addresses_from_endpoints(self._observed.candidates(self._listening()))
+
+    def address_observed(self, connection: INetConn, address: Multiaddr) -> None:
+        """Take where the peer of a connection sees this node."""
+        ip, seen_at = direct_peer_ip(connection), endpoint_from_address(address)
+        if ip is None or seen_at is None or not is_open_and_direct(connection):
+            return
+        self._observed.record(
+            connection, Observation(group_of(ip), seen_at, is_inbound(connection))
+        )
+        self._judge()
+
+    def connection_opened(self, connection: INetConn) -> None:
+        """Take a peer that came from the internet as evidence, where it came unasked."""
+        ip = direct_peer_ip(connection)
+        if ip is None or not is_global(ip) or not is_open_and_direct(connection):
+            return
+        peer_id, group = connection.muxed_conn.peer_id, group_of(ip)
+        if not is_inbound(connection):
+            self._dialled.add(group)
+        elif group not in self._dialled and self._is_only(connection, peer_id):
+            self._take_proof(peer_id, group)
+
+    def connection_closed(self, connection: INetConn) -> None:
+        """Forget what was observed on a connection."""
+        self._observed.forget(connection)
+        self._judge()
+
+    def peer_identified(self, _peer_id: ID) -> None:
+        """See whether a peer can be asked."""
+        self.prober.look_again()
+
+    def addresses_changed(self) -> None:
+        """Drop what was found out: this machine can be in another network now."""
+        self._verdict.clear()
+        self.prober.ask_anew()
+        self._judge()
+
+    async def expire_votes(self) -> None:
+        """Judge anew as votes expire."""
+        while True:
+            await trio.sleep(JUDGE_EVERY_S)
+            self._judge()
+
+    def _is_only(self, connection: INetConn, peer_id: ID) -> bool:
+        """Tell whether a peer has no other connection that could have led it here."""
+        return all(each is connection for each in self._host.swarm.get_connections(peer_id))
+
+    def _take_proof(self, peer_id: ID, group: str) -> None:
+        evidence = ReachabilityEvidence(
+            kind=EvidenceKind.INBOUND_CONNECTION,
+            is_reachable=True,
+            time_ns=self._clock_ns(),
+            peer_id=PeerId(str(peer_id)),
+        )
+        self._take_answer(group, evidence)
+
+    def _take_answer(self, group: str, evidence: ReachabilityEvidence) -> None:
+        self._verdict.add(f"{evidence.kind.value} {group}", evidence, trio.current_time())
+        self._judge()
+
+    def _missing_answers(self) -> int:
+        """Count the answers that lack for a verdict, or are too old."""
+        fresh = self._verdict.fresh_answers(trio.current_time(), REASK_S)
+        return self._votes_wanted() - fresh
+
+    def _judge(self) -> None:
+        before = self._reported
+        self._reported = after = self._verdict.judge(trio.current_time(), self._votes_wanted())
+        is_announced_anew = self._host.set_public_addresses(self._public_addresses())
+        if after is not before:
+            log.info("reachability", verdict=after.value)
+        if after is not before or is_announced_anew:
+            for report in self.on_change:
+                report()
+
+    def _votes_wanted(self) -> int:
+        return votes_wanted(len(self.prober.observers()))
+
+    def _public_addresses(self) -> list[Multiaddr]:
+        """Choose what to announce: where enough peers see this node, once it is public."""
+        if not self.is_public():
+            return []
+        confirmed = self._observed.confirmed(self._listening())
+        return addresses_from_endpoints(confirmed)
+
+    def _candidates(self) -> list[Multiaddr]:
+        """List where this node may be dialled from the internet, the likeliest first."""
+        own = [each for each in self._announceable() if each.is_global]
+        seen = self._observed.candidates(self._listening())
+        return addresses_from_endpoints(dict.fromkeys([*own, *seen]))
+
+    def _announceable(self) -> list[Endpoint]:
+        addresses = announced_addresses(self._host.get_transport_addrs())
+        return [each for each in map(endpoint_from_address, addresses) if each is not None]
+
+    def _listening(self) -> list[Endpoint]:
+        """List the listeners that others than this machine can reach, each port once."""
+        found = map(endpoint_from_address, self._host.get_transport_addrs())
+        reachable = [each for each in found if each is not None and not each.ip.startswith("127.")]
+        return [each for each in reachable if each.ip != "::1"]

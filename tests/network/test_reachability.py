@@ -1,0 +1,115 @@
+"""Whether nodes find out by each other's dials that the internet reaches them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
+
+from tests.driver import NodeProcess
+from tests.driver.home import home_behind
+from tests.driver.lan import Machine, open_lan
+from tests.driver.process import Service
+from tests.driver.waiting import wait_until
+
+pytestmark = pytest.mark.netns
+
+WITHIN_S = 30.0
+PUBLIC = chat_pb2.REACHABILITY_PUBLIC
+PRIVATE = chat_pb2.REACHABILITY_PRIVATE
+UNKNOWN = chat_pb2.REACHABILITY_UNSPECIFIED
+AUTONAT = chat_pb2.EVIDENCE_KIND_AUTONAT
+
+
+@dataclass
+class Internet:
+    """Machines with addresses that look public, one of them a router with a home behind."""
+
+    directory: Path
+    services: list[Service]
+    machines: list[Machine]
+    router: Machine
+    home: Machine
+
+    def start(self, name: str, machine: Machine, **settings: object) -> NodeProcess:
+        """Start a node on a machine."""
+        node = NodeProcess(
+            name,
+            self.directory,
+            prefix=machine.prefix,
+            listen="/ip4/0.0.0.0/tcp/4001",
+            rooms=name,
+            grpc_listen=f"unix:{self.directory}/{name}.sock",
+            **settings,
+        )
+        self.services.append(node)
+        node.start()
+        return node
+
+
+@pytest.fixture
+def internet(tmp_path: Path, services: list[Service]) -> Iterator[Internet]:
+    with ExitStack() as undo:
+        *machines, router = undo.enter_context(open_lan(5, "11.0.0.{}/24"))
+        home = undo.enter_context(home_behind(router))
+        yield Internet(tmp_path, services, machines, router, home)
+
+
+def test_nodes_find_out_by_dials_of_others_who_can_be_reached(internet: Internet) -> None:
+    others = [internet.start(f"n{n}", machine) for n, machine in enumerate(internet.machines[:3])]
+    hidden = internet.start("hidden", internet.home)
+    dialler = internet.start("open", internet.machines[3])
+    for other in others:
+        dialler.connect(other)
+        hidden.connect(other)
+    node = wait_answers(dialler, 3)
+    seen = answers(node)
+    assert node.reachability == PUBLIC
+    assert all(each.is_reachable for each in seen)
+    assert {each.address for each in seen} == {f"/ip4/{internet.machines[3].address}/tcp/4001"}
+    assert len({each.peer_id for each in seen}) >= 3
+    node = wait_answers(hidden, 3)
+    assert node.reachability == PRIVATE
+    assert not any(each.is_reachable for each in node.reach.evidence)
+    assert not any(internet.router.address in address for address in node.addresses)
+
+
+def test_node_at_private_addresses_asks_nobody(tmp_path: Path, services: list[Service]) -> None:
+    with open_lan(3) as machines:
+        nodes = []
+        for number, machine in enumerate(machines):
+            name = f"n{number}"
+            node = NodeProcess(
+                name,
+                tmp_path,
+                prefix=machine.prefix,
+                listen=f"/ip4/{machine.address}/tcp/4001",
+                grpc_listen=f"unix:{tmp_path}/{name}.sock",
+            )
+            services.append(node)
+            node.start()
+            nodes.append(node)
+        for other in nodes[1:]:
+            nodes[0].connect(other)
+            nodes[0].wait_peer(other, "chat-room")
+        node = get_node(nodes[0])
+        assert (node.reachability, list(node.reach.evidence)) == (UNKNOWN, [])
+
+
+def answers(node: chat_pb2.Node) -> list[chat_pb2.ReachabilityEvidence]:
+    return [each for each in node.reach.evidence if each.kind == AUTONAT]
+
+
+def wait_answers(node: NodeProcess, count: int) -> chat_pb2.Node:
+    return wait_until(
+        lambda: get_node(node), lambda seen: len(answers(seen)) >= count, timeout_s=WITHIN_S
+    )
+
+
+def get_node(node: NodeProcess) -> chat_pb2.Node:
+    with node.open_channel() as channel:
+        return chat_pb2_grpc.ChatServiceStub(channel).GetNode(chat_pb2.GetNodeRequest()).node

@@ -1,0 +1,81 @@
+"""Where this node is seen, by honest peers and by liars."""
+
+from __future__ import annotations
+
+import pytest
+from multiaddr import Multiaddr
+
+from p2pd.net.reachability.endpoints import Endpoint, endpoint_from_address, group_of
+from p2pd.net.reachability.observed import Observation, ObservedAddresses
+
+OURS = "11.0.0.1"
+LISTENING = [Endpoint("0.0.0.0", "tcp", 4001), Endpoint("0.0.0.0", "tcp", 4002, "/ws")]
+
+
+def seen(group: str, ip: str = OURS, port: int = 50000, *, is_inbound: bool = False) -> Observation:
+    return Observation(group, Endpoint(ip, "tcp", port), is_inbound)
+
+
+def observed(*observations: Observation) -> ObservedAddresses:
+    addresses = ObservedAddresses()
+    for number, observation in enumerate(observations):
+        addresses.record(number, observation)
+    return addresses
+
+
+def test_address_is_confirmed_by_two_networks_at_the_ports_listened_on() -> None:
+    addresses = observed(seen("a"), seen("b", port=50001))
+    assert addresses.confirmed(LISTENING) == [
+        Endpoint(OURS, "tcp", 4001),
+        Endpoint(OURS, "tcp", 4002, "/ws"),
+    ]
+
+
+def test_one_network_confirms_nothing_with_many_connections() -> None:
+    addresses = observed(*(seen("liar") for _ in range(20)))
+    assert addresses.confirmed(LISTENING) == []
+    assert addresses.candidates(LISTENING)  # worth a try of a hole, no more
+
+
+def test_two_liars_do_not_outvote_the_others() -> None:
+    liars = [seen(group, "11.6.6.6") for group in ("l1", "l2")]
+    honest = [seen(group) for group in ("a", "b", "c")]
+    assert observed(*liars, *honest).confirmed_ips() == [OURS]
+    assert observed(*liars, *honest[:2]).confirmed_ips() == []
+
+
+def test_what_a_closed_connection_reported_does_not_count() -> None:
+    addresses = observed(seen("a"), seen("b"))
+    addresses.forget(1)
+    assert addresses.confirmed(LISTENING) == []
+
+
+def test_port_that_peers_dialled_is_taken_before_the_port_listened_on() -> None:
+    addresses = observed(*(seen(group, port=9000, is_inbound=True) for group in ("a", "b")))
+    assert addresses.confirmed(LISTENING)[0] == Endpoint(OURS, "tcp", 9000)
+
+
+def test_private_address_is_no_observation() -> None:
+    assert observed(seen("a", "10.0.0.1"), seen("b", "10.0.0.1")).candidates(LISTENING) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("/ip4/11.0.0.1/tcp/4001", Endpoint("11.0.0.1", "tcp", 4001)),
+        ("/ip4/11.0.0.1/tcp/4002/ws", Endpoint("11.0.0.1", "tcp", 4002, "/ws")),
+        ("/ip6/2001:db8::1/udp/4001/quic-v1", Endpoint("2001:db8::1", "udp", 4001, "/quic-v1")),
+        ("/dns4/example.org/tcp/4001", None),
+        ("/ip4/11.0.0.1", None),
+    ],
+)
+def test_address_is_read_as_an_endpoint(text: str, endpoint: Endpoint | None) -> None:
+    read = endpoint_from_address(Multiaddr(text))
+    assert read == endpoint
+    assert read is None or str(read.address()) == text
+
+
+def test_addresses_of_one_subscriber_are_one_group() -> None:
+    assert group_of("2001:db8:0:1200::1") == group_of("2001:db8:0:12ff::2")
+    assert group_of("2001:db8:0:1200::1") != group_of("2001:db8:0:1300::1")
+    assert group_of("11.0.0.1") != group_of("11.0.0.2")
