@@ -22,6 +22,7 @@ from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.admission import ConnectionLimits
 from p2pd.net.connections import Connections, open_connections
+from p2pd.net.dht.serving import is_private_network
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.basic_host import NodeHost
@@ -150,7 +151,7 @@ async def open_network(
             discovery.addresses_changed,
             reachability.addresses_changed,
         ]
-        reachability.on_change.append(discovery.addresses_changed)
+        _follow_reachability(reachability, discovery, is_private_network(options.bootstrap))
         yield Network(
             host,
             gossip,
@@ -161,6 +162,19 @@ async def open_network(
             relay_client,
             relay_service,
         )
+
+
+def _follow_reachability(
+    reachability: ReachabilityService, discovery: Discovery, is_private: bool
+) -> None:
+    """Announce new addresses in rooms, and serve the DHT where that is of use."""
+
+    def follow() -> None:
+        discovery.serve_dht(is_private or reachability.is_public())
+        discovery.addresses_changed()
+
+    reachability.on_change.append(follow)
+    discovery.serve_dht(is_private or reachability.is_public())
 
 
 def _relay_needs(

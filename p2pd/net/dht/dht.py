@@ -34,8 +34,7 @@ RANDOM_WALKS_A_REFRESH = 2
 class BoundedDht(KadDHT):
     """``/ipfs/kad/1.0.0`` with bounds, deadlines and lookups that look.
 
-    Always a server: a private network of chat nodes has no others, and a node
-    that cannot be reached is left out by whoever fails to reach it.
+    A server until ``serve(False)``: a private network of chat nodes has no others.
     """
 
     def __init__(self, host: IHost, rejections: Rejections, dial: Dial | None = None) -> None:
@@ -48,6 +47,17 @@ class BoundedDht(KadDHT):
         self.value_store = BoundedValues(host, self.local_peer_id)
         self.provider_store: NewestProviders = NewestProviders(host, self.peer_routing)
         self._provider_rate_max = MAX_PROVIDES_PER_WINDOW
+
+    def serve(self, is_server: bool) -> None:
+        """Offer the protocol to others, or ask only; peers are told by identify."""
+        if is_server == (self.mode is DHTMode.SERVER):
+            return
+        if is_server:
+            self.mode = DHTMode.SERVER
+            self.host.set_stream_handler(PROTOCOL_ID, self.handle_stream)
+        else:
+            self.mode = DHTMode.CLIENT
+            self.host.remove_stream_handler(PROTOCOL_ID)
 
     async def handle_stream(self, stream: INetStream) -> None:
         """Serve a stream while its peer has a share left and is not silent."""

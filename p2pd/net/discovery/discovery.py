@@ -15,7 +15,6 @@ from functools import partial
 import structlog
 import trio
 from libp2p.abc import INetConn
-from libp2p.kad_dht.common import PROTOCOL_ID
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
@@ -79,7 +78,7 @@ async def open_discovery(
         finally:
             host.on_identified.remove(discovery.peer_identified)
             host.get_network().remove_notifee(notifee)
-            host.remove_stream_handler(PROTOCOL_ID)
+            dht.serve(False)
             nursery.cancel_scope.cancel()
 
 
@@ -186,6 +185,10 @@ class Discovery:
         """Say soon, in every room, where this node can be dialled now."""
         for search in self._searches.values():
             search.hurry()
+
+    def serve_dht(self, is_server: bool) -> None:
+        """Be a server of the DHT, or a client only."""
+        self.dht.serve(is_server)
 
     async def look_around(self) -> None:
         """Connect to the peers near this node in the DHT, where it has a server at all."""
