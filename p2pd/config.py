@@ -162,6 +162,13 @@ class Settings(ServiceSettings):
         "bytes an hour that this relay carries for all peers in none of its rooms together",
         "BYTES",
     )
+    dial_private: Annotated[str, reads(choice("auto", "on", "off"))] = setting(
+        "auto",
+        "whether private and loopback addresses that others report are dialled: auto, which is "
+        "where this machine has an address of the same network, on, or off; those that a caller "
+        "or a setting names always are",
+        "AUTO|ON|OFF",
+    )
     max_connections: Annotated[int, reads(whole_number(1, 100_000))] = setting(
         "512", "connections to peers at once, inbound and outbound", "CONNECTIONS"
     )

@@ -16,6 +16,8 @@ from p2pd.store.peer_store import KnownPeers, PeerStore
 
 MAX_GIVEN = 128
 MAX_FOUND = 64
+MAX_OF_PEER = 4
+"""Addresses of one peer: the one that worked last, and some from before."""
 SAVE_INTERVAL_S = 5.0
 """Between two saves of peers that this node found by itself."""
 
@@ -25,8 +27,9 @@ log = structlog.get_logger(__name__)
 class KnownPeerList:
     """Addresses that were dialled with success: given by callers, or found for a room.
 
-    The newest of each kind are stored; those that were found push out none that
-    were given.
+    Of each peer the four that worked last are stored. For one more of all, an address of
+    a peer that has worked elsewhere since is evicted, or else the one that worked longest
+    ago; those of peers that were found push out none of peers that were given.
     """
 
     def __init__(self, store: PeerStore) -> None:
@@ -38,7 +41,10 @@ class KnownPeerList:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """All addresses, those given last; unchecked, as they were stored."""
+        """All addresses, those of peers given last; of each peer the one that worked last is last.
+
+        Unchecked, as they were stored.
+        """
         return (*self._found, *self._given)
 
     async def add_given(self, address: str) -> None:
@@ -51,10 +57,18 @@ class KnownPeerList:
             log.warning("known peers may not survive", error=str(error))
 
     def peer_met(self, peer: Peer) -> None:
-        """Add where a peer that shares a room was dialled, if it was."""
-        if peer.connection is not None and peer.connection.direction is Direction.OUTBOUND:
-            _append(self._found, f"{peer.connection.remote_address}/p2p/{peer.peer_id}", MAX_FOUND)
-            self._changed.set()
+        """Add where a peer that shares a room was dialled, if it was.
+
+        A peer that a caller gave may have moved: its new address is dialled first then.
+        """
+        if peer.connection is None or peer.connection.direction is not Direction.OUTBOUND:
+            return
+        address = f"{peer.connection.remote_address}/p2p/{peer.peer_id}"
+        if any(_peer_of(given) == peer.peer_id for given in self._given):
+            _append(self._given, address, MAX_GIVEN)
+        else:
+            _append(self._found, address, MAX_FOUND)
+        self._changed.set()
 
     async def run(self) -> Never:
         """Store what changes; ends by cancellation."""
@@ -72,8 +86,22 @@ class KnownPeerList:
             self._changed.set()
 
 
-def _append(newest: dict[str, None], text: str, max_count: int) -> None:
-    newest.pop(text, None)
-    newest[text] = None
+def _append(newest: dict[str, None], address: str, max_count: int) -> None:
+    newest.pop(address, None)
+    newest[address] = None
+    of_peer = [each for each in newest if _peer_of(each) == _peer_of(address)]
+    for surplus in of_peer[:-MAX_OF_PEER]:
+        del newest[surplus]
     while len(newest) > max_count:
-        del newest[next(iter(newest))]
+        del newest[_least_useful(newest)]
+
+
+def _least_useful(newest: dict[str, None]) -> str:
+    """Return the oldest address of a peer that has a newer one, else the oldest of all."""
+    newest_of = {_peer_of(address): address for address in newest}
+    stale = (address for address in newest if newest_of[_peer_of(address)] != address)
+    return next(stale, next(iter(newest)))
+
+
+def _peer_of(address: str) -> str:
+    return address.rpartition("/p2p/")[2]

@@ -50,6 +50,10 @@ class RejectionReason(StrEnum):
         "A connection was refused or not dialled to keep file descriptors in reserve.",
     )
     DIAL_FAILED = "dial_failed", "A dial failed."
+    PRIVATE_ADDRESS = (
+        "private_address",
+        "An address that a peer reported was not dialled because it is private or loopback.",
+    )
     INBOUND_HANDSHAKE = "inbound_handshake", "An inbound connection did not complete its handshake."
     IDENTIFY = "identify", "A peer did not answer identify, or its answer was malformed."
     IDENTIFY_CUT = (

@@ -31,6 +31,7 @@ from p2pd.net.patches.logs import route_library_logs
 from p2pd.net.patches.peerstore import LastingPeerStore
 from p2pd.net.patches.swarm import NodeSwarm
 from p2pd.net.patches.transports import AddressedTcp, AddressedWebsocket, SecureWebsocket
+from p2pd.net.private_addresses import PrivateDials
 from p2pd.net.transports.certificate import WebsocketCertificate
 from p2pd.net.yamux.negotiation import MUXERS, YamuxNegotiation
 from p2pd.tasks import run_guarded
@@ -49,6 +50,7 @@ class HostOptions:
         announce: Multiaddrs told to others instead of the ones bound.
         agent: The agent version in identify.
         limits: How many connections there may be; more are refused.
+        private_dials: Which private addresses that others report are dialled.
     """
 
     key_pair: KeyPair
@@ -56,6 +58,7 @@ class HostOptions:
     announce: tuple[str, ...] = ()
     agent: str = "wsp/0.1.0"
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    private_dials: PrivateDials = PrivateDials.AUTO
     certificate: WebsocketCertificate | None = None
 
 
@@ -118,6 +121,7 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> NodeHost
         ],
         rejections=rejections,
         limits=options.limits,
+        private_dials=options.private_dials,
     )
     announce = [_announce_address(text) for text in options.announce]
     return NodeHost(swarm, agent=options.agent, announce=announce or None, rejections=rejections)

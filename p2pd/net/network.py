@@ -26,6 +26,7 @@ from p2pd.net.dht.serving import is_private_network
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.basic_host import NodeHost
+from p2pd.net.private_addresses import PrivateDials
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, SignedMessage, open_gossip
 from p2pd.net.reachability.service import ReachabilityService, open_reachability
 from p2pd.net.relay.client import RelayClient, RelayNeeds, open_relay_client
@@ -47,6 +48,7 @@ class NetworkOptions:
         clock_ns: The node's clock, nanoseconds since the epoch.
         certificate: What WebSocket over TLS listens with.
         limits: How many connections there may be.
+        private_dials: Which private addresses that others report are dialled.
     """
 
     key_pair: KeyPair
@@ -62,6 +64,7 @@ class NetworkOptions:
     clock_ns: Callable[[], int] = time.time_ns
     certificate: WebsocketCertificate | None = None
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    private_dials: PrivateDials = PrivateDials.AUTO
 
 
 class NetworkListener(Protocol):
@@ -116,6 +119,7 @@ async def open_network(
         agent=options.agent,
         certificate=options.certificate,
         limits=options.limits,
+        private_dials=options.private_dials,
     )
     discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
     gossip_options = GossipOptions(clock_ns=options.clock_ns)

@@ -17,6 +17,7 @@ from p2pd.domain.peers import Node
 from p2pd.net.admission import ConnectionLimits
 from p2pd.net.identity import Identity
 from p2pd.net.network import NetworkOptions
+from p2pd.net.private_addresses import PrivateDials
 from p2pd.net.relay.messages import CircuitLimit
 from p2pd.net.relay.rules import RelayLimits
 from p2pd.net.relay.service import RelayMode
@@ -45,6 +46,7 @@ def network_options(
         relay_mode=RelayMode(settings.relay_service),
         relay_limits=relay_limits(settings),
         limits=connection_limits(settings),
+        private_dials=PrivateDials(settings.dial_private),
         first_seqno=first_seqno,
         clock_ns=clock.now_ns,
         certificate=_websocket_certificate(settings),

@@ -5,7 +5,7 @@ Used by ``caller_dials`` and ``background_dials``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import trio
 from libp2p.abc import INetConn
@@ -30,14 +30,22 @@ class AnsweringDial:
         self._swarm = swarm
         self._registry = registry
 
-    async def dial(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
+    async def dial(
+        self,
+        peer_id: ID,
+        addresses: Sequence[Multiaddr],
+        named: Collection[Multiaddr] | None = None,
+    ) -> INetConn:
         """Return a connection to a peer that answered, an open one where there is one.
+
+        Args:
+            named: Those addresses that somebody here named; None where all are.
 
         Raises:
             SwarmException: Nobody answered there, or not in time.
         """
         for _ in range(2):
-            connection = await self._swarm.dial_addresses(peer_id, addresses)
+            connection = await self._swarm.dial_addresses(peer_id, addresses, named=named)
             if await self._answers(connection):
                 return connection
             await close_quietly(OpenConnection(connection))

@@ -5,7 +5,7 @@ Discovery dials through it by way of ``service``; ``redial`` dials lost peers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 import trio
@@ -21,6 +21,9 @@ from p2pd.net.descriptors import DescriptorReserve
 from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.patches.swarm import DIAL_TIMEOUT_S, NodeSwarm
 from p2pd.net.transports.order import dialling_order
+
+NAMED_FIRST = 3
+"""So many of the addresses that were named are dialled before what the peer reports."""
 
 log = structlog.get_logger(__name__)
 
@@ -58,29 +61,42 @@ class BackgroundDials:
         if not self._descriptors.permits_discovery():
             self._rejections.count(RejectionReason.DESCRIPTORS_RESERVED)
             return False
-        return await self.dial(info)
+        return await self.dial_lost(info)
 
-    async def dial(self, info: PeerInfo) -> bool:
-        """Dial a peer; returns whether it is connected now."""
+    async def dial_lost(self, info: PeerInfo) -> bool:
+        """Dial a peer at what it and others report; returns whether it is connected now."""
+        reported = dialling_order(sound_addresses(info.addrs))
+        known = self._swarm.known_addresses(info.peer_id)
+        return await self._dial(info.peer_id, [*known, *reported], named=())
+
+    async def dial_held(self, info: PeerInfo) -> bool:
+        """Dial a peer at addresses that somebody here named, in their order, and at others.
+
+        Returns:
+            Whether it is connected now.
+        """
+        named = sound_addresses(info.addrs)
+        known = self._swarm.known_addresses(info.peer_id)
+        addresses = [*named[:NAMED_FIRST], *known, *named[NAMED_FIRST:]]
+        return await self._dial(info.peer_id, addresses, named)
+
+    async def _dial(
+        self, peer_id: ID, addresses: Sequence[Multiaddr], named: Collection[Multiaddr]
+    ) -> bool:
         try:
             with trio.fail_after(DIAL_TIMEOUT_S):
-                await self._answering.dial(info.peer_id, self._likely_addresses(info))
+                await self._answering.dial(peer_id, addresses, named)
         # Boundary: whatever an address or a peer sets off, the dialling goes on.
         except Exception as error:
             self._rejections.count(RejectionReason.DIAL_FAILED)
-            self._backoffs.failed(str(info.peer_id), trio.current_time())
-            log.debug("dial failed", peer_id=str(info.peer_id), error=repr(error))
+            self._backoffs.failed(str(peer_id), trio.current_time())
+            log.debug("dial failed", peer_id=str(peer_id), error=repr(error))
             return False
         return True
 
     def forget_failures(self) -> None:
         """Let every peer be dialled again: what failed may have been this machine's network."""
         self._backoffs.clear()
-
-    def _likely_addresses(self, info: PeerInfo) -> Sequence[Multiaddr]:
-        """List where a peer may be: what it said of itself lately, and what others say."""
-        reported = dialling_order(sound_addresses(info.addrs))
-        return [*self._swarm.known_addresses(info.peer_id), *reported]
 
     def _peer_came(self, peer_id: ID) -> None:
         self._backoffs.succeeded(str(peer_id))

@@ -87,9 +87,9 @@ class Connections:
         answering = AnsweringDial(host.swarm, registry)
         self._caller_dials = CallerDials(self._own_id, answering, guard)
         self._background_dials = BackgroundDials(host.swarm, registry, answering, rejections)
-        self._redialler = Redialler(self._background_dials.dial, registry, rejections, nursery)
+        self._redialler = Redialler(self._background_dials.dial_held, registry, rejections, nursery)
         self.watch = ConnectionWatch(host, registry, guard, listener, nursery)
-        lost_peers = LostPeers(host, registry, self._background_dials.dial, nursery)
+        lost_peers = LostPeers(host, registry, self._background_dials.dial_lost, nursery)
         self.identified = (self.watch.identified, lost_peers.identified)
         self.recovery = Recovery(
             Parts(registry, self.watch, self._redialler, self._background_dials, lost_peers),

@@ -7,7 +7,7 @@ Made by ``p2pd.net.host``. Everything above it dials through ``dial_peer`` or
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import cast
 
 import structlog
@@ -32,6 +32,7 @@ from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.patches.dialling import MAX_ADDRESSES, dial_first_answering
 from p2pd.net.patches.names import resolve_all, without_peer_id
 from p2pd.net.patches.transports import address_from_endpoint, endpoint_from_stream
+from p2pd.net.private_addresses import PrivateAddressPolicy, PrivateDials
 from p2pd.net.relay.addresses import spread_over_relays
 from p2pd.net.transports.order import dialling_order
 from p2pd.net.yamux.connection import YamuxConnection
@@ -76,6 +77,7 @@ class NodeSwarm(Swarm):
         transports: list[ITransport],
         rejections: Rejections,
         limits: ConnectionLimits,
+        private_dials: PrivateDials = PrivateDials.AUTO,
     ) -> None:
         super().__init__(
             peer_id,
@@ -89,6 +91,7 @@ class NodeSwarm(Swarm):
         )
         self._rejections = rejections
         self._limits = limits
+        self._private_addresses = PrivateAddressPolicy(private_dials)
         self.admission = InboundAdmission(limits, rejections, lambda: len(self.get_connections()))
         # The library's own bound refuses without a count.
         self._inbound_limiter = trio.CapacityLimiter(math.inf)
@@ -103,18 +106,31 @@ class NodeSwarm(Swarm):
             SwarmException: Nobody answered there, or not in time.
         """
         connected = [each for each in self.get_connections(peer_id) if not each.is_closed]
-        return connected or [await self.dial_addresses(peer_id, self.known_addresses(peer_id))]
+        if connected:
+            return connected
+        known = self.known_addresses(peer_id)
+        return [await self.dial_addresses(peer_id, known, named=())]
 
-    async def dial_addresses(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
+    async def dial_addresses(
+        self,
+        peer_id: ID,
+        addresses: Sequence[Multiaddr],
+        *,
+        named: Collection[Multiaddr] | None = None,
+    ) -> INetConn:
         """Open a connection to a peer at one of some addresses, within a deadline (16).
 
         The first of them has a head start; relayed ones come last.
         A dial of the same peer that is under way already is waited for.
 
+        Args:
+            named: Those that a caller or operator named: of all others private ones are
+                dialled as the settings say. None where all were named.
+
         Raises:
             SwarmException: Nobody answered there, or not in time.
         """
-        return await self._dial_in_time(peer_id, addresses, is_direct=False)
+        return await self._dial_in_time(peer_id, addresses, named, is_direct=False)
 
     async def dial_direct(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
         """Open a direct connection, also beside a relayed one; else as ``dial_addresses``.
@@ -122,10 +138,15 @@ class NodeSwarm(Swarm):
         Raises:
             SwarmException: Nobody answered there, or not in time.
         """
-        return await self._dial_in_time(peer_id, addresses, is_direct=True)
+        return await self._dial_in_time(peer_id, addresses, None, is_direct=True)
 
     async def _dial_in_time(
-        self, peer_id: ID, addresses: Sequence[Multiaddr], *, is_direct: bool
+        self,
+        peer_id: ID,
+        addresses: Sequence[Multiaddr],
+        named: Collection[Multiaddr] | None,
+        *,
+        is_direct: bool,
     ) -> INetConn:
         if peer_id == self.self_id:
             raise SwarmException("that is this node itself")
@@ -133,7 +154,7 @@ class NodeSwarm(Swarm):
         try:
             with trio.fail_after(DIAL_TIMEOUT_S):
                 async with lock:
-                    return await self._dial_unless_connected(peer_id, addresses, is_direct)
+                    return await self._dial_unless_connected(peer_id, addresses, named, is_direct)
         except trio.TooSlowError:
             raise SwarmDialTimeoutError(f"no answer within {DIAL_TIMEOUT_S:.0f} s") from None
         finally:
@@ -141,7 +162,11 @@ class NodeSwarm(Swarm):
                 self._dialling.pop(peer_id, None)
 
     async def _dial_unless_connected(
-        self, peer_id: ID, addresses: Sequence[Multiaddr], is_direct: bool
+        self,
+        peer_id: ID,
+        addresses: Sequence[Multiaddr],
+        named: Collection[Multiaddr] | None,
+        is_direct: bool,
     ) -> INetConn:
         for connection in self.get_connections(peer_id):
             if not connection.is_closed and not (is_direct and is_relayed(connection)):
@@ -150,7 +175,8 @@ class NodeSwarm(Swarm):
             self._rejections.count(RejectionReason.CONNECTIONS_TOTAL)
             raise SwarmException("this node has as many connections as it may have")
         sound = sound_addresses(addresses)
-        resolved = await resolve_all((each for each in sound if not is_circuit(each)), peer_id)
+        direct = [each for each in sound if not is_circuit(each)]
+        resolved = await self._resolve(peer_id, direct, named)
         usable = [each for each in resolved if self.transport_manager.has_transport_for(each)]
         circuits = [] if is_direct or self.dial_circuit is None else filter(is_circuit, sound)
         relayed = spread_over_relays(circuits)[:MAX_CIRCUITS_DIALLED]
@@ -158,6 +184,22 @@ class NodeSwarm(Swarm):
             [*usable[: MAX_ADDRESSES - len(relayed)], *relayed],
             lambda each: self._dial_address(each, peer_id),
         )
+
+    async def _resolve(
+        self, peer_id: ID, addresses: list[Multiaddr], named: Collection[Multiaddr] | None
+    ) -> list[Multiaddr]:
+        """Resolve names, and leave out private addresses that nobody here named."""
+        resolved = await resolve_all(addresses, peer_id)
+        if named is None:
+            return resolved
+        try:
+            given = await resolve_all([each for each in addresses if each in named], peer_id)
+        except SwarmException:
+            given = []
+        permitted = self._private_addresses.permitted(resolved, given)
+        if left_out := len(resolved) - len(permitted):
+            self._rejections.count(RejectionReason.PRIVATE_ADDRESS, left_out)
+        return permitted
 
     async def _dial_address(self, address: Multiaddr, peer_id: ID) -> INetConn:
         if self.dial_circuit is not None and is_circuit(address):
