@@ -15,6 +15,7 @@ import pytest
 
 from p2pd.store.sqlite_store import FILE_NAME
 from tests.driver.forked import ForkedNode
+from tests.driver.seeds import chosen_seed
 from tests.faults.conftest import StartForked
 from tests.faults.follower import Follower
 from tests.faults.writer import Writer
@@ -44,8 +45,7 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged(start_forked: StartFork
     ]
     for node in victims:
         node.connect(steady)
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")
+    seed = chosen_seed()
     chances = [random.Random(seed + number) for number in range(len(nodes))]
     with ExitStack() as stack:
         followers = [stack.enter_context(Follower(node)) for node in nodes]

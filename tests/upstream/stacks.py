@@ -29,10 +29,12 @@ from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import Verdict
+from p2pd.net.admission import ConnectionLimits
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, open_gossip
 
 LISTEN = "/ip4/127.0.0.1/tcp/0"
+MAX_CONNECTIONS = 300
 #: The readers of keys as the library brings them, before a host of ours adds any.
 _STOCK_KEY_READERS = dict(serialization.key_type_to_public_key_deserializer)
 PROTOCOLS = ["/meshsub/1.3.0", "/meshsub/1.2.0", "/meshsub/1.1.0", "/meshsub/1.0.0"]
@@ -75,9 +77,13 @@ class Stack(Protocol):
     is_ours: bool
 
     def host(
-        self, *, key_pair: KeyPair | None = None, listen: Sequence[str] = (LISTEN,)
+        self,
+        *,
+        key_pair: KeyPair | None = None,
+        listen: Sequence[str] = (LISTEN,),
+        max_connections: int = MAX_CONNECTIONS,
     ) -> AbstractAsyncContextManager[IHost]:
-        """Open a host that listens."""
+        """Open a host that listens, for so many connections at once."""
 
     def node(
         self, *, key_pair: KeyPair | None = None, is_safe: bool = True
@@ -165,13 +171,17 @@ class StockStack:
 
     @asynccontextmanager
     async def host(
-        self, *, key_pair: KeyPair | None = None, listen: Sequence[str] = (LISTEN,)
+        self,
+        *,
+        key_pair: KeyPair | None = None,
+        listen: Sequence[str] = (LISTEN,),
+        max_connections: int = MAX_CONNECTIONS,
     ) -> AsyncIterator[IHost]:
         addresses = [Multiaddr(address) for address in listen]
         host = new_host(
             key_pair=key_pair or create_new_key_pair(),
             listen_addrs=addresses,
-            connection_config=ConnectionConfig(min_connections=0),
+            connection_config=ConnectionConfig(min_connections=0, max_connections=max_connections),
         )
         with _stock_key_readers():
             async with host.run(listen_addrs=addresses):
@@ -221,9 +231,14 @@ class OurStack:
         *,
         key_pair: KeyPair | None = None,
         listen: Sequence[str] = (LISTEN,),
+        max_connections: int = MAX_CONNECTIONS,
         rejections: Rejections | None = None,
     ) -> AsyncIterator[IHost]:
-        options = HostOptions(key_pair=key_pair or create_new_key_pair(), listen=tuple(listen))
+        options = HostOptions(
+            key_pair=key_pair or create_new_key_pair(),
+            listen=tuple(listen),
+            limits=ConnectionLimits(max_connections, max_connections),
+        )
         async with open_host(options, rejections or Rejections()) as host:
             yield host
 

@@ -3,10 +3,15 @@
 ``python -m tests.p2pd.log.appender DIRECTORY CALLERS COUNT``: so many callers
 append and wait, each message's number is printed once it is durable, with its
 offset. After COUNT of them, 0 for no end, the process kills itself.
+
+``python -m tests.p2pd.log.appender`` forks an appender without an end for each line
+``DIRECTORY CALLERS OUTPUT`` that it reads, answers its process id, and an empty line
+once somebody has killed it: a start is almost all imports, and these are done once.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -44,5 +49,22 @@ async def publish(
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def serve() -> None:
+    gc.freeze()
+    for line in sys.stdin:
+        directory, callers, output = line.split()
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+            trio.run(main, Path(directory), int(callers), 0)
+            os._exit(1)
+        print(pid, flush=True)
+        os.waitpid(pid, 0)
+        print(flush=True)
+
+
 if __name__ == "__main__":
-    trio.run(main, Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    if len(sys.argv) == 1:
+        serve()
+    else:
+        trio.run(main, Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -176,24 +176,33 @@ def test_readers_in_other_threads_repeat_nothing_and_miss_nothing(make_log: Make
     log = make_log(keep=1 << 20, tail=4)
     readers = [log.open_reader("") for _ in range(3)]
     seen: list[list[int]] = [[] for _ in readers]
+    wakes = [threading.Event() for _ in readers]
     done = threading.Event()
 
-    def follow(reader: Reader, mine: list[int]) -> None:
+    def follow(reader: Reader, mine: list[int], wake: threading.Event) -> None:
         while True:
             is_last = done.is_set()
+            wake.clear()
             entries = reader.read(3000)
             mine.extend(numbers(entries))
             if is_last and not entries:
                 return
+            if not entries:
+                assert wake.wait(60)
 
+    for wake in wakes:
+        log.on_append(wake.set)
     threads = [
-        threading.Thread(target=follow, args=pair) for pair in zip(readers, seen, strict=True)
+        threading.Thread(target=follow, args=each)
+        for each in zip(readers, seen, wakes, strict=True)
     ]
     for thread in threads:
         thread.start()
     for number in range(0, 1500, 3):
         log.append([make_message(number + step) for step in range(3)])
     done.set()
+    for wake in wakes:
+        wake.set()
     for thread in threads:
         thread.join(60)
     for mine in seen:

@@ -7,63 +7,64 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
+from typing import Self
 
 from p2pd.store.sqlite_store import FILE_NAME, open_store
+from tests.driver.seeds import chosen_seed
 from tests.driver.waiting import wait_until
 
 KILLS = int(os.environ.get("STORE_KILLS", "30"))
 ROOT = Path(__file__).parents[3]
 MAX_APPENDING_S = 0.3
+CALLERS = 8
 
 
-class Appender:
-    """The child, and what it has said so far."""
+class Appenders:
+    """Appenders of one directory, one after the other, each a process that is killed."""
 
-    def __init__(self, directory: Path) -> None:
-        module = ["-m", "tests.p2pd.log.appender", str(directory), "8", "0"]
-        self.process = subprocess.Popen([sys.executable, *module], stdout=subprocess.PIPE, cwd=ROOT)
-        self.said = b""
-        self._thread = threading.Thread(target=self._listen)
-        self._thread.start()
+    def __init__(self, directory: Path, output: Path) -> None:
+        self._line = f"{directory} {CALLERS} {output}\n"
+        self._output = output
 
-    def kill(self) -> dict[str, int]:
-        """Kill it; return the acknowledged messages and their offsets."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self._thread.join()
-        lines = [line.split() for line in self.said.decode().split("\n")[:-1]]
+    def __enter__(self) -> Self:
+        module = [sys.executable, "-m", "tests.p2pd.log.appender"]
+        self._process = subprocess.Popen(
+            module, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def append_and_kill(self, after_s: float) -> dict[str, int]:
+        """Kill an appender some time after its first message; return what it acknowledged."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._output.write_bytes(b"")
+        self._process.stdin.write(self._line)
+        self._process.stdin.flush()
+        pid = int(self._process.stdout.readline())
+        try:
+            wait_until(self._output.read_bytes, bool)
+            threading.Event().wait(after_s)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            self._process.stdout.readline()
+        lines = [line.split() for line in self._output.read_text().split("\n")[:-1]]
         return {message_id: int(offset) for offset, message_id in lines}
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        while said := self.process.stdout.read1(1 << 16):  # type: ignore[attr-defined]
-            self.said += said
-        self.process.stdout.close()
-
-
-@contextmanager
-def running(directory: Path) -> Iterator[Appender]:
-    appender = Appender(directory)
-    try:
-        wait_until(lambda: appender.said, bool)
-        yield appender
-    finally:
-        appender.kill()
 
 
 def test_a_kill_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
-    seed = random.randrange(1 << 32)
-    chance = random.Random(seed)
+    chance = random.Random(chosen_seed())
     acknowledged: dict[str, int] = {}
-    for turn in range(KILLS):
-        with running(tmp_path) as appender:
-            threading.Event().wait(chance.random() * MAX_APPENDING_S)
-            acknowledged |= appender.kill()
-        if turn % 5 == 4 or turn == KILLS - 1:
-            check(tmp_path, acknowledged, f"seed {seed}, kill {turn}")
+    directory = tmp_path / "store"
+    with Appenders(directory, tmp_path / "acknowledged") as appenders:
+        for turn in range(KILLS):
+            acknowledged |= appenders.append_and_kill(chance.random() * MAX_APPENDING_S)
+            if turn % 5 == 4 or turn == KILLS - 1:
+                check(directory, acknowledged, f"kill {turn}")
     assert len(acknowledged) > KILLS
 
 
