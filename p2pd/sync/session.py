@@ -42,7 +42,10 @@ MAX_FOUND_ITEMS = 20_000
 """Differences looked for in one session; the next finds the others."""
 MAX_FETCHED_BYTES = 64 << 20
 """Nothing more is asked for once so much has come; the next session goes on."""
+FIRST_BATCH_BYTES = 16 << 10
 MAX_BATCH_BYTES = 256 << 10
+"""Frames begin small and double: a relay may cut the connection after 128 KiB, and only
+whole frames count."""
 MAX_SIGNED_BYTES = MAX_FRAME_BYTES - MAX_BATCH_BYTES - 1024
 
 
@@ -305,10 +308,11 @@ async def _give(
 ) -> int:
     """Send the messages that are still kept; return how many."""
     sent = 0
+    sizes = _batch_sizes()
     for at in range(0, len(items), MAX_WANTED_ITEMS):
         wanted = items[at : at + MAX_WANTED_ITEMS]
         found = await budget.ask(partial(source.signed_bytes, room, wanted))
-        for batch in _batches(found):
+        for batch in _batches(found, sizes):
             await frames.send(sync_pb2.Frame(messages=sync_pb2.Messages(messages=batch)))
             sent += len(batch)
     await frames.send(sync_pb2.Frame(messages=sync_pb2.Messages(last=True)))
@@ -336,16 +340,24 @@ def _wanted(want: sync_pb2.Want) -> tuple[Item, ...]:
     return items
 
 
-def _batches(messages: Iterable[bytes]) -> Iterator[list[bytes]]:
+def _batch_sizes() -> Iterator[int]:
+    """Yield how many bytes each frame of a session may have."""
+    size_bytes = FIRST_BATCH_BYTES
+    while True:
+        yield size_bytes
+        size_bytes = min(2 * size_bytes, MAX_BATCH_BYTES)
+
+
+def _batches(messages: Iterable[bytes], sizes: Iterator[int]) -> Iterator[list[bytes]]:
     """Group messages for one frame each; one that fits no frame is left out."""
     batch: list[bytes] = []
-    size_bytes = 0
+    size_bytes, max_bytes = 0, next(sizes)
     for message in messages:
         if len(message) > MAX_SIGNED_BYTES:
             continue
-        if batch and size_bytes + len(message) > MAX_BATCH_BYTES:
+        if batch and size_bytes + len(message) > max_bytes:
             yield batch
-            batch, size_bytes = [], 0
+            batch, size_bytes, max_bytes = [], 0, next(sizes)
         batch.append(message)
         size_bytes += len(message)
     if batch:

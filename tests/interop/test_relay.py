@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from tests.driver import EventListener, NodeProcess
 from tests.driver.fixtures import StartNode
+from tests.driver.waiting import wait_until
 from tests.interop.foreign_peer import ForeignPeer
 from tests.interop.programs import go_program
-from tests.network.test_relay import ELSEWHERE, connect, relayed_address
+from tests.network.test_relay import ELSEWHERE, RELAYED, connect, relayed_address
+
+KIB = 1024
 
 
 def test_our_nodes_chat_through_a_go_relay(start_node: StartNode) -> None:
@@ -16,6 +19,24 @@ def test_our_nodes_chat_through_a_go_relay(start_node: StartNode) -> None:
         connect(caller, relayed_address(hidden, relay))
         assert not caller.peers()[hidden.peer_id].connection.is_limited
         assert_chat(caller, hidden)
+
+
+def test_chat_survives_the_resets_of_a_limited_go_relay(start_node: StartNode) -> None:
+    """go resets a circuit after 128 KiB one way, and these messages are three times that."""
+    with ForeignPeer([go_program("go-peer"), "-room", ELSEWHERE, "-relay", "limited"]) as relay:
+        hidden = start_node("hidden", listen="none", relays=relay.address)
+        caller = start_node("caller", listen="none")
+        connect(caller, relayed_address(hidden, relay))
+        texts = [f"{number} " + "x" * 16 * KIB for number in range(24)]
+        with EventListener(hidden) as at_hidden:
+            for text in texts:
+                caller.publish(text)
+            at_hidden.wait_messages(len(texts))
+            assert sorted(at_hidden.texts) == sorted(texts)
+        connection = wait_until(caller.peers, lambda seen: hidden.peer_id in seen)[
+            hidden.peer_id
+        ].connection
+        assert (connection.kind, connection.is_limited) == (RELAYED, True)
 
 
 def test_go_peer_behind_our_relay_chats(start_node: StartNode) -> None:

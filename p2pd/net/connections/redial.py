@@ -19,6 +19,7 @@ from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.advertised import bounded_addresses
 from p2pd.net.connections.backoff import dial_backoff
 from p2pd.net.connections.registry import Registry
+from p2pd.net.relay.circuit import limit_of
 from p2pd.tasks import run_guarded
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,9 @@ MAX_HELD = 256
 LASTING_S = 10.0
 """A connection that lived this long proves the peer well; a shorter one may be
 refused again at once, and the backoff goes on where it was."""
+
+LASTING_LIMITED_S = 0.5
+"""Of a connection that a relay ends at its limit, however fast that is reached."""
 
 Dial = Callable[[PeerInfo], Awaitable[bool]]
 
@@ -39,6 +43,7 @@ class _Held:
     gone: trio.Event = field(default_factory=trio.Event)
     trying: trio.CancelScope = field(default_factory=trio.CancelScope)
     came_s: float = 0.0
+    is_limited: bool = False
 
 
 class Redialler:
@@ -86,13 +91,19 @@ class Redialler:
         if held := self._held.get(peer_id):
             held.gone = trio.Event()
             held.came_s = trio.current_time()
+            held.is_limited = self._is_limited(peer_id)
 
     def _peer_went(self, peer_id: ID) -> None:
         """Begin to dial a held peer: it is lost."""
         if held := self._held.get(peer_id):
-            if trio.current_time() - held.came_s >= LASTING_S:
+            lasting_s = LASTING_LIMITED_S if held.is_limited else LASTING_S
+            if trio.current_time() - held.came_s >= lasting_s:
                 held.backoff.reset()
             held.gone.set()
+
+    def _is_limited(self, peer_id: ID) -> bool:
+        opened = self._registry.connections_to(peer_id)
+        return all(limit_of(each.connection).is_limited for each in opened)
 
     def _make_room(self) -> None:
         while len(self._held) >= self._max_held:

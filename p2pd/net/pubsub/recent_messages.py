@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,17 @@ class RecentMessages:
         """List the ids to gossip about, newest first."""
         return [message.wire_id for message in self._newest(topic, self._gossip_beats)]
 
-    def replay(self, topic: str, max_messages: int) -> list[RecentMessage]:
-        """List what a peer that comes is given, oldest first."""
-        newest = list(self._newest(topic, self._replay_beats))
-        return newest[:max_messages][::-1]
+    def replay(
+        self, topic: str, max_messages: int, max_bytes: float = float("inf")
+    ) -> list[RecentMessage]:
+        """List what a peer that comes is given, the newest that fit, oldest first."""
+        chosen: list[RecentMessage] = []
+        for message in islice(self._newest(topic, self._replay_beats), max_messages):
+            max_bytes -= len(message.frame)
+            if max_bytes < 0:
+                break
+            chosen.append(message)
+        return chosen[::-1]
 
     def shift(self) -> None:
         """Begin the next heartbeat."""

@@ -24,6 +24,7 @@ from p2pd.net.pubsub.control import MAX_IDS_IN_FRAME, MAX_IDS_READ, ControlMessa
 from p2pd.net.pubsub.frames import frame_from_rpc, pack_rpcs
 from p2pd.net.pubsub.mesh_state import MeshState
 from p2pd.net.pubsub.recent_messages import RecentMessages
+from p2pd.net.relay.circuit import replay_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,9 @@ class GossipRouter(GossipSub):
         if queue is None or topic not in self.mesh:
             return
         own_id = peer_id.to_bytes()
-        for message in self.mcache.replay(topic, MAX_REPLAYED_MESSAGES):
+        connections = self.pubsub.host.get_network().get_connections(peer_id)
+        max_bytes = replay_bytes(connections)
+        for message in self.mcache.replay(topic, MAX_REPLAYED_MESSAGES, max_bytes):
             if not message.wire_id.startswith(own_id):
                 queue.push(message.frame)
 

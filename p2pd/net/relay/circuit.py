@@ -6,6 +6,7 @@ that the relay carries what it cannot read.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -23,6 +24,7 @@ from p2pd.net.relay.streams import muxed_stream_of, reset_quietly
 CLOSE_TIMEOUT_S = 0.3
 """For the other end to close as well; less than the muxer gives a socket to close."""
 DRAINED_BYTES = 1 << 16
+REPLAYED_SHARE = 8
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +97,16 @@ def limit_of(connection: INetConn) -> CircuitLimit:
     secured: Any = getattr(connection.muxed_conn, "secured_conn", None)
     raw = getattr(secured, "raw", None)
     return raw.limit if isinstance(raw, CircuitConnection) else UNLIMITED
+
+
+def replay_bytes(connections: Iterable[INetConn]) -> float:
+    """Return how much may be sent to a peer at once that it may have already.
+
+    Where relays limit every connection to it, a small part of the limit: else the
+    same beginning would use up one circuit after the other.
+    """
+    limits = [limit_of(each).max_bytes for each in connections if not each.is_closed]
+    return max(limits) / REPLAYED_SHARE if limits and all(limits) else float("inf")
 
 
 def address_behind(connection: INetConn) -> Multiaddr:

@@ -60,7 +60,6 @@ class YamuxConnection(IMuxedConn):
         self._rejections = rejections
         self._streams: dict[int, YamuxStream] = {}
         self._next_id = 1 if secured_conn.is_initiator else 2
-        self._last_remote_id = 0
         self._accepted_in, self._accepted = trio.open_memory_channel[YamuxStream](MAX_STREAMS)
         self._outbox = Outbox(secured_conn.write)
         self._pings = Pings()
@@ -245,10 +244,10 @@ class YamuxConnection(IMuxedConn):
             stream.take_fin()
 
     def _accept(self, stream_id: int) -> None:
+        """Take a stream that the peer opens; go opens several at once, in any order."""
         is_own = stream_id % 2 == self._next_id % 2
-        if is_own or stream_id <= self._last_remote_id:
+        if is_own or stream_id == SESSION_ID or stream_id in self._streams:
             raise ProtocolError("stream id is not the peer's to open")
-        self._last_remote_id = stream_id
         if self._count_streams(stream_id) >= MAX_STREAMS:
             self._rejections.count(RejectionReason.YAMUX_STREAMS)
             self.send(encode_frame(FrameType.WINDOW_UPDATE, Flag.RST, stream_id, 0))

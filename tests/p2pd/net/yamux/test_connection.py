@@ -314,6 +314,16 @@ async def test_broken_rules_end_the_connection(frame: bytes) -> None:
 
 
 @pytest.mark.trio
+async def test_streams_may_be_opened_in_any_order() -> None:
+    """go-libp2p takes the ids of streams in order and sends them in none."""
+    async with raw_peer() as peer:
+        for stream_id in (5, 1, 3):
+            await peer.send(FrameType.WINDOW_UPDATE, Flag.SYN, stream_id, 0)
+        opened = [(await peer.muxer.accept_stream()).stream_id for _ in range(3)]
+        assert opened == [5, 1, 3]
+
+
+@pytest.mark.trio
 async def test_frames_of_unknown_streams_are_passed_over() -> None:
     async with raw_peer() as peer:
         await peer.send(FrameType.DATA, Flag.NONE, 77, 3, b"old")
