@@ -62,7 +62,7 @@ class Edge:
         return self._admitted(method, self._calls)
 
     def dial(self, method: UnaryMethod) -> UnaryMethod:
-        """Wrap the call that dials."""
+        """Wrap a call that dials."""
         return self._admitted(method, self._dials)
 
     def _admitted(self, method: UnaryMethod, calls: CallAdmission) -> UnaryMethod:
@@ -108,6 +108,12 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
         {
             "Publish": _unary(unary(decoded(chat_pb2.PublishRequest, service.publish))),
             "Connect": _unary(edge.dial(decoded(chat_pb2.ConnectRequest, service.connect))),
+            "CreateInvite": _unary(
+                unary(decoded(chat_pb2.CreateInviteRequest, service.create_invite))
+            ),
+            "AcceptInvite": _unary(
+                edge.dial(decoded(chat_pb2.AcceptInviteRequest, service.accept_invite))
+            ),
             "GetNode": _unary(unary(decoded(chat_pb2.GetNodeRequest, service.get_node))),
             "ListPeers": _unary(unary(decoded(chat_pb2.ListPeersRequest, service.list_peers))),
             "JoinRoom": _unary(unary(decoded(chat_pb2.JoinRoomRequest, service.join_room))),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from p2pd.domain.invites import Accepted, Invite
 from p2pd.domain.names import RoomName
 from p2pd.domain.peers import Node, Peer
 from p2pd.domain.publishes import Publish, Published
@@ -59,6 +60,16 @@ class Dialling(Protocol):
         """Dial a peer and hold the connection."""
 
 
+class Inviting(Protocol):
+    """Make and accept invites."""
+
+    def create(self, room: RoomName) -> Invite:
+        """Write down where this node can be found in a joined room."""
+
+    async def accept(self, invite: Invite, within_s: float) -> Accepted:
+        """Join the room and dial the peer, now and later."""
+
+
 class Feed(Protocol):
     """Read the log."""
 
@@ -84,3 +95,4 @@ class ChatPorts:
     directory: Directory
     dialling: Dialling
     feed: Feed
+    inviting: Inviting

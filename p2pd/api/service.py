@@ -18,6 +18,7 @@ from p2pd.api.caller_from_context import CallerOf
 from p2pd.api.changes import Changes
 from p2pd.api.event_from_domain import batches_from_entries
 from p2pd.api.grpc_types import Context
+from p2pd.api.invite_line import invite_from_line, line_from_invite
 from p2pd.api.list_page import ListPage
 from p2pd.api.page_from_request import page_query_from_request, response_from_page
 from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
@@ -99,6 +100,30 @@ class ChatService:
         with trio.move_on_after(_before_deadline(within_s)):
             return await self._chat.dialling.connect(address)
         raise DialTimeoutError("the peer did not answer within the caller's deadline")
+
+    async def create_invite(
+        self, request: chat_pb2.CreateInviteRequest, _context: Context
+    ) -> chat_pb2.CreateInviteResponse:
+        """Write an invite to a joined room."""
+        room = room_from_text(request.room)
+        invite = await self._bridge.call(partial(self._chat.inviting.create, room))
+        return chat_pb2.CreateInviteResponse(
+            invite=line_from_invite(invite), addresses=invite.addresses
+        )
+
+    async def accept_invite(
+        self, request: chat_pb2.AcceptInviteRequest, context: Context
+    ) -> chat_pb2.AcceptInviteResponse:
+        """Join the room of an invite and dial its peer within the caller's deadline."""
+        invite = invite_from_line(request.invite)
+        within_s = _before_deadline(context.time_remaining())
+        accept = partial(self._chat.inviting.accept, invite, within_s)
+        accepted = await self._bridge.run(accept)
+        return chat_pb2.AcceptInviteResponse(
+            room=_room_from_domain(accepted.room),
+            peer=peer_from_domain(accepted.peer),
+            failure=accepted.failure,
+        )
 
     async def events(self, request: chat_pb2.EventsRequest, context: Context) -> None:
         """Follow the log for one reader."""

@@ -18,6 +18,7 @@ from p2pd.chat.directory import Directory
 from p2pd.chat.feed import Feed
 from p2pd.chat.history import History
 from p2pd.chat.inbox import Inbox
+from p2pd.chat.invites import Invites
 from p2pd.chat.known_peers import KnownPeerList
 from p2pd.chat.membership import Membership, RoomDefaults
 from p2pd.chat.outbox import Outbox
@@ -101,6 +102,7 @@ class Chat:
     directory: Directory
     dialling: Dialling
     feed: Feed
+    inviting: Invites
 
     def stop(self) -> None:
         """Refuse what comes from now on; what is under way goes on."""
@@ -127,10 +129,12 @@ async def start_chat(
     nursery.start_soon(run_guarded, "membership", membership.run)
     nursery.start_soon(run_guarded, "known peers", receiving.known_peers.run)
     nursery.start_soon(run_guarded, "node changes", directory.run)
+    dialling = Dialling(network, receiving.known_peers, directory)
     return Chat(
         Publisher(log, network, membership, outbox, options.limits, options.clock_ns),
         membership,
         directory,
-        Dialling(network, receiving.known_peers, directory),
+        dialling,
         Feed(log, membership),
+        Invites(membership, directory, dialling),
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from p2pd.chat.directory import Directory
 from p2pd.chat.known_peers import KnownPeerList
+from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Peer
 from p2pd.net.network import Network
 
@@ -27,3 +30,24 @@ class Dialling:
         peer = await self._network.connect(address)
         await self._known_peers.add_given(address)
         return self._directory.with_rooms(peer)
+
+    async def connect_invited(self, peer_id: PeerId, addresses: Sequence[str]) -> Peer:
+        """Dial a peer at several addresses and hold the connection, over restarts too.
+
+        Raises:
+            DialFailedError: Nobody answers there.
+            DialTimeoutError: The peer took too long.
+        """
+        peer = await self._network.connect_at(peer_id, addresses)
+        await self._remember(peer_id, addresses)
+        return self._directory.with_rooms(peer)
+
+    async def keep(self, peer_id: PeerId, addresses: Sequence[str]) -> None:
+        """Dial a peer from now on until it answers, over restarts too."""
+        for address in addresses:
+            self._network.keep(f"{address}/p2p/{peer_id}")
+        await self._remember(peer_id, addresses)
+
+    async def _remember(self, peer_id: PeerId, addresses: Sequence[str]) -> None:
+        for address in reversed(addresses):
+            await self._known_peers.add_given(f"{address}/p2p/{peer_id}")

@@ -6,7 +6,7 @@ Made and used by ``p2pd.node``. Joins the layers; does nothing of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -19,7 +19,7 @@ from p2pd.domain.peers import NodeWarning, Peer
 from p2pd.domain.reach import MAX_RELAYS, Reach
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import MessageReceiver
-from p2pd.net.addresses import peer_info_from_text
+from p2pd.net.addresses import peer_info_from_parts, peer_info_from_text
 from p2pd.net.admission import ConnectionLimits
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.dht.serving import is_private_network
@@ -277,6 +277,10 @@ class Network:
     async def connect(self, address: str) -> Peer:
         """Dial a peer; see ``Connections.connect``."""
         return await self._connections.connect(address)
+
+    async def connect_at(self, peer_id: PeerId, addresses: Sequence[str]) -> Peer:
+        """Dial a peer at several addresses; see ``Connections.connect_at``."""
+        return await self._connections.connect_at(peer_info_from_parts(peer_id, addresses))
 
     def keep(self, address: str) -> None:
         """Dial a peer as soon as it is there, and again whenever it is lost.

@@ -202,7 +202,9 @@ def _open_stores(
 
 
 def _ports_of(chat: Chat) -> ChatPorts:
-    return ChatPorts(chat.publishing, chat.membership, chat.directory, chat.dialling, chat.feed)
+    return ChatPorts(
+        chat.publishing, chat.membership, chat.directory, chat.dialling, chat.feed, chat.inviting
+    )
 
 
 def _keep_known(network: Network, peers: KnownPeerList) -> None:

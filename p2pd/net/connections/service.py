@@ -109,7 +109,10 @@ class Connections:
             DialFailedError: See ``CallerDials.connect``.
             DialTimeoutError: It took longer than 15 s.
         """
-        info = peer_info_from_text(address)
+        return await self.connect_at(peer_info_from_text(address))
+
+    async def connect_at(self, info: PeerInfo) -> Peer:
+        """Dial a peer at the first of some addresses that answers; see ``connect``."""
         await self._caller_dials.connect(info)
         self.keep(info)
         return self.watch.peer(info.peer_id)

@@ -20,8 +20,9 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
+from p2pd.net.addresses import peer_from_bytes
 from p2pd.net.advertised import MAX_ADDRESS_CHARS, bounded_addresses
-from p2pd.net.dht.queries import KadAsker, peer_from_bytes
+from p2pd.net.dht.queries import KadAsker
 
 NEAREST = 20
 """The DHT's k: how many of the nearest peers hold a record."""

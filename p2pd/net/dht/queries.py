@@ -17,7 +17,6 @@ from libp2p.abc import IHost, INetStream
 from libp2p.io.exceptions import MessageTooLarge
 from libp2p.kad_dht.common import PROTOCOL_ID
 from libp2p.kad_dht.pb.kademlia_pb2 import Message
-from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from libp2p.utils.varint import encode_varint_prefixed, read_varint_prefixed_bytes_limited
 
@@ -126,13 +125,3 @@ async def reset(stream: INetStream) -> None:
 
 async def _write(stream: INetStream, message: Message) -> None:
     await stream.write(encode_varint_prefixed(message.SerializeToString()))
-
-
-def peer_from_bytes(raw: bytes) -> ID | None:
-    """Read a peer id: a SHA-256 multihash or a short key inlined.
-
-    Source: libp2p specs, peer-ids/peer-ids.md.
-    """
-    hashed = len(raw) == 34 and raw[:2] == b"\x12\x20"
-    inlined = 2 < len(raw) <= 44 and raw[0] == 0 and raw[1] == len(raw) - 2
-    return ID(bytes(raw)) if hashed or inlined else None

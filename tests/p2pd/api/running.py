@@ -152,7 +152,12 @@ class RunningApi:
             chat = await start_chat(self.log, network, own, chat_options, nursery)
             self.chat = self.change(
                 ChatPorts(
-                    chat.publishing, chat.membership, chat.directory, chat.dialling, chat.feed
+                    chat.publishing,
+                    chat.membership,
+                    chat.directory,
+                    chat.dialling,
+                    chat.feed,
+                    chat.inviting,
                 )
             )
             self.stop_chat = chat.stop

@@ -21,7 +21,7 @@ NOBODY = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4
 
 def test_every_method_of_the_proto_is_served(channel: grpc.Channel) -> None:
     methods = chat_pb2.DESCRIPTOR.services_by_name["ChatService"].methods
-    assert len(methods) == 10
+    assert len(methods) == 12
     for method in methods:
         call = channel.stream_stream(f"/{SERVICE}/{method.name}")
         with pytest.raises(grpc.RpcError) as caught:
@@ -55,7 +55,9 @@ def test_empty_room_is_the_default_room(stub: Any) -> None:
 
 
 @pytest.mark.parametrize("room", ["a\tb", " a", "a ", "a\u3000"])
-@pytest.mark.parametrize("name", ["JoinRoom", "LeaveRoom", "ListPeers", "ListMessages"])
+@pytest.mark.parametrize(
+    "name", ["JoinRoom", "LeaveRoom", "ListPeers", "ListMessages", "CreateInvite"]
+)
 def test_wrong_room_names_the_field(stub: Any, name: str, room: str) -> None:
     request = getattr(chat_pb2, f"{name}Request")(room=room)
     with pytest.raises(grpc.RpcError) as caught:
@@ -70,6 +72,7 @@ def test_wrong_room_names_the_field(stub: Any, name: str, room: str) -> None:
         ("Publish", chat_pb2.PublishRequest(room="elsewhere", text="x"), "room"),
         ("ListMessages", chat_pb2.ListMessagesRequest(room="elsewhere"), "room"),
         ("ListPeers", chat_pb2.ListPeersRequest(room="elsewhere"), "room"),
+        ("CreateInvite", chat_pb2.CreateInviteRequest(room="elsewhere"), "room"),
         ("Events", chat_pb2.EventsRequest(rooms=["chat-room", "elsewhere"]), "rooms"),
     ],
 )
