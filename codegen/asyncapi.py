@@ -21,6 +21,8 @@ DOCUMENT = ROOT / "docs" / "asyncapi.yaml"
 ANSWERS = {
     "publish": "PublishResponse",
     "connect": "ConnectResponse",
+    "create_invite": "CreateInviteResponse",
+    "accept_invite": "AcceptInviteResponse",
     "join": "JoinRoomResponse",
     "leave": "LeaveRoomResponse",
     "history": "ListMessagesResponse",

@@ -18,6 +18,8 @@ ROOTS = (
     "ListMessagesResponse",
     "PublishResponse",
     "ConnectResponse",
+    "CreateInviteResponse",
+    "AcceptInviteResponse",
     "JoinRoomResponse",
     "LeaveRoomResponse",
 )

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from gateway.browser.allowance import Allowance
 from gateway.browser.events import (
+    AcceptInviteAsked,
     Action,
+    Call,
     Close,
     Command,
     ConnectAsked,
+    CreateInviteAsked,
     Event,
     Greeted,
     HistoryAsked,
@@ -26,12 +29,15 @@ from gateway.browser.limits import Limits
 from gateway.browser.machine import Connection
 
 __all__ = [
+    "AcceptInviteAsked",
     "Action",
     "Allowance",
+    "Call",
     "Close",
     "Command",
     "ConnectAsked",
     "Connection",
+    "CreateInviteAsked",
     "Event",
     "Greeted",
     "HistoryAsked",

@@ -20,7 +20,10 @@ MAX_ROOMS = 256
 MAX_ADDRESS_CHARS = 1024
 MAX_CURSOR_CHARS = 256
 MAX_HISTORY = 1000
-COMMANDS = frozenset({"publish", "connect", "join", "leave", "history"})
+MAX_INVITE_CHARS = 4096
+COMMANDS = frozenset(
+    {"publish", "connect", "join", "leave", "history", "create_invite", "accept_invite"}
+)
 
 
 class BrokenFrameError(Exception):
@@ -90,6 +93,22 @@ class HistoryAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateInviteAsked:
+    """``create_invite``: write an invite to a joined room."""
+
+    id: FrameId
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptInviteAsked:
+    """``accept_invite``: join the room of an invite and dial its maker."""
+
+    id: FrameId
+    invite: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The frame is answered with an ``error``; the connection stays."""
 
@@ -105,7 +124,11 @@ class Close:
     reason: str
 
 
-Command: TypeAlias = PublishAsked | ConnectAsked | JoinAsked | LeaveAsked | HistoryAsked
+Call: TypeAlias = (
+    ConnectAsked | JoinAsked | LeaveAsked | HistoryAsked | CreateInviteAsked | AcceptInviteAsked
+)
+"""Answered by one call of the node."""
+Command: TypeAlias = PublishAsked | Call
 """Answered by one ``ack`` or ``error``."""
 Action: TypeAlias = Greeted | Command
 Event: TypeAlias = Action | Refused | Close
@@ -155,6 +178,11 @@ def _command(kind: str, frame: dict[str, Any], frame_id: FrameId) -> Command:
             return JoinAsked(frame_id, _room(frame))
         case "leave":
             return LeaveAsked(frame_id, _room(frame))
+        case "create_invite":
+            return CreateInviteAsked(frame_id, _room(frame))
+        case "accept_invite":
+            invite = _text(frame, "invite", MAX_INVITE_CHARS, required=True)
+            return AcceptInviteAsked(frame_id, invite)
         case _:
             return HistoryAsked(frame_id, _room(frame), _cursor(frame, "before"), _limit(frame))
 

@@ -14,11 +14,14 @@ from typing import Any, Protocol, assert_never
 import structlog
 
 from gateway.browser import (
+    AcceptInviteAsked,
     Allowance,
+    Call,
     Close,
     Command,
     ConnectAsked,
     Connection,
+    CreateInviteAsked,
     Event,
     Greeted,
     HistoryAsked,
@@ -187,7 +190,7 @@ class Session:
             command.room, command.text, command.client_message_id, answer
         )
 
-    async def _call(self, command: ConnectAsked | JoinAsked | LeaveAsked | HistoryAsked) -> None:
+    async def _call(self, command: Call) -> None:
         try:
             outcome: Outcome = await self._answer_to(command)
         except NodeError as failure:
@@ -198,9 +201,7 @@ class Session:
             outcome = Refusal("INTERNAL", "INTERNAL", "The gateway failed.")
         self._finish(command, outcome)
 
-    async def _answer_to(
-        self, command: ConnectAsked | JoinAsked | LeaveAsked | HistoryAsked
-    ) -> Fields:
+    async def _answer_to(self, command: Call) -> Fields:
         commands = self._services.commands
         match command:
             case ConnectAsked(address=address):
@@ -211,6 +212,10 @@ class Session:
                 return await commands.leave(room)
             case HistoryAsked(room=room, before=before, limit=limit):
                 return await commands.list_messages(room, before=before, limit=limit)
+            case CreateInviteAsked(room=room):
+                return await commands.create_invite(room)
+            case AcceptInviteAsked(invite=invite):
+                return await commands.accept_invite(invite)
             case _:
                 assert_never(command)
 

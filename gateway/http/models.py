@@ -43,6 +43,18 @@ class ConnectBody(Strict):
     address: Annotated[Text, Field(min_length=1, max_length=1024)]
 
 
+class CreateInviteBody(Strict):
+    """Which joined room to invite to; the default room where it is left out."""
+
+    room: Annotated[Text, Field(max_length=256)] = ""
+
+
+class AcceptInviteBody(Strict):
+    """An invite: one line that begins with ``wsp:``."""
+
+    invite: Annotated[Text, Field(min_length=1, max_length=4096)]
+
+
 class Failure(BaseModel):
     """Why a call was refused."""
 

@@ -20,6 +20,7 @@ from gateway.delivery.session import Services
 from gateway.errors import NodeError, Refusal
 from gateway.http import models
 from gateway.http.openapi import SentenceRoute
+from gateway.node.commands import Commands
 
 MAX_CALLERS = 1024
 """Addresses whose rate is remembered; the oldest are forgotten first."""
@@ -49,9 +50,15 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
         clock_s: A monotonic clock, for the rate of publishes.
     """
     router = APIRouter(prefix="/api", responses=FAILURES, route_class=SentenceRoute)
-    commands, publisher = services.commands, services.publisher
     rates = Rates(services, clock_s)
+    _add_lists(router, services.commands)
+    _add_rooms(router, services.commands, rates)
+    _add_messages(router, services, rates)
+    _add_peers(router, services.commands, rates)
+    return router
 
+
+def _add_lists(router: APIRouter, commands: Commands) -> None:
     @router.get("/node", response_model=answers.Node)
     async def get_node() -> Response:
         """Return the node: its id, addresses, rooms and storage."""
@@ -72,6 +79,8 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
         """List the joined rooms, in pages."""
         return _json(await commands.list_rooms(page_size=page_size, page_token=page_token))
 
+
+def _add_rooms(router: APIRouter, commands: Commands, rates: Rates) -> None:
     @router.put("/rooms/{room:room}", response_model=answers.JoinRoomResponse)
     async def join_room(room: models.Text, request: Request) -> Response:
         """Join a room; joining a joined room changes nothing.
@@ -89,6 +98,10 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
         rates.consume(_caller(request))
         await commands.leave(room)
         return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _add_messages(router: APIRouter, services: Services, rates: Rates) -> None:
+    commands, publisher = services.commands, services.publisher
 
     @router.get("/rooms/{room:rooms}/messages", response_model=answers.ListMessagesResponse)
     async def list_messages(
@@ -125,13 +138,33 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
         answer = await publisher.publish(room, body.text, body.client_message_id)
         return _json(answer, HTTPStatus.CREATED)
 
+
+def _add_peers(router: APIRouter, commands: Commands, rates: Rates) -> None:
     @router.post("/connect", response_model=answers.ConnectResponse)
     async def connect(body: models.ConnectBody, request: Request) -> Response:
         """Dial a peer and hold the connection."""
         rates.consume(_caller(request))
         return _json(await commands.connect(body.address))
 
-    return router
+    @router.post(
+        "/invites",
+        response_model=answers.CreateInviteResponse,
+        status_code=HTTPStatus.CREATED,
+    )
+    async def create_invite(body: models.CreateInviteBody, request: Request) -> Response:
+        """Write one line of text by which others come into a joined room."""
+        rates.consume(_caller(request))
+        return _json(await commands.create_invite(body.room), HTTPStatus.CREATED)
+
+    @router.post("/invites/accept", response_model=answers.AcceptInviteResponse)
+    async def accept_invite(body: models.AcceptInviteBody, request: Request) -> Response:
+        """Join the room of an invite and dial the peer who made it.
+
+        A peer that does not answer is no error: `failure` says what was tried, and the
+        node dials it again until it answers.
+        """
+        rates.consume(_caller(request))
+        return _json(await commands.accept_invite(body.invite))
 
 
 class Rates:

@@ -19,6 +19,8 @@ from gateway.node.link import Link
 from gateway.node.pages import page_from_proto
 from gateway.node.refusals import refusal_from_rpc_error
 from gateway.node.translation import (
+    fields_from_accepted,
+    fields_from_invite,
     fields_from_node,
     fields_from_peer,
     fields_from_room,
@@ -89,6 +91,18 @@ class Commands:
         async with self._dial_turns:
             answer = await self._ask(self._link.stub.Connect, request, DIAL_TIMEOUT_S)
         return {"peer": fields_from_peer(answer.peer)}
+
+    async def create_invite(self, room: str) -> Fields:
+        """Write an invite to a joined room."""
+        request = chat_pb2.CreateInviteRequest(room=room)
+        return fields_from_invite(await self._call(self._link.stub.CreateInvite, request))
+
+    async def accept_invite(self, invite: str) -> Fields:
+        """Join the room of an invite and dial its maker."""
+        request = chat_pb2.AcceptInviteRequest(invite=invite)
+        async with self._dial_turns:
+            answer = await self._ask(self._link.stub.AcceptInvite, request, DIAL_TIMEOUT_S)
+        return fields_from_accepted(answer)
 
     async def join(self, room: str) -> Fields:
         """Join a room."""

@@ -16,6 +16,12 @@ from wsp.chat.v1.chat_json import (
     fields_from_room,
 )
 from wsp.chat.v1.chat_json import (
+    fields_from_accept_invite_response as fields_from_accepted,
+)
+from wsp.chat.v1.chat_json import (
+    fields_from_create_invite_response as fields_from_invite,
+)
+from wsp.chat.v1.chat_json import (
     fields_from_publish_response as fields_from_published,
 )
 
@@ -24,7 +30,9 @@ from gateway.channel.events import NodeEvent
 __all__ = [
     "BODIES",
     "event_from_proto",
+    "fields_from_accepted",
     "fields_from_gap",
+    "fields_from_invite",
     "fields_from_node",
     "fields_from_peer",
     "fields_from_published",

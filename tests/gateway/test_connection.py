@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.browser import (
+    AcceptInviteAsked,
     Close,
     ConnectAsked,
     Connection,
+    CreateInviteAsked,
     Event,
     Greeted,
     HistoryAsked,
@@ -47,6 +49,9 @@ def refusal_of(event: Event | None) -> tuple[object, str, str | None]:
             PublishAsked("i", "r", "", "m"),
         ),
         ({"type": "connect", "id": 0, "address": "/ip4"}, ConnectAsked(0, "/ip4")),
+        ({"type": "create_invite", "id": 0, "room": "r"}, CreateInviteAsked(0, "r")),
+        ({"type": "create_invite", "id": 0}, CreateInviteAsked(0, "")),
+        ({"type": "accept_invite", "id": 0, "invite": "wsp:A"}, AcceptInviteAsked(0, "wsp:A")),
         ({"type": "join", "id": 1, "room": "r"}, JoinAsked(1, "r")),
         ({"type": "leave", "id": 1, "room": "r"}, LeaveAsked(1, "r")),
         ({"type": "history", "id": 1}, HistoryAsked(1, "", None, 0)),
@@ -77,6 +82,8 @@ def test_a_frame_becomes_what_it_asks_for(frame: object, expected: Event) -> Non
         ({"type": "publish", "id": 1, "text": 5}, (1, "INVALID_FRAME", "text")),
         ({"type": "publish", "id": 1, "text": "", "room": 7}, (1, "INVALID_FRAME", "room")),
         ({"type": "connect", "id": 1}, (1, "INVALID_FRAME", "address")),
+        ({"type": "accept_invite", "id": 1}, (1, "INVALID_FRAME", "invite")),
+        ({"type": "accept_invite", "id": 1, "invite": "x" * 4097}, (1, "INVALID_FRAME", "invite")),
         ({"type": "connect", "id": 1, "address": "a" * 1025}, (1, "INVALID_FRAME", "address")),
         ({"type": "join", "id": 1, "room": "r" * 257}, (1, "INVALID_FRAME", "room")),
         ({"type": "history", "id": 1, "limit": 0}, (1, "INVALID_FRAME", "limit")),

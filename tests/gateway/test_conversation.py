@@ -71,6 +71,8 @@ def test_equal_ids_of_two_browsers_are_two_messages(gateway: GatewayProcess) -> 
         ("publish", {"text": "x", "room": "a\nb"}, ("INVALID_ARGUMENT", "INVALID_ROOM")),
         ("connect", {"address": "nonsense"}, ("INVALID_ARGUMENT", "INVALID_ADDRESS")),
         ("publish", {"text": "x", "room": " a"}, ("INVALID_ARGUMENT", "INVALID_ROOM")),
+        ("create_invite", {"room": "nowhere"}, ("FAILED_PRECONDITION", "ROOM_NOT_JOINED")),
+        ("accept_invite", {"invite": "nonsense"}, ("INVALID_ARGUMENT", "INVALID_INVITE")),
         ("join", {"room": "a\x00"}, ("INVALID_ARGUMENT", "INVALID_ROOM")),
         ("join", {"room": "a "}, ("INVALID_ARGUMENT", "INVALID_ROOM")),
         ("leave", {"room": " a"}, ("INVALID_ARGUMENT", "INVALID_ROOM")),
@@ -133,6 +135,25 @@ def test_connect_brings_a_peer_and_its_going_is_told(
         b.stop(timeout_s=20)
         gone = client.wait_frame(lambda frame: frame["type"] == "peer_disconnected")
         assert gone["peer_id"] == b.peer_id
+
+
+def test_an_invite_of_one_browser_is_accepted_by_another(
+    start_node: StartNode, start_gateway: StartGateway
+) -> None:
+    a, b = start_node("a"), start_node("b")
+    ours, theirs = start_gateway(a), start_gateway(b)
+    ours.wait_node_reachable()
+    theirs.wait_node_reachable()
+    with Client(ours.ws_url) as maker, Client(theirs.ws_url) as guest:
+        maker.ask("join", room="garden")
+        invite = maker.ask("create_invite", room="garden")["invite"]
+        accepted = guest.ask("accept_invite", invite=invite)
+        assert accepted["room"]["name"] == "garden"
+        assert accepted["peer"]["peer_id"] == a.peer_id
+        assert accepted["peer"]["connection"]["kind"] == "direct"
+        assert accepted["failure"] == ""
+    again = ours.post("/api/invites", {"room": "garden"}).json()["invite"]
+    assert theirs.post("/api/invites/accept", {"invite": again}).json()["room"]["name"] == "garden"
 
 
 def test_a_browser_that_was_away_misses_nothing_while_the_gateway_restarts(

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from wsp.chat.v1 import chat_pb2
+from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from codegen import asyncapi
 from codegen.shapes import contract_from_proto
@@ -105,6 +105,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "rooms": st.sampled_from([[], ["r"], ["r"] * 256, ["r"] * 257, [""], [1], None, "r", {}]),
     "text": st.sampled_from(["", "x", None, 1]),
     "client_message_id": st.sampled_from(["", "m" * 128, "m" * 129, None, 1]),
+    "invite": st.sampled_from(["", "wsp:", "a" * 4096, "a" * 4097, None, 1]),
     "address": st.sampled_from(["", "/ip4", "a" * 1024, "a" * 1025, None, 1]),
     "after": st.sampled_from(["", "c", "c" * 256, "c" * 257, None, 1]),
     "before": st.sampled_from(["", "c", "c" * 256, "c" * 257, None, 1]),
@@ -214,6 +215,12 @@ def tell_everything(client: Client, a: NodeProcess, b: NodeProcess) -> None:
     """Have every kind of frame sent."""
     client.ask("connect", address=b.address)
     client.wait_frame(lambda frame: frame["type"] == "peer_joined")
+    invite = client.ask("create_invite")["invite"]
+    client.ask("accept_invite", invite=invite)
+    with b.open_channel() as channel:
+        stub = chat_pb2_grpc.ChatServiceStub(channel)
+        line = stub.CreateInvite(chat_pb2.CreateInviteRequest()).invite
+    client.ask("accept_invite", invite=line)
     client.ask("publish", text="x" * 40_000)
     client.ask("publish", text="x")
     client.ask("history")

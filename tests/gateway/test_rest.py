@@ -71,6 +71,9 @@ def test_messages_are_paged_both_ways(gateway: GatewayProcess) -> None:
         ("POST", "rooms/chat-room/messages", {"text": "", "x": 1}, (400, "INVALID_FIELD", "x")),
         ("POST", "rooms/chat-room/messages", [], (400, "INVALID_FIELD", 0)),
         ("POST", "connect", {"address": "nonsense"}, (400, "INVALID_ADDRESS", "address")),
+        ("POST", "invites", {"room": "nowhere"}, (409, "ROOM_NOT_JOINED", "room")),
+        ("POST", "invites/accept", {"invite": "nonsense"}, (400, "INVALID_INVITE", "invite")),
+        ("POST", "invites/accept", {}, (400, "INVALID_FIELD", "invite")),
         ("POST", "connect", {"address": ""}, (400, "INVALID_FIELD", "address")),
         ("GET", "rooms/chat-room/messages?limit=0", None, (400, "INVALID_FIELD", "limit")),
         ("GET", "rooms/chat-room/messages?limit=many", None, (400, "INVALID_FIELD", "limit")),
@@ -129,6 +132,8 @@ def test_openapi_names_every_call(shared_gateway: GatewayProcess) -> None:
         ("get", "/api/rooms/{room}/messages"),
         ("post", "/api/rooms/{room}/messages"),
         ("post", "/api/connect"),
+        ("post", "/api/invites"),
+        ("post", "/api/invites/accept"),
     }
     assert shared_gateway.get("/docs").status_code == httpx.codes.NOT_FOUND
 
