@@ -184,6 +184,12 @@ class Settings(ServiceSettings):
     max_connections_per_peer: Annotated[int, reads(whole_number(1, 1000))] = setting(
         "8", "connections to one peer", "CONNECTIONS"
     )
+    trim_connections_above: Annotated[int, reads(whole_number(1, 100_000))] = setting(
+        "384",
+        "connections above which those of least use are closed: of peers in no room of this "
+        "node, idle longest",
+        "CONNECTIONS",
+    )
     rooms: Annotated[tuple[RoomName, ...], reads(_each(_room))] = setting(
         "chat-room", "rooms joined at start unless they were left, comma-separated", "NAMES"
     )

@@ -50,6 +50,10 @@ class RejectionReason(StrEnum):
         "A connection was refused or not dialled to keep file descriptors in reserve.",
     )
     DIAL_FAILED = "dial_failed", "A dial failed."
+    CONNECTIONS_TRIMMED = (
+        "connections_trimmed",
+        "A connection of little use was closed because there are many.",
+    )
     PRIVATE_ADDRESS = (
         "private_address",
         "An address that a peer reported was not dialled because it is private or loopback.",

@@ -22,6 +22,8 @@ from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.addresses import peer_info_from_parts, peer_info_from_text
 from p2pd.net.admission import ConnectionLimits
 from p2pd.net.connections import Connections, open_connections
+from p2pd.net.connections.service import TRIM_RULES
+from p2pd.net.connections.trimmer import TrimRules
 from p2pd.net.dht.serving import is_private_network
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
@@ -49,6 +51,7 @@ class NetworkOptions:
         certificate: What WebSocket over TLS listens with.
         limits: How many connections there may be.
         private_dials: Which private addresses that others report are dialled.
+        trim_above: Connections above which the least useful ones are closed.
     """
 
     key_pair: KeyPair
@@ -65,6 +68,7 @@ class NetworkOptions:
     certificate: WebsocketCertificate | None = None
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     private_dials: PrivateDials = PrivateDials.AUTO
+    trim_above: int = TRIM_RULES.high_water
 
 
 class NetworkListener(Protocol):
@@ -135,7 +139,12 @@ async def open_network(
             options=gossip_options,
         ) as gossip,
         open_connections(
-            host, _WithRooms(listener, gossip), rejections, gossip.hears
+            host,
+            _WithRooms(listener, gossip),
+            rejections,
+            gossip.hears,
+            gossip.is_room_mate,
+            trim_rules=TrimRules(options.trim_above),
         ) as connections,
         open_reachability(host, rejections, options.clock_ns) as reachability,
         open_discovery(host, connections, discovery_options, rejections) as discovery,

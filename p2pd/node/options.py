@@ -47,6 +47,7 @@ def network_options(
         relay_limits=relay_limits(settings),
         limits=connection_limits(settings),
         private_dials=PrivateDials(settings.dial_private),
+        trim_above=settings.trim_connections_above,
         first_seqno=first_seqno,
         clock_ns=clock.now_ns,
         certificate=_websocket_certificate(settings),

@@ -80,6 +80,10 @@ class Redialler:
             held.gone.set()
         self._nursery.start_soon(self._hold, held)
 
+    def holds(self, peer_id: ID) -> bool:
+        """Return whether a peer is held."""
+        return peer_id in self._held
+
     def hurry(self) -> None:
         """Dial every lost peer at once, as if nobody had been dialled in vain before."""
         for held in self._held.values():

@@ -36,6 +36,7 @@ class OpenConnection:
 
     connection: INetConn
     open_time_ns: int = field(default_factory=time.time_ns)
+    opened_s: float = field(default_factory=time.monotonic)
     round_trip_s: float | None = None
 
     @property

@@ -26,11 +26,13 @@ from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.connections.recovery import Parts, Recovery
 from p2pd.net.connections.redial import Redialler
 from p2pd.net.connections.registry import ConnectionListener, Registry
+from p2pd.net.connections.trimmer import Trimmer, TrimRules
 from p2pd.net.connections.watch import ConnectionWatch
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.tasks import run_guarded
 
 MACHINE = MachineView()
+TRIM_RULES = TrimRules()
 
 
 @asynccontextmanager
@@ -39,12 +41,15 @@ async def open_connections(
     listener: ConnectionListener,
     rejections: Rejections,
     hears: Callable[[ID], bool] = lambda _: True,
+    is_room_mate: Callable[[ID], bool] = lambda _: False,
     machine: MachineView = MACHINE,
+    trim_rules: TrimRules = TRIM_RULES,
 ) -> AsyncIterator[Connections]:
     """Watch a host's connections; leaving the block only stops watching.
 
     Args:
         hears: Whether gossip has a stream that a peer opened.
+        is_room_mate: Whether a peer is in a room of this node.
         machine: Where an interruption of this machine is seen.
     """
     registry = Registry()
@@ -52,6 +57,7 @@ async def open_connections(
     async with trio.open_nursery() as nursery:
         connections = Connections(host, registry, guard, listener, rejections, nursery, machine)
         watch = connections.watch
+        trimmer = Trimmer(registry, trim_rules, connections.is_protected, is_room_mate, rejections)
         notifee = ConnectionNotifee(watch.opened, watch.closed)
         host.get_network().register_notifee(notifee)
         host.on_identified += connections.identified
@@ -59,6 +65,7 @@ async def open_connections(
             for connection in host.get_network().get_connections():
                 watch.opened(connection)
             nursery.start_soon(run_guarded, "connection recovery", connections.recovery.run)
+            nursery.start_soon(run_guarded, "connection trimming", trimmer.run)
             yield connections
         finally:
             for report in connections.identified:
@@ -82,6 +89,7 @@ class Connections:
         machine: MachineView,
     ) -> None:
         self._own_id = host.get_id()
+        self._swarm = host.swarm
         self._registry = registry
         self._guard = guard
         answering = AnsweringDial(host.swarm, registry)
@@ -128,6 +136,18 @@ class Connections:
         """Dial this peer now if it is not connected, and again whenever it is lost."""
         if info.peer_id != self._own_id:
             self._redialler.hold(info)
+
+    def protect(self, peer_id: ID, tag: str) -> None:
+        """Keep the connections to a peer out of trimming until the same tag is taken off."""
+        self._swarm.protect(peer_id, tag)
+
+    def unprotect(self, peer_id: ID, tag: str) -> None:
+        """Take a tag off a peer; other tags go on protecting it."""
+        self._swarm.unprotect(peer_id, tag)
+
+    def is_protected(self, peer_id: ID) -> bool:
+        """Return whether a peer has a tag or is held."""
+        return self._redialler.holds(peer_id) or self._swarm.is_protected(peer_id)
 
     def peers(self) -> tuple[Peer, ...]:
         """Describe the connected peers."""

@@ -57,6 +57,7 @@ class YamuxConnection(IMuxedConn):
         self.event_closed = trio.Event()
         self.on_close: Callable[[], Awaitable[None]] | None = None
         self.last_heard_s = trio.current_time()
+        self.last_used_s = self.last_heard_s
         self._rejections = rejections
         self._streams: dict[int, YamuxStream] = {}
         self._next_id = 1 if secured_conn.is_initiator else 2
@@ -227,6 +228,7 @@ class YamuxConnection(IMuxedConn):
             self._pings.take_answer(header.length)
 
     def _take_stream_frame(self, header: Header, body: bytearray) -> None:
+        self.last_used_s = self.last_heard_s
         if header.flags & Flag.SYN:
             self._accept(header.stream_id)
         stream = self._streams.get(header.stream_id)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from libp2p.crypto.keys import KeyPair
+from libp2p.peer.id import ID
 
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Peer
 from p2pd.domain.rejections import Rejections
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.connections.interruptions import MachineView
-from p2pd.net.connections.service import MACHINE
+from p2pd.net.connections.service import MACHINE, TRIM_RULES
+from p2pd.net.connections.trimmer import TrimRules
 from p2pd.net.patches.basic_host import NodeHost
 from tests.upstream.stacks import LISTEN, OURS
 
@@ -55,12 +57,23 @@ class ConnectedNode:
 
 @asynccontextmanager
 async def connected_node(
-    key_pair: KeyPair | None = None, listen: str = LISTEN, machine: MachineView = MACHINE
+    key_pair: KeyPair | None = None,
+    listen: str = LISTEN,
+    machine: MachineView = MACHINE,
+    trim_rules: TrimRules = TRIM_RULES,
+    is_room_mate: Callable[[ID], bool] = lambda _: False,
 ) -> AsyncIterator[ConnectedNode]:
     """Open a host on loopback with connections above it."""
     rejections, told = Rejections(), Told()
     async with (
         OURS.host(key_pair=key_pair, listen=[listen], rejections=rejections) as host,
-        open_connections(host, told, rejections, machine=machine) as connections,  # type: ignore[arg-type]
+        open_connections(
+            host,  # type: ignore[arg-type]
+            told,
+            rejections,
+            is_room_mate=is_room_mate,
+            machine=machine,
+            trim_rules=trim_rules,
+        ) as connections,
     ):
         yield ConnectedNode(host, connections, told, rejections)  # type: ignore[arg-type]
