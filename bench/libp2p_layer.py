@@ -17,6 +17,7 @@ from bench.measure import NS_IN_S, Figures, p50_ms, p99_ms
 from bench.sizes import Sizes
 
 Stack = Literal["ours", "stock"]
+Transport = Literal["tcp", "quic"]
 
 WARM_UP_MESSAGES = 100
 PACED_PER_S = 50
@@ -26,9 +27,9 @@ TIMEOUT_S = 120
 class Peer:
     """A node in a process of its own."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, transport: Transport) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.libp2p_peer", stack],
+            [sys.executable, "-m", "bench.libp2p_peer", stack, transport],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -63,10 +64,10 @@ class Peer:
         raise RuntimeError("the node ended")
 
 
-def run(stack: Stack, sizes: Sizes) -> Figures:
+def run(stack: Stack, sizes: Sizes, transport: Transport = "tcp") -> Figures:
     """Measure one pair of nodes."""
     with ExitStack() as peers:
-        sender, receiver = (peers.enter_context(Peer(stack)) for _ in range(2))
+        sender, receiver = (peers.enter_context(Peer(stack, transport)) for _ in range(2))
         sender.tell("connect", receiver.address)
         sender.answer()
         _exchange(sender, receiver, WARM_UP_MESSAGES, 0)

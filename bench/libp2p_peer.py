@@ -32,7 +32,7 @@ from p2pd.net.host import HostOptions, open_host
 from p2pd.net.pubsub.gossip import open_gossip
 
 ROOM = RoomName("bench")
-LISTEN = "/ip4/127.0.0.1/tcp/0"
+LISTEN = {"tcp": "/ip4/127.0.0.1/tcp/0", "quic": "/ip4/127.0.0.1/udp/0/quic-v1"}
 #: So large that the stock library drops nothing.
 QUEUE_LENGTH = 1_000_000
 SIZE_BYTES = 100
@@ -75,10 +75,10 @@ class Arrivals:
 
 
 @asynccontextmanager
-async def open_ours(arrivals: Arrivals) -> AsyncIterator[tuple[Any, Any, Publish]]:
+async def open_ours(arrivals: Arrivals, listen: str) -> AsyncIterator[tuple[Any, Any, Publish]]:
     """Open a node of ours; yield its host, its pubsub and how to publish."""
     rejections = Rejections()
-    options = HostOptions(key_pair=create_new_key_pair(), listen=(LISTEN,))
+    options = HostOptions(key_pair=create_new_key_pair(), listen=(listen,))
     async with (
         open_host(options, rejections) as host,
         open_gossip(host, arrivals, arrivals, rejections) as gossip,
@@ -92,11 +92,11 @@ async def open_ours(arrivals: Arrivals) -> AsyncIterator[tuple[Any, Any, Publish
 
 
 @asynccontextmanager
-async def open_stock(arrivals: Arrivals) -> AsyncIterator[tuple[Any, Any, Publish]]:
+async def open_stock(arrivals: Arrivals, address: str) -> AsyncIterator[tuple[Any, Any, Publish]]:
     """Open a stock node with the settings and queues that lose nothing."""
     stock_pubsub.SUBSCRIPTION_CHANNEL_SIZE = QUEUE_LENGTH
     stock_pubsub.RpcQueue = partial(stock_pubsub.RpcQueue, QUEUE_LENGTH)  # type: ignore[misc, assignment]
-    listen = [Multiaddr(LISTEN)]
+    listen = [Multiaddr(address)]
     host = new_host(
         key_pair=create_new_key_pair(),
         listen_addrs=listen,
@@ -152,11 +152,11 @@ def _tell(answer: object) -> None:
     print(json.dumps(answer), flush=True)
 
 
-async def main(stack: str) -> None:
+async def main(stack: str, transport: str) -> None:
     """Open a node and obey until stdin ends."""
     arrivals = Arrivals()
-    opened = open_ours(arrivals) if stack == "ours" else open_stock(arrivals)
-    async with opened as (host, pubsub, publish):
+    open_node = open_ours if stack == "ours" else open_stock
+    async with open_node(arrivals, LISTEN[transport]) as (host, pubsub, publish):
         _tell(str(host.get_addrs()[0]))
         while line := await trio.to_thread.run_sync(sys.stdin.readline):
             match json.loads(line):
@@ -171,4 +171,4 @@ async def main(stack: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1])
+    trio.run(main, *sys.argv[1:])

@@ -11,6 +11,7 @@ from bench.sizes import Sizes
 
 STOCK = "stock py-libp2p"
 LAYER = "our libp2p layer"
+QUIC_LAYER = "our libp2p layer over QUIC"
 API = "gRPC to gRPC"
 PAGES = "page to page"
 GATEWAY = "gateway"
@@ -29,6 +30,7 @@ STDIO_PAIR = "Go and Rust over STDIO"
 SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     STOCK: partial(libp2p_layer.run, "stock"),
     LAYER: partial(libp2p_layer.run, "ours"),
+    QUIC_LAYER: partial(libp2p_layer.run, "ours", transport="quic"),
     API: api.run,
     PAGES: partial(pages.run, "disk"),
     PAGES_IN_MEMORY: partial(pages.run, "memory"),

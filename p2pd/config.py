@@ -109,8 +109,9 @@ class Settings(ServiceSettings):
     )
     listen: Annotated[tuple[str, ...], reads(_listen_multiaddrs)] = setting(
         DEFAULT_LISTEN,
-        "libp2p addresses to listen on, comma-separated: TCP and WebSocket, on separate ports; "
-        "those of an IP version that the machine lacks are left out, and QUIC is not there yet; "
+        "libp2p addresses to listen on, comma-separated: TCP, QUIC and WebSocket, the first and "
+        "the last on separate ports; those of an IP version, or of UDP, that the machine lacks "
+        "are left out; "
         "'none' for a node that only dials",
         "MULTIADDRS",
     )

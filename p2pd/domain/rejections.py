@@ -132,6 +132,16 @@ class RejectionReason(StrEnum):
         "A connection was ended because the peer broke the rules of yamux.",
     )
     YAMUX_STREAMS = "yamux_streams", "A stream was reset because the peer has too many open."
+    QUIC_PROTOCOL = (
+        "quic_protocol",
+        "A datagram was malformed, or a QUIC connection was closed because its peer broke the "
+        "protocol.",
+    )
+    QUIC_HANDSHAKES = (
+        "quic_handshakes",
+        "A QUIC connection was not begun because too many are being begun.",
+    )
+    QUIC_STREAMS = "quic_streams", "A stream over QUIC was reset because nobody takes it."
     # Streams and RPCs of pubsub
     CONTROL_ENTRIES_EXCESS = (
         "control_entries_excess",

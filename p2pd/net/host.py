@@ -32,6 +32,7 @@ from p2pd.net.patches.peerstore import LastingPeerStore
 from p2pd.net.patches.swarm import NodeSwarm
 from p2pd.net.patches.transports import AddressedTcp, AddressedWebsocket, SecureWebsocket
 from p2pd.net.private_addresses import PrivateDials
+from p2pd.net.quic import QuicTransport
 from p2pd.net.transports.certificate import WebsocketCertificate
 from p2pd.net.yamux.negotiation import MUXERS, YamuxNegotiation
 from p2pd.tasks import run_guarded
@@ -45,7 +46,7 @@ class HostOptions:
 
     Attributes:
         key_pair: Ed25519, from ``identity``.
-        listen: Multiaddrs of TCP and WebSocket, each on a port of its own.
+        listen: Multiaddrs of TCP, QUIC and WebSocket, each on a port of its own.
         certificate: What WebSocket over TLS listens with.
         announce: Multiaddrs told to others instead of the ones bound.
         agent: The agent version in identify.
@@ -114,6 +115,7 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> NodeHost
         upgrader=upgrader,
         transports=[
             AddressedTcp(),
+            QuicTransport(options.key_pair.private_key, rejections),
             AddressedWebsocket(upgrader),
             SecureWebsocket(
                 upgrader, options.certificate.context() if options.certificate else None

@@ -6,6 +6,7 @@ None of them synchronises, and our node keeps on disk; each is simply a peer.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,11 @@ from tests.interop.programs import go_program, node_program
 
 STOCK_PEER = Path(__file__).with_name("stock_peer.py")
 SYNC = "/wsp/sync/1.0.0"
+GO_QUEUE = 20
+"""go drops silently what is beyond 32 messages in hand."""
+QUIC = "/ip4/127.0.0.1/udp/0/quic-v1"
+QUIET_S = 40.0
+"""Longer than either side holds a QUIC connection on which nothing comes."""
 PEERS: dict[str, Callable[[], tuple[str, ...]]] = {
     "go-ed25519": lambda: (go_program("go-peer"), "-key", "ed25519"),
     "go-ecdsa": lambda: (go_program("go-peer"), "-key", "ecdsa"),
@@ -52,6 +58,41 @@ def test_foreign_peer_that_we_dial_chats_both_ways(
             answer = stub.Connect(chat_pb2.ConnectRequest(address=peer.address), timeout=30)
         assert answer.peer.peer_id == peer.peer_id
         assert_chat(node, listener, peer)
+
+
+@pytest.mark.parametrize("key", ["ed25519", "ecdsa"])
+def test_go_peer_that_dials_us_chats_over_quic(start_node: StartNode, key: str) -> None:
+    node = start_node("quic", listen=QUIC)
+    command = (go_program("go-peer"), "-key", key, node.address)
+    with EventListener(node) as listener, ForeignPeer(command) as peer:
+        assert_chat(node, listener, peer)
+        assert node.peers("chat-room")[peer.peer_id].connection.transport == "quic-v1"
+        for start in range(0, 300, GO_QUEUE):
+            texts = [f"said {number}" for number in range(start, start + GO_QUEUE)]
+            for text in texts:
+                peer.say(text)
+            wait_until(lambda: listener.texts, set(texts).issubset)
+            for text in texts:
+                node.publish(f"answer to {text}")
+            for text in texts:
+                peer.wait_message(f"answer to {text}")
+
+
+def test_go_peer_that_we_dial_chats_over_quic_after_a_quiet_time(start_node: StartNode) -> None:
+    node = start_node("quic", listen=QUIC)
+    with (
+        EventListener(node) as listener,
+        ForeignPeer((go_program("go-peer"), "-listen", QUIC)) as peer,
+    ):
+        with node.open_channel() as channel:
+            stub = chat_pb2_grpc.ChatServiceStub(channel)
+            answer = stub.Connect(chat_pb2.ConnectRequest(address=peer.address), timeout=30)
+        assert answer.peer.connection.transport == "quic-v1"
+        assert_chat(node, listener, peer)
+        quiet_until_s = time.monotonic() + QUIET_S
+        wait_until(time.monotonic, lambda now_s: now_s > quiet_until_s, timeout_s=QUIET_S + 30)
+        node.publish("after a quiet time")
+        peer.wait_message("after a quiet time")
 
 
 def test_line_of_peers_forwards_with_the_true_author(node: NodeProcess) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 import trio
+import trio.testing
 
 from tests.upstream.stacks import OURS, STOCK, Stack
 
@@ -25,6 +26,7 @@ def defect(
     *,
     fails_with: tuple[type[BaseException], ...] = (AssertionError,),
     timeout_s: float = SCENARIO_TIMEOUT_S,
+    clock_rate: float = 1.0,
 ) -> Callable[[Scenario], Callable[[Stack], None]]:
     """Make two tests of a scenario, one for each stack.
 
@@ -34,6 +36,7 @@ def defect(
         fails_with: How the scenario fails on the stock library; one of the
             exceptions that end it, groups flattened, must be of these types.
         timeout_s: Seconds after which the scenario ends with TooSlowError.
+        clock_rate: How much faster than the machine's the clock of trio runs.
     """
 
     def decorate(scenario: Scenario) -> Callable[[Stack], None]:
@@ -45,9 +48,10 @@ def defect(
         )
         def test(stack: Stack) -> None:
             if stack.is_ours:
-                trio.run(_run_bounded, scenario, stack, timeout_s)
+                _run_clocked(scenario, stack, timeout_s, clock_rate)
             else:
-                _expect_failure(scenario, stack, timeout_s, f"{number} ({title})", fails_with)
+                name = f"{number} ({title})"
+                _expect_failure(scenario, stack, timeout_s, clock_rate, name, fails_with)
 
         test.__name__ = scenario.__name__  # type: ignore[attr-defined]
         test.__doc__ = scenario.__doc__
@@ -55,6 +59,11 @@ def defect(
         return test
 
     return decorate
+
+
+def _run_clocked(scenario: Scenario, stack: Stack, timeout_s: float, clock_rate: float) -> None:
+    clock = None if clock_rate == 1.0 else trio.testing.MockClock(rate=clock_rate)
+    trio.run(_run_bounded, scenario, stack, timeout_s, clock=clock)
 
 
 async def _run_bounded(scenario: Scenario, stack: Stack, timeout_s: float) -> None:
@@ -67,12 +76,13 @@ def _expect_failure(
     scenario: Scenario,
     stack: Stack,
     timeout_s: float,
+    clock_rate: float,
     name: str,
     fails_with: tuple[type[BaseException], ...],
 ) -> None:
     """Run the scenario on the stock library and demand that it fails as described."""
     try:
-        trio.run(_run_bounded, scenario, stack, timeout_s)
+        _run_clocked(scenario, stack, timeout_s, clock_rate)
     except (Exception, BaseExceptionGroup) as error:
         if any(isinstance(leaf, fails_with) for leaf in _leaves(error)):
             return

@@ -11,7 +11,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-LIBRARIES = ("libp2p", "multiaddr", "trio-websocket", "zeroconf", "noise")
+LIBRARIES = ("libp2p", "multiaddr", "trio-websocket", "zeroconf", "noise", "quic")
 """Loggers of the libraries that only this package uses."""
 ORDINARY = (
     "libp2p.host.basic_host",
@@ -23,6 +23,7 @@ ORDINARY = (
     "libp2p.security",
     "libp2p.stream_muxer",
     "libp2p.transport",
+    "quic",
 )
 """Loggers that report as errors what every network does: peers that go away,
 refuse, or talk nonsense. What matters of it is counted by ``Rejections``."""

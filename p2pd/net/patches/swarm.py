@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import cast
+from typing import TypeVar, cast
 
 import structlog
 import trio
-from libp2p.abc import ConnectionType, INetConn, IPeerStore, ITransport
+from libp2p.abc import ConnectionType, IMuxedConn, INetConn, IPeerStore, ITransport
 from libp2p.io.abc import ReadWriteCloser
 from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig, RetryConfig
@@ -33,6 +33,7 @@ from p2pd.net.patches.dialling import MAX_ADDRESSES, dial_first_answering
 from p2pd.net.patches.names import resolve_all, without_peer_id
 from p2pd.net.patches.transports import address_from_endpoint, endpoint_from_stream
 from p2pd.net.private_addresses import PrivateAddressPolicy, PrivateDials
+from p2pd.net.quic.connection import QuicMuxer
 from p2pd.net.relay.addresses import spread_over_relays
 from p2pd.net.transports.order import dialling_order
 from p2pd.net.yamux.connection import YamuxConnection
@@ -45,6 +46,7 @@ CLOSE_TIMEOUT_S = 1 * SECONDS
 MAX_CIRCUITS_DIALLED = 3
 """Of the addresses dialled at once these are relayed, after the direct ones."""
 
+Opened = TypeVar("Opened", RawConnection, IMuxedConn)
 DialCircuit = Callable[[Multiaddr, ID], Awaitable[INetConn]]
 
 
@@ -222,26 +224,41 @@ class NodeSwarm(Swarm):
         if endpoint is None:
             await read_write_closer.close()
             return
+        host, _ = endpoint
+        if isinstance(read_write_closer, IMuxedConn):
+            await self._serve_admitted(host, read_write_closer, self._add_muxed)
+            return
         address = address_from_endpoint(endpoint, maddr)
         raw = RawConnection(read_write_closer, False, addresses=[address])
-        await self._serve_admitted(raw, endpoint[0])
+        await self._serve_admitted(host, raw, self._upgrade)
 
     async def serve_relayed(self, raw: RawConnection, relay: str) -> None:
         """Serve a connection that came through a relay; a relay's are bounded like a host's."""
-        await self._serve_admitted(raw, relay)
+        await self._serve_admitted(relay, raw, self._upgrade)
 
-    async def _serve_admitted(self, raw: RawConnection, origin: str) -> None:
+    async def _serve_admitted(
+        self, origin: str, opened: Opened, secure: Callable[[Opened], Awaitable[IMuxedConn]]
+    ) -> None:
         with self.admission.place_for(origin) as is_admitted:
             if is_admitted:
-                await self._serve_inbound(raw)
+                await self._serve_inbound(opened, secure)
             else:
-                await raw.close()
+                await opened.close()
 
-    async def _serve_inbound(self, raw: RawConnection) -> None:
+    async def _upgrade(self, raw: RawConnection) -> IMuxedConn:
+        return await self.upgrade_inbound_raw_conn(raw, raw.get_transport_addresses()[0])
+
+    async def _add_muxed(self, muxed: IMuxedConn) -> IMuxedConn:
+        await self.add_conn(muxed, direction="inbound")
+        return muxed
+
+    async def _serve_inbound(
+        self, opened: Opened, secure: Callable[[Opened], Awaitable[IMuxedConn]]
+    ) -> None:
         try:
-            muxed = await self.upgrade_inbound_raw_conn(raw, raw.get_transport_addresses()[0])
-            # The one muxer offered, see ``p2pd.net.host``.
-            await cast(YamuxConnection, muxed).event_closed.wait()
+            muxed = await secure(opened)
+            # One of ours, see ``p2pd.net.host``.
+            await cast(YamuxConnection | QuicMuxer, muxed).event_closed.wait()
         # Whatever a stranger does in a handshake ends his connection only.
         except Exception as error:
             self._rejections.count(RejectionReason.INBOUND_HANDSHAKE)
@@ -249,7 +266,7 @@ class NodeSwarm(Swarm):
         finally:
             with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
                 scope.shield = True
-                await raw.close()
+                await opened.close()
 
     def _trim_connections(self, peer_id: ID) -> None:
         """Close the newest connection to a peer that has one too many.

@@ -17,7 +17,7 @@ WEBSOCKET_TLS = Transport(
     is_for_browsers=True,
     keeps_name=True,
 )
-TRANSPORTS = (TCP, WEBSOCKET, WEBSOCKET_TLS)
+TRANSPORTS = (TCP, QUIC, WEBSOCKET, WEBSOCKET_TLS)
 
 
 def transport_of(address: Multiaddr) -> Transport | None:

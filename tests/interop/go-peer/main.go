@@ -43,8 +43,9 @@ func main() {
 	room := flag.String("room", "chat-room", "room to join")
 	relay := flag.String("relay", "none", "what it relays for others")
 	behind := flag.String("behind", "", "address of the relay to be reached through")
+	listen := flag.String("listen", "/ip4/127.0.0.1/tcp/0", "address to listen on")
 	flag.Parse()
-	options, err := reachOptions(*relay, *behind)
+	options, err := reachOptions(*relay, *behind, *listen)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -115,8 +116,8 @@ func chat(ctx context.Context, keyType, room, behind string, options []libp2p.Op
 }
 
 // reachOptions says where the peer listens and what it relays.
-func reachOptions(relay, behind string) ([]libp2p.Option, error) {
-	options := []libp2p.Option{libp2p.ListenAddrStrings("/ip4/127.0.0.1/tcp/0")}
+func reachOptions(relay, behind, listen string) ([]libp2p.Option, error) {
+	options := []libp2p.Option{libp2p.ListenAddrStrings(listen)}
 	if behind != "" {
 		options = []libp2p.Option{libp2p.NoListenAddrs, libp2p.EnableRelay()}
 	}

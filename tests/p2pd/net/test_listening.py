@@ -20,6 +20,7 @@ from p2pd.net.transports import record
         ("/ip4/127.0.0.1/tcp/0",),
         ("/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws"),
         ("/ip6/::1/tcp/0", "/ip4/0.0.0.0/tcp/0"),
+        ("/ip4/127.0.0.1/tcp/45001", "/ip4/127.0.0.1/udp/45001/quic-v1"),
         (),
     ],
 )
@@ -34,7 +35,7 @@ def test_good_addresses_are_taken(addresses: tuple[str, ...]) -> None:
         (("",), "want /ip4/IP/tcp/PORT"),
         (("/ip4/127.0.0.1",), "want /ip4/IP/tcp/PORT"),
         (("/dns4/localhost/tcp/4001",), "want /ip4/IP/tcp/PORT"),
-        (("/ip4/127.0.0.1/udp/4001/quic-v1",), "want /ip4/IP/tcp/PORT"),
+        (("/ip4/127.0.0.1/udp/4001/quic",), "want /ip4/IP/tcp/PORT"),
         (("/ip4/127.0.0.1/tcp/70000",), "not a multiaddr"),
         (("/ip4/192.0.2.254/tcp/0",), "Cannot assign requested address"),
         (("/ip4/127.0.0.1/tcp/45001", "/ip4/127.0.0.1/tcp/45001/ws"), "both listen on port 45001"),
@@ -72,6 +73,32 @@ class NoIpv6(socket.socket):
         if family == socket.AF_INET6:
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
         super().__init__(family, *rest)
+
+
+class NoUdp(socket.socket):
+    """A socket in a container that may open none of UDP."""
+
+    def __init__(self, family: int = -1, kind: int = -1, *rest: int) -> None:
+        if kind == socket.SOCK_DGRAM:
+            raise OSError(errno.EACCES, "Permission denied")
+        super().__init__(family, kind, *rest)
+
+
+def test_a_machine_without_udp_listens_on_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record.socket, "socket", NoUdp)
+    both = ["/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"]
+    with capture_logs() as lines:
+        assert [str(each) for each in listen_addresses_from_text(both)] == both[:1]
+    assert [line["address"] for line in lines] == both[1:]
+    with pytest.raises(ListenError, match="Permission denied"):
+        listen_addresses_from_text(["/ip4/0.0.0.0/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"])
+
+
+def test_udp_port_in_use_is_refused() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        with pytest.raises(ListenError, match="Address already in use"):
+            listen_addresses_from_text([f"/ip4/127.0.0.1/udp/{other.getsockname()[1]}/quic-v1"])
 
 
 def test_a_machine_without_ipv6_listens_on_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:

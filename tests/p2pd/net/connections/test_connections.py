@@ -29,6 +29,8 @@ BACK_WITHIN_S = 20.0
         ("/ip4/127.0.0.1/tcp/0", "tcp"),
         ("/ip6/::1/tcp/0", "tcp"),
         ("/ip4/127.0.0.1/tcp/0/ws", "ws"),
+        ("/ip4/127.0.0.1/udp/0/quic-v1", "quic-v1"),
+        ("/ip6/::1/udp/0/quic-v1", "quic-v1"),
     ],
 )
 async def test_connection_is_described_on_both_sides(listen: str, transport: str) -> None:
@@ -166,7 +168,7 @@ async def test_connect_says_why_it_fails() -> None:
             (f"/ip4/127.0.0.1/tcp/{await free_port()}/p2p/{nobody}", "connection refused"),
             (f"{where}/p2p/{nobody}", "another peer answers there"),
             (f"/dns4/nowhere.invalid/tcp/1/p2p/{nobody}", "cannot resolve the name"),
-            (f"/ip4/127.0.0.1/udp/1/quic-v1/p2p/{nobody}", "no address that this node can dial"),
+            (f"/ip4/127.0.0.1/udp/1/quic/p2p/{nobody}", "no address that this node can dial"),
             (f"{where}/p2p/{other.get_id()}/p2p-circuit/p2p/{nobody}", "no address that this"),
         ]
         for address, sentence in expectations:

@@ -1,0 +1,390 @@
+"""One QUIC connection: its streams, its timer, and who is at its other end.
+
+Made by ``endpoint``, which feeds it datagrams and runs ``run``; used by the swarm
+through ``IMuxedConn``. Nothing but ``run`` waits for the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol
+
+import structlog
+import trio
+from aioquic.quic import events
+from libp2p.abc import ConnectionType, IMuxedConn
+from libp2p.peer.id import ID
+from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
+from libp2p.stream_muxer.exceptions import MuxedConnUnavailable, MuxedStreamError
+from libp2p.transport.quic.security import PeerAuthenticator
+from multiaddr import Multiaddr
+
+from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.quic.core import MAX_STREAMS, CreditedQuic
+from p2pd.net.quic.stream import QuicMuxedStream
+from p2pd.net.yamux.pings import Pings
+
+log = structlog.get_logger(__name__)
+
+HANDSHAKE_TIMEOUT_S = 5.0
+MAX_OWN_STREAMS = 1024
+UNSENT_MARK_BYTES = 256 * 1024
+"""Of one stream; a writer waits while the peer has so much still to take."""
+LINGER_S = 60.0
+"""How long a stream closed here waits for the peer to close it too."""
+CLOSE_REPORT_TIMEOUT_S = 1.0
+NO_ERROR = 0
+
+
+class Wire(Protocol):
+    """What a connection asks of the endpoint whose socket it uses."""
+
+    def transmit(self, data: bytes, address: Any) -> None:
+        """Send a datagram, or lose it."""
+
+    def route(self, cid: bytes, connection: QuicMuxer) -> None:
+        """Give the connection what comes for one more of its ids."""
+
+    def unroute(self, cid: bytes) -> None:
+        """Forget one of its ids."""
+
+
+class QuicMuxer(IMuxedConn):
+    """Bounded like a connection over yamux, without a lock or a task a datagram.
+
+    Attributes:
+        established: Set once the other end is known, or the connection has failed.
+        failure: Why it failed, until then.
+    """
+
+    def __init__(
+        self,
+        core: CreditedQuic,
+        wire: Wire,
+        remote: tuple[str, int],
+        address: Multiaddr,
+        rejections: Rejections,
+        expected: ID | None = None,
+        cids: Iterable[bytes] = (),
+    ) -> None:
+        self.peer_id: ID = expected or ID(b"")
+        self.event_started = trio.Event()
+        self.event_closed = trio.Event()
+        self.established = trio.Event()
+        self.failure: Exception | None = None
+        self.on_close: Callable[[], Awaitable[None]] | None = None
+        self.last_heard_s = trio.current_time()
+        self._core = core
+        self._wire = wire
+        self._remote = remote
+        self._address = address
+        self._rejections = rejections
+        self._expected = expected
+        self._handshake_until_s = trio.current_time() + HANDSHAKE_TIMEOUT_S
+        self._streams: dict[int, QuicMuxedStream] = {}
+        self._next_remote_id = 1 if self.is_initiator else 0
+        self._skipped_ids: set[int] = set()
+        self._accepted_in, self._accepted = trio.open_memory_channel[QuicMuxedStream](MAX_STREAMS)
+        self._waiting_writers: set[QuicMuxedStream] = set()
+        self._cids = {core.host_cid, *cids}
+        self._pings = Pings()
+        self._timer_s = self._handshake_until_s
+        self._sleep = trio.CancelScope()
+
+    # What the library calls.
+
+    @property
+    def is_initiator(self) -> bool:
+        """Whether this side dialled."""
+        return bool(self._core.configuration.is_client)
+
+    @property
+    def is_established(self) -> bool:
+        """Whether streams can be opened."""
+        return self.established.is_set() and not self.is_closed
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self.event_closed.is_set()
+
+    def get_transport_addresses(self) -> list[Multiaddr]:
+        """Return the address of the other end."""
+        return [self._address]
+
+    def get_connection_type(self) -> ConnectionType:
+        """Return that the connection is direct."""
+        return ConnectionType.DIRECT
+
+    def get_remote_address(self) -> tuple[str, int] | None:
+        """Return host and port of the other end."""
+        return self._remote
+
+    async def start(self) -> None:
+        """Return when the connection has ended; the endpoint runs it."""
+        self.event_started.set()
+        await self.event_closed.wait()
+
+    async def open_stream(self) -> QuicMuxedStream:
+        """Open a stream; the peer learns of it by what is written to it.
+
+        Raises:
+            MuxedStreamError: The connection has ended, or has 1,024 streams of this side.
+        """
+        await trio.lowlevel.checkpoint()
+        if self.is_closed:
+            raise MuxedStreamError("connection is closed")
+        if sum(1 for each in self._streams if not self._is_remote(each)) >= MAX_OWN_STREAMS:
+            raise MuxedStreamError("too many streams are open")
+        stream_id = self._core.get_next_available_stream_id()
+        self._core.send_stream_data(stream_id, b"")
+        stream = self._streams[stream_id] = QuicMuxedStream(stream_id, self)
+        return stream
+
+    async def accept_stream(self) -> QuicMuxedStream:
+        """Wait for a stream the peer opens.
+
+        Raises:
+            MuxedConnUnavailable: The connection has ended.
+        """
+        try:
+            return await self._accepted.receive()
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            raise MuxedConnUnavailable("connection is closed") from None
+
+    async def ping(self) -> float:
+        """Ask the peer for an answer; returns the round trip in seconds.
+
+        Raises:
+            MuxedConnUnavailable: The connection ended before one came.
+
+        Cancellation: safe; the caller sets the deadline.
+        """
+        if self.is_closed:
+            raise MuxedConnUnavailable("connection is closed")
+        with self._pings.asked(self._send_ping) as ping:
+            await ping.ended.wait()
+        if ping.round_trip_s is None:
+            raise MuxedConnUnavailable("connection is closed")
+        return min(ping.round_trip_s, self._core.latest_round_trip_s or ping.round_trip_s)
+
+    def _send_ping(self, ping_id: int) -> None:
+        self._core.send_ping(ping_id)
+        self.flush()
+
+    async def close(self) -> None:
+        """Tell the peer and end the connection."""
+        self.end()
+        await trio.lowlevel.checkpoint()
+
+    # What the endpoint calls.
+
+    def receive(self, data: bytes, address: Any) -> None:
+        """Take a datagram; ``advance`` acts on several at once."""
+        self.last_heard_s = trio.current_time()
+        try:
+            self._core.receive_datagram(data, address, now=self.last_heard_s)
+        # The boundary between the node and whatever a remote peer sends.
+        except Exception as error:
+            self._rejections.count(RejectionReason.QUIC_PROTOCOL)
+            log.debug("peer broke QUIC", peer_id=str(self.peer_id), error=repr(error))
+            self.end()
+
+    def advance(self) -> None:
+        """Act on what was received, and send what is due."""
+        while not self.is_closed and (event := self._core.next_event()) is not None:
+            self._take_event(event)
+        if self.is_closed:
+            return
+        if self._core.end_reason is not None:
+            self._finish(ConnectionError(self._core.end_reason))
+            return
+        for stream in tuple(self._waiting_writers):
+            if self.has_room(stream):
+                stream.wake_writers()
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what is due, and set the timer for what is due later."""
+        if self.is_closed:
+            return
+        self._core.grant_all(sum(each.unread_bytes for each in self._streams.values()))
+        self._transmit()
+        timer_s = self._core.get_timer()
+        if not self.established.is_set():
+            timer_s = min(timer_s or self._handshake_until_s, self._handshake_until_s)
+        self._timer_s = float("inf") if timer_s is None else timer_s
+        # Later is found out on waking: most timers are set anew with each datagram.
+        self._sleep.deadline = min(self._sleep.deadline, self._timer_s)
+
+    async def run(self) -> None:
+        """Keep the connection's time until it ends; never raises."""
+        try:
+            while not self.is_closed:
+                with trio.CancelScope(deadline=self._timer_s) as self._sleep:
+                    await self.event_closed.wait()
+                now_s = trio.current_time()
+                if not self.is_closed and now_s >= self._timer_s:
+                    self._take_time(now_s)
+        finally:
+            self.end()
+            await self._report_closed()
+
+    def sweep(self) -> None:
+        """Reset streams that were closed here and that the peer never closes."""
+        latest_s = trio.current_time() - LINGER_S
+        for stream in tuple(self._streams.values()):
+            if stream.write_closed_at_s is not None and stream.write_closed_at_s < latest_s:
+                stream.abandon()
+
+    # What the streams call; none of it waits.
+
+    def send(self, stream_id: int, data: bytes, *, is_last: bool = False) -> None:
+        """Send bytes of a stream; nothing where the stream or connection is gone."""
+        if self.is_closed:
+            return
+        try:
+            self._core.send_stream_data(stream_id, data, end_stream=is_last)
+        # aioquic's words for a stream that the peer stopped or that has ended.
+        except (AssertionError, ValueError) as error:
+            log.debug("stream is gone", stream_id=stream_id, error=repr(error))
+        self.flush()
+
+    def send_reset(self, stream_id: int) -> None:
+        """Tell the peer that a stream is neither written nor read any more."""
+        if self.is_closed:
+            return
+        try:
+            self._core.reset_stream(stream_id, NO_ERROR)
+            if self._core.is_reading(stream_id):
+                self._core.stop_stream(stream_id, NO_ERROR)
+        except (AssertionError, ValueError) as error:
+            log.debug("stream is gone", stream_id=stream_id, error=repr(error))
+        self.flush()
+
+    def has_room(self, stream: QuicMuxedStream) -> bool:
+        """Return whether a stream may be written to; else its writers are woken later."""
+        if self._core.unacknowledged_bytes(stream.stream_id) < UNSENT_MARK_BYTES:
+            self._waiting_writers.discard(stream)
+            return True
+        self._waiting_writers.add(stream)
+        return False
+
+    def grant(self, stream_id: int, size: int) -> None:
+        """Let the peer send more on a stream."""
+        self._core.grant(stream_id, size)
+        self.flush()
+
+    def forget(self, stream: QuicMuxedStream) -> None:
+        """Drop a stream that has ended; what was received of it can still be read."""
+        self._waiting_writers.discard(stream)
+        self._streams.pop(stream.stream_id, None)
+
+    # Events.
+
+    def _take_event(self, event: events.QuicEvent) -> None:
+        match event:
+            case events.StreamDataReceived(data=data, end_stream=is_last, stream_id=stream_id):
+                if (stream := self._stream_of(stream_id)) is not None:
+                    stream.take_data(data, is_last=is_last)
+            case events.StreamReset(stream_id=stream_id):
+                if (stream := self._stream_of(stream_id)) is not None:
+                    stream.take_reset()
+            case events.StopSendingReceived(stream_id=stream_id):
+                if (stream := self._streams.get(stream_id)) is not None:
+                    stream.take_stop()
+            case events.PingAcknowledged(uid=uid):
+                self._pings.take_answer(uid)
+            case events.HandshakeCompleted():
+                self._identify()
+            case events.ConnectionIdIssued(connection_id=cid):
+                self._cids.add(cid)
+                self._wire.route(cid, self)
+            case events.ConnectionIdRetired(connection_id=cid):
+                self._cids.discard(cid)
+                self._wire.unroute(cid)
+            case events.ConnectionTerminated(reason_phrase=reason):
+                self._finish(ConnectionError(reason or "closed"))
+
+    def _identify(self) -> None:
+        """Verify whose certificate the other end has, and whether it is who was dialled."""
+        certificate = self._core.peer_certificate
+        try:
+            if certificate is None:
+                raise ConnectionError("the peer has no certificate")
+            self.peer_id = PeerAuthenticator().verify_peer_certificate(certificate)
+            if self._expected not in (None, self.peer_id):
+                raise PeerIDMismatchesPubkey("another peer answers there")
+        # What a certificate sets off in the parsers is the peer's choice.
+        except Exception as error:
+            self._core.close(error_code=1)
+            self._transmit()
+            self._finish(error)
+        else:
+            self.established.set()
+
+    def _stream_of(self, stream_id: int) -> QuicMuxedStream | None:
+        """Return the stream of some data, a new one where the peer opens it with that."""
+        stream = self._streams.get(stream_id)
+        if stream is not None or not self._is_remote(stream_id):
+            return stream
+        if stream_id >= self._next_remote_id:
+            self._skipped_ids.update(range(self._next_remote_id, stream_id, 4))
+            self._next_remote_id = stream_id + 4
+        elif stream_id in self._skipped_ids:
+            self._skipped_ids.discard(stream_id)
+        else:
+            return None  # of a stream that ended here while the data was on its way
+        stream = self._streams[stream_id] = QuicMuxedStream(stream_id, self)
+        try:
+            self._accepted_in.send_nowait(stream)
+        except trio.WouldBlock:
+            self._rejections.count(RejectionReason.QUIC_STREAMS)
+            stream.abandon()
+        return stream
+
+    def _is_remote(self, stream_id: int) -> bool:
+        return bool(stream_id & 1) == self.is_initiator
+
+    # Time and the end.
+
+    def _take_time(self, now_s: float) -> None:
+        if not self.established.is_set() and now_s >= self._handshake_until_s:
+            self._finish(TimeoutError("no answer"))
+            return
+        self._core.handle_timer(now=now_s)
+        self.advance()
+
+    def _transmit(self) -> None:
+        for data, address in self._core.datagrams_to_send(now=trio.current_time()):
+            self._wire.transmit(data, address)
+
+    def end(self) -> None:
+        """Say goodbye and end, once; whoever comes later finds it ended."""
+        if self.is_closed:
+            return
+        self._core.close(error_code=NO_ERROR)
+        self._transmit()
+        self._finish(ConnectionError("closed here"))
+
+    def _finish(self, reason: Exception) -> None:
+        if self.is_closed:
+            return
+        self.failure = self.failure or reason
+        self.event_closed.set()
+        self.established.set()
+        for stream in self._streams.values():
+            stream.take_end()
+        self._accepted_in.close()
+        self._pings.give_up()
+        for cid in self._cids:
+            self._wire.unroute(cid)
+        log.debug("connection ended", peer_id=str(self.peer_id), reason=str(reason))
+
+    async def _report_closed(self) -> None:
+        if self.on_close is None:
+            return
+        with trio.move_on_after(CLOSE_REPORT_TIMEOUT_S) as scope:
+            # Half an ending would leave the swarm with a connection that is none.
+            scope.shield = True
+            await self.on_close()

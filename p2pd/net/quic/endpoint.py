@@ -1,0 +1,268 @@
+"""One UDP socket and the connections on it, inbound and outbound.
+
+Made by ``transport``, one for each listening address; dials leave from it as well,
+so that peers see the port that they can dial. A UDP socket takes what anybody sends:
+what belongs to no connection is dropped, and handshakes are bounded.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+import trio
+from aioquic._buffer import Buffer
+from aioquic.quic.configuration import SMALLEST_MAX_DATAGRAM_SIZE, QuicConfiguration
+from aioquic.quic.packet import (
+    QuicHeader,
+    QuicPacketType,
+    encode_quic_retry,
+    encode_quic_version_negotiation,
+    pull_quic_header,
+)
+from aioquic.quic.retry import QuicRetryTokenHandler
+from libp2p.peer.id import ID
+
+from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.quic.connection import QuicMuxer
+from p2pd.net.quic.core import CID_BYTES, CreditedQuic
+from p2pd.net.transports import QUIC
+
+log = structlog.get_logger(__name__)
+
+MAX_BATCH = 32
+"""Datagrams handled before other tasks get a turn."""
+MAX_DATAGRAM_BYTES = 65_536
+RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+RETRY_FROM_HANDSHAKES = 16
+"""From so many unfinished ones on, a new peer must show first that it can be answered."""
+MAX_HANDSHAKES = 64
+SWEEP_INTERVAL_S = 15.0
+
+Accept = Callable[[QuicMuxer], Awaitable[None]]
+
+
+class QuicEndpoint:
+    """Tell connections apart by their ids, and make new ones.
+
+    Args:
+        accept: Serves an inbound connection; None where none is accepted.
+        nursery: Runs the connections.
+    """
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        configurations: dict[bool, QuicConfiguration],
+        accept: Accept | None,
+        rejections: Rejections,
+        nursery: trio.Nursery,
+    ) -> None:
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, RECEIVE_BUFFER_BYTES)
+        self.host, self.port = bound.getsockname()[:2]
+        self._socket = bound
+        self._configurations = configurations
+        self._accept = accept
+        self._rejections = rejections
+        self._nursery = nursery
+        self._routes: dict[bytes, QuicMuxer] = {}
+        self._handshakes = 0
+        self._retry = QuicRetryTokenHandler()
+
+    async def dial(self, remote: Any, peer_id: ID) -> QuicMuxer:
+        """Open a connection to a peer.
+
+        Args:
+            remote: A socket address of this socket's family.
+
+        Raises:
+            Exception: Nobody answers, or another peer does; of many kinds.
+
+        Cancellation: safe.
+        """
+        core = CreditedQuic(configuration=self._configurations[True])
+        connection = self._connection(core, remote, peer_id)
+        core.connect(remote, now=trio.current_time())
+        connection.flush()
+        self._nursery.start_soon(connection.run)
+        try:
+            await connection.established.wait()
+        except trio.Cancelled:
+            connection.end()
+            raise
+        if connection.is_closed:
+            raise connection.failure or ConnectionError("closed")
+        return connection
+
+    async def run(self) -> None:
+        """Receive until the socket is closed."""
+        while self._socket.fileno() != -1:
+            try:
+                await trio.lowlevel.wait_readable(self._socket.fileno())
+            except (trio.ClosedResourceError, OSError):
+                return
+            self._receive_batch()
+
+    async def sweep(self) -> None:
+        """Reset streams that peers never close, until the socket is closed."""
+        while self._socket.fileno() != -1:
+            await trio.sleep(SWEEP_INTERVAL_S)
+            for connection in set(self._routes.values()):
+                connection.sweep()
+
+    def close(self) -> None:
+        """End every connection and close the socket."""
+        for connection in set(self._routes.values()):
+            connection.end()
+        if self._socket.fileno() != -1:
+            trio.lowlevel.notify_closing(self._socket.fileno())
+            self._socket.close()
+
+    # What connections call.
+
+    def transmit(self, data: bytes, address: Any) -> None:
+        """Send a datagram; one that cannot be sent now is lost, and sent again as lost ones are."""
+        try:
+            self._socket.sendto(data, address)
+        except OSError as error:
+            log.debug("datagram not sent", error=error.strerror)
+
+    def route(self, cid: bytes, connection: QuicMuxer) -> None:
+        """Give a connection what comes for one more of its ids."""
+        self._routes[cid] = connection
+
+    def unroute(self, cid: bytes) -> None:
+        """Forget an id of a connection."""
+        self._routes.pop(cid, None)
+
+    # Receiving.
+
+    def _receive_batch(self) -> None:
+        reached: dict[QuicMuxer, None] = {}
+        for _ in range(MAX_BATCH):
+            try:
+                data, address = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                log.debug("datagram not received", error=error.strerror)
+                continue
+            connection = self._connection_for(data, address)
+            if connection is not None:
+                connection.receive(data, address)
+                reached[connection] = None
+        for connection in reached:
+            connection.advance()
+
+    def _connection_for(self, data: bytes, address: Any) -> QuicMuxer | None:
+        if len(data) <= CID_BYTES:
+            return None
+        if not data[0] & 0x80:
+            return self._routes.get(data[1 : 1 + CID_BYTES])
+        try:
+            header = pull_quic_header(Buffer(data=data), host_cid_length=CID_BYTES)
+        except ValueError:
+            self._rejections.count(RejectionReason.QUIC_PROTOCOL)
+            return None
+        known = self._routes.get(header.destination_cid)
+        if known is not None or self._accept is None or len(data) < SMALLEST_MAX_DATAGRAM_SIZE:
+            return known
+        return self._new_inbound(header, address)
+
+    def _new_inbound(self, header: QuicHeader, address: Any) -> QuicMuxer | None:
+        versions = self._configurations[False].supported_versions
+        if header.packet_type == QuicPacketType.VERSION_NEGOTIATION:
+            return None
+        if header.version not in versions:
+            answer = encode_quic_version_negotiation(
+                source_cid=header.destination_cid,
+                destination_cid=header.source_cid,
+                supported_versions=versions,
+            )
+            self.transmit(answer, address)
+            return None
+        if header.packet_type != QuicPacketType.INITIAL:
+            return None
+        if self._handshakes >= MAX_HANDSHAKES:
+            self._rejections.count(RejectionReason.QUIC_HANDSHAKES)
+            return None
+        try:
+            return self._admit(header, address)
+        except ValueError:
+            self._rejections.count(RejectionReason.QUIC_PROTOCOL)
+            return None
+
+    def _admit(self, header: QuicHeader, address: Any) -> QuicMuxer | None:
+        """Make a connection of a first packet, or ask for another with a token.
+
+        Raises:
+            ValueError: The token is not one of ours for that address.
+        """
+        original, retried = header.destination_cid, None
+        if header.token:
+            original = self._retry.validate_token(
+                address=address,
+                destination_cid=header.destination_cid,
+                token=header.token,
+                now=trio.current_time(),
+            )
+            retried = header.destination_cid
+        elif self._handshakes >= RETRY_FROM_HANDSHAKES:
+            self._ask_again(header, address)
+            return None
+        core = CreditedQuic(
+            configuration=self._configurations[False],
+            original_destination_connection_id=original,
+            retry_source_connection_id=retried,
+        )
+        connection = self._connection(core, address, None, header.destination_cid)
+        self._handshakes += 1
+        self._nursery.start_soon(self._serve, connection)
+        return connection
+
+    def _ask_again(self, header: QuicHeader, address: Any) -> None:
+        source_cid = os.urandom(CID_BYTES)
+        token = self._retry.create_token(
+            address=address,
+            original_destination_connection_id=header.destination_cid,
+            retry_source_connection_id=source_cid,
+            now=trio.current_time(),
+        )
+        answer = encode_quic_retry(
+            version=header.version or 0,
+            source_cid=source_cid,
+            destination_cid=header.source_cid,
+            original_destination_cid=header.destination_cid,
+            retry_token=token,
+        )
+        self.transmit(answer, address)
+
+    def _connection(
+        self, core: CreditedQuic, remote: Any, expected: ID | None, *cids: bytes
+    ) -> QuicMuxer:
+        host, port = remote[:2]
+        endpoint = (str(host).partition("%")[0], int(port))
+        connection = QuicMuxer(
+            core, self, endpoint, QUIC.address(*endpoint), self._rejections, expected, cids
+        )
+        for cid in (core.host_cid, *cids):
+            self._routes[cid] = connection
+        return connection
+
+    async def _serve(self, connection: QuicMuxer) -> None:
+        """Hand an inbound connection on once its other end is known."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(connection.run)
+            try:
+                await connection.established.wait()
+            finally:
+                self._handshakes -= 1
+            if connection.is_closed:
+                self._rejections.count(RejectionReason.INBOUND_HANDSHAKE)
+            elif self._accept is not None:
+                await self._accept(connection)

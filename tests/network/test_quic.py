@@ -1,0 +1,41 @@
+"""Nodes that have nothing but QUIC: a burst arrives whole, also beside a peer that hangs."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from tests.driver.fixtures import StartNode
+from tests.driver.listener import EventListener
+from tests.driver.waiting import wait_until
+from tests.network.test_rooms import ROOM, connect_all, publish_paced
+
+QUIC = "/ip4/127.0.0.1/udp/0/quic-v1"
+BURST = 2_000
+NOTICED_WITHIN_S = 30.0
+
+
+def test_a_burst_arrives_whole_and_a_hung_peer_is_noticed(start_node: StartNode) -> None:
+    author, reader, hung = (start_node(name, listen=QUIC) for name in ("author", "reader", "hung"))
+    connect_all([author, reader])
+    hung.connect(author)
+    author.wait_peer(hung, ROOM)
+    peers = author.peers(ROOM)
+    assert {each.connection.transport for each in peers.values()} == {"quic-v1"}
+    os.kill(hung.pid, signal.SIGSTOP)
+    try:
+        with EventListener(reader) as listener:
+            publish_paced(author, BURST, per_second=100_000)
+            heard = listener.wait_messages(BURST, timeout_s=60)
+            assert [message.text for message in heard] == [f"author {n}" for n in range(BURST)]
+        wait_until(
+            lambda: set(author.peers(ROOM)),
+            lambda seen: seen == {reader.peer_id},
+            timeout_s=NOTICED_WITHIN_S,
+        )
+    finally:
+        os.kill(hung.pid, signal.SIGCONT)
+    with EventListener(hung) as late:
+        hung.connect(author)
+        late.wait_messages(BURST, timeout_s=60)
+        assert len(set(late.texts)) == len(late.texts) == BURST

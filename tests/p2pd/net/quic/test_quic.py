@@ -1,0 +1,242 @@
+"""QUIC between two hosts of ours: credit, bounds, ends, and who is at the other end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+import trio
+from aioquic.quic.configuration import QuicConfiguration
+from libp2p.abc import INetConn, INetStream
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.custom_types import TProtocol
+from libp2p.network.exceptions import SwarmException
+from libp2p.peer.id import ID
+from multiaddr import Multiaddr
+
+from p2pd.domain.rejections import Rejections
+from p2pd.net.host import HostOptions, open_host
+from p2pd.net.patches.basic_host import NodeHost
+from p2pd.net.quic import connection, endpoint
+from p2pd.net.quic.core import CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, CreditedQuic
+from p2pd.net.quic.core import configurations as quic_configurations
+from p2pd.net.transports import QUIC
+from tests.upstream.stacks import peer_info
+from tests.upstream.waiting import wait_seen
+
+LISTEN = "/ip4/127.0.0.1/udp/0/quic-v1"
+PROTOCOL = TProtocol("/test/1")
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two hosts, of which the first dialled the second."""
+
+    dialler: NodeHost
+    listener: NodeHost
+    rejections: Rejections
+    connection: INetConn
+
+    @property
+    def inbound(self) -> INetConn:
+        [inbound] = self.listener.get_network().get_connections()
+        return inbound
+
+
+@asynccontextmanager
+async def host(
+    listen: tuple[str, ...] = (LISTEN,), rejections: Rejections | None = None
+) -> AsyncIterator[NodeHost]:
+    async with open_host(
+        HostOptions(create_new_key_pair(), listen), rejections or Rejections()
+    ) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def pair(listen: str = LISTEN) -> AsyncIterator[Pair]:
+    rejections = Rejections()
+    async with host((listen,), rejections) as listener, host() as dialler:
+        info = peer_info(listener)
+        dialled = await dialler.swarm.dial_addresses(info.peer_id, info.addrs)
+        await wait_seen(listener.get_network().get_connections)
+        yield Pair(dialler, listener, rejections, dialled)
+
+
+@pytest.mark.trio
+async def test_what_nobody_reads_is_bounded_and_arrives_whole_once_it_is_read() -> None:
+    sent = b"".join(b"%07d " % number for number in range(8 * MIB // 8))
+    may_read, received = trio.Event(), bytearray()
+    ended = trio.Event()
+
+    async def read_late(stream: INetStream) -> None:
+        await may_read.wait()
+        while len(received) < len(sent):
+            received.extend(await stream.read(64 * 1024))
+        ended.set()
+
+    async with pair() as two, trio.open_nursery() as nursery:
+        two.listener.set_stream_handler(PROTOCOL, read_late)
+        stream = await two.dialler.new_stream(two.listener.get_id(), [PROTOCOL])
+        nursery.start_soon(stream.write, sent)
+        muxer = two.inbound.muxed_conn
+        unread = lambda: sum(each.unread_bytes for each in muxer._streams.values())  # noqa: E731
+        await wait_seen(unread, lambda size: size > STREAM_WINDOW_BYTES // 2)
+        for _ in range(20):
+            await two.connection.muxed_conn.ping()
+            assert unread() <= STREAM_WINDOW_BYTES < CONNECTION_WINDOW_BYTES
+        may_read.set()
+        with trio.fail_after(30):
+            await ended.wait()
+    assert bytes(received) == sent
+
+
+@pytest.mark.trio
+async def test_streams_given_up_unread_do_not_use_up_the_connection() -> None:
+    """Each leaves a window of bytes unread; together they are more than the connection's."""
+
+    async def refuse(stream: INetStream) -> None:
+        muxed = stream.muxed_stream
+        await wait_seen(lambda: muxed.unread_bytes > STREAM_WINDOW_BYTES // 2)
+        await stream.reset()
+
+    async with pair() as two:
+        two.listener.set_stream_handler(PROTOCOL, refuse)
+        with trio.fail_after(30):
+            for _ in range(2 * CONNECTION_WINDOW_BYTES // STREAM_WINDOW_BYTES):
+                stream = await two.dialler.new_stream(two.listener.get_id(), [PROTOCOL])
+                with trio.move_on_after(10):
+                    try:
+                        await stream.write(bytes(STREAM_WINDOW_BYTES * 2))
+                    # Reset, stopped or closed: the peer wants none of it.
+                    except Exception:
+                        continue
+            await two.connection.muxed_conn.ping()
+        assert not two.connection.is_closed
+
+
+@pytest.mark.trio
+async def test_half_closed_stream_is_answered() -> None:
+    async def answer(stream: INetStream) -> None:
+        question = bytearray()
+        try:
+            while data := await stream.read(1024):
+                question.extend(data)
+        # How the library reports the end of a stream is not the point here.
+        except Exception:
+            await stream.write(bytes(question[::-1]))
+        await stream.close()
+
+    async with pair() as two:
+        two.listener.set_stream_handler(PROTOCOL, answer)
+        stream = await two.dialler.new_stream(two.listener.get_id(), [PROTOCOL])
+        await stream.write(b"abc")
+        await stream.close()
+        with trio.fail_after(10):
+            assert await stream.muxed_stream.read(1024) == b"cba"
+        for muxer in (two.connection.muxed_conn, two.inbound.muxed_conn):
+            await wait_seen(lambda each=muxer: stream.muxed_stream not in each._streams.values())
+
+
+@pytest.mark.trio
+async def test_end_of_one_side_is_the_end_of_the_other_at_once() -> None:
+    async with pair() as two:
+        inbound = two.inbound
+        await two.connection.close()
+        await wait_seen(lambda: inbound.is_closed, timeout_s=2)
+        await wait_seen(two.listener.get_network().get_connections, lambda left: not left)
+        assert not two.listener.get_connected_peers()
+
+
+@pytest.mark.trio
+async def test_dials_leave_from_the_port_that_is_listened_on() -> None:
+    async with pair() as two:
+        [seen] = two.inbound.get_transport_addresses()
+        assert seen in peer_info(two.dialler).addrs
+
+
+@pytest.mark.trio
+async def test_another_peer_than_the_one_dialled_is_refused() -> None:
+    async with host() as listener, host() as dialler:
+        stranger = ID.from_pubkey(create_new_key_pair().public_key)
+        with pytest.raises(SwarmException, match="another peer answers there"):
+            await dialler.swarm.dial_addresses(stranger, peer_info(listener).addrs)
+        await wait_seen(listener.get_network().get_connections, lambda left: not left)
+
+
+@pytest.mark.trio
+async def test_silent_address_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HANDSHAKE_TIMEOUT_S", 1.0)
+    with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as silent:
+        await silent.bind(("127.0.0.1", 0))
+        address = QUIC.address(*silent.getsockname())
+        async with host() as dialler:
+            peer_id = ID.from_pubkey(create_new_key_pair().public_key)
+            with trio.fail_after(5), pytest.raises(SwarmException, match="no answer"):
+                await dialler.swarm.dial_addresses(peer_id, [address])
+
+
+@pytest.mark.trio
+async def test_both_ip_versions_share_a_port() -> None:
+    async with host(("/ip4/0.0.0.0/udp/0/quic-v1",)) as first:
+        [bound] = first.get_network().listeners.values()
+        _, port = QUIC.endpoint(bound.get_addrs()[0])
+    both = (f"/ip4/0.0.0.0/udp/{port}/quic-v1", f"/ip6/::/udp/{port}/quic-v1")
+    async with host(both) as listener, host(()) as dialler:
+        for local in ("127.0.0.1", "::1"):
+            address = QUIC.address(local, port)
+            await dialler.swarm.dial_addr(address, listener.get_id())
+        seen = await wait_seen(
+            lambda: [
+                str(each.get_transport_addresses()[0])
+                for each in listener.get_network().get_connections()
+            ],
+            lambda addresses: len(addresses) == 2,
+        )
+        assert sorted(address[:4] for address in seen) == ["/ip4", "/ip6"]
+
+
+@pytest.mark.trio
+async def test_handshakes_that_are_never_finished_are_bounded_and_keep_nobody_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "HANDSHAKE_TIMEOUT_S", 3.0)
+    rejections = Rejections()
+    async with host(rejections=rejections) as listener, host() as dialler:
+        [address] = peer_info(listener).addrs
+        target = QUIC.endpoint(address)
+        key = create_new_key_pair()
+        configuration = quic_configurations(key.private_key, ID.from_pubkey(key.public_key))[True]
+        with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as crowd:
+            for _ in range(endpoint.MAX_HANDSHAKES * 3):
+                await crowd.sendto(first_packet(configuration, target), target)
+            await crowd.sendto(b"\xc0" + bytes(1199), target)
+            await crowd.sendto(b"\x40" + bytes(30), target)
+            [listening] = listener.get_network().listeners.values()
+            begun = lambda: listening._endpoint._handshakes  # noqa: E731
+            await wait_seen(begun, lambda count: count == endpoint.RETRY_FROM_HANDSHAKES)
+            honest = await dialler.swarm.dial_addresses(listener.get_id(), [address])
+            await honest.muxed_conn.ping()
+            assert begun() <= endpoint.RETRY_FROM_HANDSHAKES
+        await wait_seen(begun, lambda count: count == 0)
+        assert len(set(listening._endpoint._routes.values())) == 1
+
+
+def first_packet(configuration: QuicConfiguration, target: tuple[str, int]) -> bytes:
+    core = CreditedQuic(configuration=configuration)
+    core.connect(target, now=0.0)
+    [(data, _), *_] = core.datagrams_to_send(now=0.0)
+    return data
+
+
+@pytest.mark.trio
+async def test_unreachable_network_fails_at_once() -> None:
+    async with host() as dialler:
+        peer_id = ID.from_pubkey(create_new_key_pair().public_key)
+        with trio.fail_after(3), pytest.raises(SwarmException):
+            await dialler.swarm.dial_addresses(
+                peer_id, [Multiaddr("/ip4/255.255.255.255/udp/1/quic-v1")]
+            )
