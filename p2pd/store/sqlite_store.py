@@ -286,7 +286,8 @@ class SqliteStore:
                 now_ns=now_ns,
             )
         )
-        self._checkpoints.note(0)
+        if dropped:
+            self._checkpoints.note(0)
         return dropped
 
     def close(self) -> None:

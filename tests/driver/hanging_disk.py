@@ -3,7 +3,8 @@
     python -m tests.driver.hanging_disk PROGRAM
 
 Stands in for the disk at the store's edge: ``FILE.sync`` makes every fdatasync
-wait for ever, ``FILE.commit`` every commit. FILE is ``HANGING_DISK``.
+wait for ever, ``FILE.commit`` every commit, ``FILE.checkpoint`` every checkpoint and
+``FILE.read`` every query. FILE is ``HANGING_DISK``; ``FILE.hung`` says that one waits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ FOR_EVER_S = 3600.0
 
 def hang_if(what: str) -> None:
     """Wait for ever if the disk is to hang there."""
-    if Path(f"{os.environ['HANGING_DISK']}.{what}").exists():
+    disk = os.environ["HANGING_DISK"]
+    if Path(f"{disk}.{what}").exists():
+        Path(f"{disk}.hung").touch()
         time.sleep(FOR_EVER_S)
 
 
@@ -37,13 +40,17 @@ def hanging_sync(real: Callable[[int], None]) -> Callable[[int], None]:
 
 
 class HangingConnection(sqlite3.Connection):
-    """A connection whose commits can hang."""
+    """A connection whose commits, checkpoints and queries can hang."""
 
     def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
         """Carry out a statement, or never return from it."""
         # A statement outside a transaction is one by itself.
         if sql == "COMMIT" or sql.lstrip().startswith("INSERT"):
             hang_if("commit")
+        elif "wal_checkpoint" in sql:
+            hang_if("checkpoint")
+        elif sql.lstrip().startswith("SELECT"):
+            hang_if("read")
         return super().execute(sql, *arguments)
 
 

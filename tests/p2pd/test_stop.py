@@ -29,12 +29,17 @@ class NodeOnHangingDisk(NodeProcess):
     """A node whose disk hangs from ``hang`` on, until its next start."""
 
     def hang(self, what: str) -> None:
-        """Have every ``sync`` or every ``commit`` hang."""
+        """Have every ``sync``, ``commit``, ``checkpoint`` or ``read`` hang."""
         self._switch(what).touch()
+
+    @property
+    def is_hung(self) -> bool:
+        """Whether an operation hangs."""
+        return self._switch("hung").exists()
 
     def repair(self) -> None:
         """Have a disk that works at the next start."""
-        for what in ("sync", "commit"):
+        for what in ("sync", "commit", "checkpoint", "read", "hung"):
             self._switch(what).unlink(missing_ok=True)
 
     def _switch(self, what: str) -> Path:
@@ -129,6 +134,27 @@ def test_a_node_ends_in_time_with_a_disk_that_hangs(
         request = chat_pb2.ListMessagesRequest(limit=10)
         page = chat_pb2_grpc.ChatServiceStub(channel).ListMessages(request, timeout=30)
     assert acknowledged in [event.message.message_id for event in page.messages]
+
+
+@pytest.mark.parametrize("what", ["checkpoint", "read"])
+def test_a_checkpoint_or_a_query_that_hangs_does_not_hold_up_the_end(
+    hanging_node: NodeOnHangingDisk, what: str
+) -> None:
+    node = hanging_node
+    node.hang(what)
+    with node.open_channel() as channel:
+        stub = chat_pb2_grpc.ChatServiceStub(channel)
+        published = stub.Publish(chat_pb2.PublishRequest(text="stored")).message_id
+        asked = stub.ListMessages.future(chat_pb2.ListMessagesRequest(limit=10))
+        wait_until(lambda: node.is_hung)
+        node.stop(STOP_S)
+        asked.cancel()
+    node.repair()
+    node.start()
+    with node.open_channel() as channel:
+        request = chat_pb2.ListMessagesRequest(limit=10)
+        page = chat_pb2_grpc.ChatServiceStub(channel).ListMessages(request, timeout=30)
+    assert [event.message.message_id for event in page.messages] == [published]
 
 
 def test_a_second_signal_ends_the_node_at_once(hanging_node: NodeOnHangingDisk) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import pytest
 import trio
@@ -11,8 +12,9 @@ from p2pd.domain.messages import Message
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.log.log import Log
 from p2pd.log.reader import Entry
+from p2pd.store.checkpoints import Checkpoints
 from p2pd.store.memory_store import MemoryStore
-from p2pd.store.message_store import MessageStore
+from p2pd.store.message_store import Dropped, MessageStore
 from p2pd.store.retention import SLICE, Retention, trim
 from tests.p2pd.facts import NOW_NS
 from tests.p2pd.store.stores import (
@@ -113,25 +115,47 @@ def test_what_is_dropped_is_gone_from_every_view(store: MessageStore) -> None:
     assert store.signed_bytes(DEFAULT_ROOM, gone) == {}
 
 
-def test_more_than_a_slice_is_dropped_slice_by_slice(store: MessageStore) -> None:
-    store.append([message_of(number) for number in range(SLICE * 3 + 5)])
-    turns = 0
+def test_between_two_slices_of_a_large_expiry_others_publish(store: MessageStore) -> None:
+    expired, hour_later = 20_000, NOW_NS + HOUR_NS
+    store.append([message_of(number, receive_time_ns=NOW_NS) for number in range(expired)])
+    dropped_before_publish: list[int] = []
+    dropped_now = 0
 
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
+    def count_dropped(_: RoomName, dropped: Sequence[Dropped]) -> None:
+        nonlocal dropped_now
+        dropped_now += len(dropped)
+
+    async def publish() -> None:
+        nonlocal dropped_now
+        for number in count(expired):
+            store.append([message_of(number, LOBBY, receive_time_ns=hour_later)])
+            dropped_before_publish.append(dropped_now)
+            dropped_now = 0
             await trio.lowlevel.checkpoint()
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(count_turns)
-            await trim(store, Retention(max_messages=5), StillClock(NOW_NS))
+            nursery.start_soon(publish)
+            await trim(store, Retention(max_age_s=60), StillClock(hour_later), count_dropped)
             nursery.cancel_scope.cancel()
 
     trio.run(main)
-    assert store.count(DEFAULT_ROOM) == 5
-    assert turns >= 3
+    assert store.count(DEFAULT_ROOM) == 0
+    # The scheduler shuffles: a publish waits for two slices at most.
+    assert max(dropped_before_publish) <= 2 * SLICE
+    assert len(dropped_before_publish) >= expired / (2 * SLICE)
+
+
+def test_a_retention_that_removes_nothing_keeps_no_checkpoint_from_its_pause(
+    store: MessageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(store, 1, 2, 3)
+    noted: list[int] = []
+    monkeypatch.setattr(Checkpoints, "note", lambda _, size_bytes: noted.append(size_bytes))
+    assert trio.run(trim, store, Retention(), StillClock(NOW_NS)) == 0
+    assert noted == []
+    assert trio.run(trim, store, Retention(max_messages=1), StillClock(NOW_NS)) == 2
+    assert noted == [0]
 
 
 def test_an_emptied_store_gives_no_offset_twice(store: MessageStore) -> None:
