@@ -23,6 +23,7 @@ from p2pd.net.addresses import peer_info_from_parts, peer_info_from_text
 from p2pd.net.admission import ConnectionLimits
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.connections.service import TRIM_RULES
+from p2pd.net.connections.totals import ConnectionTotals
 from p2pd.net.connections.trimmer import TrimRules
 from p2pd.net.dht.serving import is_private_network
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
@@ -244,6 +245,10 @@ class Network:
     def observed_addresses(self) -> tuple[str, ...]:
         """Where peers see this node, the likeliest first; not proven."""
         return tuple(map(str, self._reachability.observed_addresses()))
+
+    def connection_totals(self) -> ConnectionTotals:
+        """What is counted of connections."""
+        return self._connections.totals()
 
     def warnings(self) -> tuple[NodeWarning, ...]:
         """What cannot be right, such as two programs with one identity."""

@@ -25,8 +25,10 @@ from p2pd.domain.clock import NodeClock
 from p2pd.domain.reach import Reach
 from p2pd.domain.rejections import Rejections
 from p2pd.log.log import Log
+from p2pd.net.connections.totals import ConnectionTotals
 from p2pd.net.network import Network
 from p2pd.net.relay.server import RelayTotals
+from p2pd.node.connection_metrics import connection_metrics
 from p2pd.node.relay_metrics import relay_metrics
 from p2pd.sync import Sync
 
@@ -48,6 +50,7 @@ class Snapshot:
     api: ApiCounters
     reach: Reach = field(default_factory=Reach)
     relay_totals: RelayTotals = field(default_factory=RelayTotals)
+    connections: ConnectionTotals = field(default_factory=ConnectionTotals)
     clock_steps: int = 0
     clock_is_steady: bool = True
 
@@ -117,6 +120,7 @@ def snapshot_of(
         rejected=tuple(sorted(rejections.totals.items())),
         reach=network.reach(),
         relay_totals=network.relay_totals(),
+        connections=network.connection_totals(),
         clock_steps=clock.steps,
         clock_is_steady=clock.is_steady,
         api=api.counters,
@@ -145,6 +149,7 @@ class NodeCollector(Collector):
         )
         if snapshot is not None:
             yield from _node_metrics(snapshot)
+            yield from connection_metrics(snapshot.connections)
             yield from relay_metrics(snapshot.reach, snapshot.relay_totals)
             yield from _api_metrics(snapshot.api)
 

@@ -26,6 +26,7 @@ from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.connections.recovery import Parts, Recovery
 from p2pd.net.connections.redial import Redialler
 from p2pd.net.connections.registry import ConnectionListener, Registry
+from p2pd.net.connections.totals import ConnectionTotals, totals_of
 from p2pd.net.connections.trimmer import Trimmer, TrimRules
 from p2pd.net.connections.watch import ConnectionWatch
 from p2pd.net.patches.basic_host import NodeHost
@@ -156,6 +157,10 @@ class Connections:
     def is_connected(self, peer_id: PeerId) -> bool:
         """Return whether there is a connection to a peer."""
         return ID.from_base58(peer_id) in self._registry
+
+    def totals(self) -> ConnectionTotals:
+        """Count the connections."""
+        return totals_of(self._registry.all_connections(), self.recovery.interruptions)
 
     def warnings(self) -> tuple[NodeWarning, ...]:
         """List what was found that cannot be right."""

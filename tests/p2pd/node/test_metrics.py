@@ -37,6 +37,10 @@ def test_a_node_reports_what_it_retains_and_whom_it_is_connected_to(
     node.publish("one")
     node.publish("two")
     values = scrape(address)
+    assert values["p2pd_network_interruptions_total"] == 0
+    text = httpx.get(f"http://{address}/metrics").text
+    labels = 'direction="outbound",kind="direct",transport="tcp"'
+    assert f"p2pd_connections{{{labels}}} 1.0" in text
     assert values["p2pd_messages_total"] == 2
     assert values["p2pd_peers"] == 1
     assert values["p2pd_rooms"] == 1
