@@ -57,7 +57,15 @@ def test_everything_is_reached_and_used_with_the_keyboard(page: ChatPage) -> Non
     page.wait_message("first line\nsecond line", state="Sent, nobody here yet")
     assert page.page.evaluate("document.activeElement.id") == "composer-text"
     order = tab_order(page)
-    expected = ["chat-room", "Leave", "chat-room log", "Message", "Send", "Connect to somebody"]
+    expected = [
+        "chat-room",
+        "Invite",
+        "Leave",
+        "chat-room log",
+        "Message",
+        "Send",
+        "Connect by an invite or an address",
+    ]
     assert [one for one in order if one in expected] == expected
     assert sum("Copy the address" in one for one in order) == 1
     outlines = page.page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
