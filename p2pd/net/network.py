@@ -48,6 +48,7 @@ class NetworkOptions:
         relays: Multiaddrs of circuit relays, each ending in ``/p2p/ID``.
         relay_mode: When to be a relay for others.
         first_seqno: Number that the first message's sequence number exceeds.
+        maps_ports: Whether the router is asked to forward the ports listened on.
         clock_ns: The node's clock, nanoseconds since the epoch.
         certificate: What WebSocket over TLS listens with.
         limits: How many connections there may be.
@@ -65,6 +66,7 @@ class NetworkOptions:
     relays: tuple[str, ...] = ()
     relay_mode: RelayMode = RelayMode.AUTO
     relay_limits: RelayLimits = field(default_factory=RelayLimits)
+    maps_ports: bool = False
     clock_ns: Callable[[], int] = time.time_ns
     certificate: WebsocketCertificate | None = None
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
@@ -147,7 +149,9 @@ async def open_network(
             gossip.is_room_mate,
             trim_rules=TrimRules(options.trim_above),
         ) as connections,
-        open_reachability(host, rejections, options.clock_ns) as reachability,
+        open_reachability(
+            host, rejections, options.clock_ns, maps_ports=options.maps_ports
+        ) as reachability,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
         open_relay_client(
             host, options.relays, _relay_needs(gossip, reachability, discovery), rejections
@@ -236,11 +240,16 @@ class Network:
             evidence=self._reachability.evidence,
             relays=self._relay_client.reservations[:MAX_RELAYS],
             relay_service=self._relay_service.fact,
+            port_mappings=self._reachability.port_mappings,
         )
 
     def relay_totals(self) -> RelayTotals:
         """What this node has relayed for others, as of now."""
         return replace(self._relay_service.totals)
+
+    def dial_back_count(self) -> int:
+        """How often this node has dialled a peer that asked whether it can be reached."""
+        return self._reachability.server.dial_count
 
     def observed_addresses(self) -> tuple[str, ...]:
         """Where peers see this node, the likeliest first; not proven."""
