@@ -154,7 +154,10 @@ async def open_network(
         ) as reachability,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
         open_relay_client(
-            host, options.relays, _relay_needs(gossip, reachability, discovery), rejections
+            host,
+            options.relays,
+            _relay_needs(options.relay_mode, gossip, reachability, discovery),
+            rejections,
         ) as relay_client,
         open_relay_service(
             host,
@@ -196,10 +199,11 @@ def _follow_reachability(
 
 
 def _relay_needs(
-    gossip: Gossip, reachability: ReachabilityService, discovery: Discovery
+    mode: RelayMode, gossip: Gossip, reachability: ReachabilityService, discovery: Discovery
 ) -> RelayNeeds:
     return RelayNeeds(
-        is_needed=lambda: not reachability.is_public(),
+        # Whoever is told to relay is told that others can dial it.
+        is_needed=lambda: mode is not RelayMode.ON and not reachability.is_public(),
         is_preferred=gossip.is_room_mate,
         on_change=discovery.addresses_changed,
         look_around=discovery.look_around,
