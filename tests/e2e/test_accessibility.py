@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_axe_finds_no_violation(
     if size is NARROW:
         for panel in ("rooms-panel", "peers-panel"):
             page.page.click(f'[data-open-panel="{panel}"]')
-            wait_until(lambda panel=panel: page.page.is_visible(f"#{panel} [data-close-panel]"))
+            wait_until(partial(page.page.is_visible, f"#{panel} [data-close-panel]"))
             assert violations(page) == []
             page.page.keyboard.press("Escape")
     gateway_pair[0].kill()
@@ -104,7 +105,8 @@ def fill_with_messages(page: ChatPage, peer: NodeProcess) -> None:
 def violations(page: ChatPage) -> list[str]:
     """Return what axe finds, with the elements at fault."""
     page.page.evaluate(AXE.read_text())
-    return page.page.evaluate(RUN_AXE)
+    found: list[str] = page.page.evaluate(RUN_AXE)
+    return found
 
 
 FOCUSED = """() => {
@@ -118,7 +120,7 @@ FOCUSED = """() => {
 
 def focused(page: ChatPage) -> str:
     """Return the name of what has the focus."""
-    return page.page.evaluate(FOCUSED)
+    return str(page.page.evaluate(FOCUSED))
 
 
 def tab_order(page: ChatPage) -> list[str]:

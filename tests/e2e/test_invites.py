@@ -7,6 +7,7 @@ import base64
 from playwright.sync_api import expect
 from wsp.chat.v1 import chat_pb2
 
+from p2pd.domain.names import PeerId
 from p2pd.net.addresses import bytes_from_address, bytes_from_peer_id
 from tests.driver import NodeProcess
 from tests.driver.fixtures import StartGateway, StartNode
@@ -84,7 +85,7 @@ def test_an_invite_that_leads_nowhere_or_is_none_says_so(
 def line_of(node: NodeProcess, addresses: list[str]) -> str:
     message = chat_pb2.Invite(
         room="chat-room",
-        peer_id=bytes_from_peer_id(node.peer_id),
+        peer_id=bytes_from_peer_id(PeerId(node.peer_id)),
         addresses=map(bytes_from_address, addresses),
     )
     return "wsp:" + base64.urlsafe_b64encode(message.SerializeToString()).decode().rstrip("=")

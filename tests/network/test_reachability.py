@@ -66,8 +66,8 @@ def test_node_at_private_addresses_asks_nobody(tmp_path: Path, services: list[Se
         for other in nodes[1:]:
             nodes[0].connect(other)
             nodes[0].wait_peer(other, "chat-room")
-        node = get_node(nodes[0])
-        assert (node.reachability, list(node.reach.evidence)) == (UNKNOWN, [])
+        seen = get_node(nodes[0])
+        assert (seen.reachability, list(seen.reach.evidence)) == (UNKNOWN, [])
 
 
 def answers(node: chat_pb2.Node) -> list[chat_pb2.ReachabilityEvidence]:
