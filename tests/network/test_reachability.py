@@ -19,6 +19,7 @@ WITHIN_S = 30.0
 PUBLIC = chat_pb2.REACHABILITY_PUBLIC
 PRIVATE = chat_pb2.REACHABILITY_PRIVATE
 UNKNOWN = chat_pb2.REACHABILITY_UNSPECIFIED
+KAD = "/ipfs/kad/1.0.0"
 AUTONAT = chat_pb2.EVIDENCE_KIND_AUTONAT
 
 
@@ -31,8 +32,9 @@ def test_nodes_find_out_by_dials_of_others_who_can_be_reached(
 
 def check_verdicts(internet: Internet) -> None:
     others = [internet.start(f"n{n}", machine) for n, machine in enumerate(internet.machines[:3])]
-    hidden = internet.start("hidden", internet.home)
-    dialler = internet.start("open", internet.machines[3])
+    public = others[0].address
+    hidden = internet.start("hidden", internet.home, bootstrap=public)
+    dialler = internet.start("open", internet.machines[3], bootstrap=public)
     for other in others:
         dialler.connect(other)
         hidden.connect(other)
@@ -46,6 +48,10 @@ def check_verdicts(internet: Internet) -> None:
     assert node.reachability == PRIVATE
     assert not any(each.is_reachable for each in node.reach.evidence)
     assert not any(internet.router.address in address for address in node.addresses)
+    wait_until(
+        lambda: [KAD in others[0].peers()[each.peer_id].protocols for each in (dialler, hidden)],
+        lambda serves_dht: serves_dht == [True, False],
+    )
 
 
 def test_node_at_private_addresses_asks_nobody(tmp_path: Path, services: list[Service]) -> None:

@@ -33,6 +33,7 @@ from p2pd.net.reachability.dial_back import answers_at, can_dial_back
 from p2pd.net.reachability.endpoints import endpoint_from_address, group_of, is_global
 from p2pd.net.reachability.limits import DialBackBudget, DialBackLimits
 from p2pd.net.relay.streams import connection_of, reset_quietly
+from p2pd.net.streams.shares import StreamShares
 
 SECONDS = 1.0
 READ_TIMEOUT_S = 10 * SECONDS
@@ -61,6 +62,7 @@ class AutonatServer:
         self._host = host
         self._is_dialled = is_dialled
         self._rejections = rejections
+        self._shares = StreamShares()
         self._budget = DialBackBudget(limits or DialBackLimits())
 
     def open(self) -> None:
@@ -72,12 +74,14 @@ class AutonatServer:
         self._host.remove_stream_handler(AUTONAT)
 
     async def serve(self, stream: INetStream) -> None:
-        """Answer one request."""
+        """Answer one request; a peer with too many that do not come is refused."""
+        asker = stream.muxed_conn.peer_id
         try:
-            response = await self._response_to(stream)
-            with trio.fail_after(READ_TIMEOUT_S):
-                await write_message(stream, response)
-                await stream.close()
+            with self._shares.share(asker) as is_shared:
+                response = await self._response_to(stream) if is_shared else self._refusal()
+                with trio.fail_after(READ_TIMEOUT_S):
+                    await write_message(stream, response)
+                    await stream.close()
         except BaseException:
             await reset_quietly(stream)
             raise
@@ -85,25 +89,30 @@ class AutonatServer:
     async def _response_to(self, stream: INetStream) -> Message:
         asker = stream.muxed_conn.peer_id
         ip = self._public_ip_of(stream)
-        if ip is None or not self._budget.admit(str(asker), group_of(ip), trio.current_time()):
-            self._rejections.count(RejectionReason.AUTONAT_REQUEST_REFUSED)
-            return dial_response(Status.E_DIAL_REFUSED)
+        if ip is None:
+            return self._refusal()
         try:
             with trio.fail_after(READ_TIMEOUT_S):
                 asked = addresses_from_request(await read_message(stream), asker)
-            return await self._dial(asker, dialled_addresses(asked, ip))
         # A stranger's bytes; the library's reader raises what it likes.
         except (AutonatError, ValueError, trio.TooSlowError) as error:
             self._rejections.count(RejectionReason.AUTONAT_REQUEST_MALFORMED)
             log.debug("autonat request malformed", peer_id=str(asker), error=repr(error))
             return dial_response(Status.E_BAD_REQUEST)
+        addresses = dialled_addresses(asked, ip)
+        is_admitted = self._budget.admit(str(asker), group_of(ip), trio.current_time())
+        if not is_admitted:
+            return self._refusal()
+        try:
+            return await self._dial(asker, addresses) if addresses else self._refusal()
         finally:
             self._budget.release()
 
+    def _refusal(self) -> Message:
+        self._rejections.count(RejectionReason.AUTONAT_REQUEST_REFUSED)
+        return dial_response(Status.E_DIAL_REFUSED)
+
     async def _dial(self, asker: ID, addresses: Sequence[Multiaddr]) -> Message:
-        if not addresses:
-            self._rejections.count(RejectionReason.AUTONAT_REQUEST_REFUSED)
-            return dial_response(Status.E_DIAL_REFUSED)
         self.dial_count += 1
         with trio.move_on_after(DIAL_TIMEOUT_S):
             answering = await first_answering(self._host, asker, addresses)

@@ -25,6 +25,7 @@ from p2pd.net.reachability.autonat import (
 )
 from p2pd.net.reachability.limits import WINDOW_S, DialBackBudget, DialBackLimits
 from p2pd.net.reachability.server import AutonatServer, dialled_addresses
+from tests.p2pd.net.relay.nodes import relay_and_hidden, relaying_node
 
 CLOSED = Multiaddr("/ip4/127.0.0.1/tcp/1")
 REFUSED = RejectionReason.AUTONAT_REQUEST_REFUSED
@@ -120,6 +121,29 @@ async def test_message_that_is_no_request_is_counted() -> None:
         answer = await at.send(Message(type=Message.DIAL_RESPONSE))
         assert answer.status == Status.E_BAD_REQUEST
         assert at.rejections.totals[MALFORMED] == 1
+
+
+@pytest.mark.trio
+async def test_peers_that_never_send_their_request_keep_nobody_from_being_dialled() -> None:
+    async with serving() as at:
+        for _ in range(5):
+            await at.asker.new_stream(at.served.get_id(), [AUTONAT])
+        assert (await at.ask(at.asker_address)).status == Status.OK
+
+
+@pytest.mark.trio
+async def test_peer_behind_a_relay_is_not_dialled() -> None:
+    async with relay_and_hidden() as (_, hidden), relaying_node(is_public=True) as caller:
+        server = AutonatServer(hidden.host, hidden.rejections, is_dialled=lambda _: True)
+        server.open()
+        address = await hidden.wait_relayed_address()
+        info = PeerInfo(hidden.peer_id, [address.decapsulate(f"/p2p/{hidden.peer_id}")])
+        await caller.host.connect(info)
+        stream = await caller.host.new_stream(hidden.peer_id, [AUTONAT])
+        own = caller.host.get_transport_addrs()
+        await write_message(stream, dial_request(caller.peer_id, own))
+        answer = (await read_message(stream)).dialResponse
+        assert (answer.status, server.dial_count) == (Status.E_DIAL_REFUSED, 0)
 
 
 @pytest.mark.trio
