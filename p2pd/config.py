@@ -191,6 +191,9 @@ class Settings(ServiceSettings):
         "node, idle longest",
         "CONNECTIONS",
     )
+    hole_punching: Annotated[bool, SWITCH] = setting(
+        "on", "open direct connections through routers beside relayed ones", "ON|OFF"
+    )
     rooms: Annotated[tuple[RoomName, ...], reads(_each(_room))] = setting(
         "chat-room", "rooms joined at start unless they were left, comma-separated", "NAMES"
     )
@@ -198,9 +201,6 @@ class Settings(ServiceSettings):
         "",
         "where the identity key, the gRPC token, rooms, known peers and messages are stored",
         "PATH",
-    )
-    port_mapping: Annotated[bool, SWITCH] = setting(
-        "on", "have the router forward the ports listened on, by PCP, NAT-PMP or UPnP", "ON|OFF"
     )
     mdns: Annotated[bool, SWITCH] = setting("on", "find peers on the local network", "ON|OFF")
     grpc_token_file: Annotated[Path | None, OPTIONAL_PATH] = setting(

@@ -49,10 +49,6 @@ class RejectionReason(StrEnum):
         "descriptors_reserved",
         "A connection was refused or not dialled to keep file descriptors in reserve.",
     )
-    BACKOFFS_OVER_LIMIT = (
-        "backoffs_over_limit",
-        "A peer's failed dials were forgotten because too many peers failed after it.",
-    )
     DIAL_FAILED = "dial_failed", "A dial failed."
     CONNECTIONS_TRIMMED = (
         "connections_trimmed",
@@ -120,6 +116,19 @@ class RejectionReason(StrEnum):
         "relay_requests_over_limit",
         "A stream to this relay was reset because too many requests are open.",
     )
+    # Hole punching
+    HOLE_PUNCH_MALFORMED = (
+        "hole_punch_malformed",
+        "A message about a direct connection was malformed, or did not come.",
+    )
+    HOLE_PUNCH_UNEXPECTED = (
+        "hole_punch_unexpected",
+        "A direct connection was asked for out of turn, or not over a relayed one.",
+    )
+    HOLE_PUNCHES_OVER_LIMIT = (
+        "hole_punches_over_limit",
+        "No direct connection was tried because too many are being tried.",
+    )
     # Reachability
     AUTONAT_REPLY_INVALID = "autonat_reply_invalid", "An answer of AutoNAT was malformed."
     AUTONAT_REQUEST_MALFORMED = (
@@ -129,14 +138,6 @@ class RejectionReason(StrEnum):
     AUTONAT_REQUEST_REFUSED = (
         "autonat_request_refused",
         "A peer was not dialled for AutoNAT, by its address or by a limit.",
-    )
-    PROVIDERS_OVER_LIMIT = (
-        "providers_over_limit",
-        "The oldest record of who has a key was dropped because the DHT store is full.",
-    )
-    VALUES_OVER_LIMIT = (
-        "values_over_limit",
-        "The value put longest ago was dropped because the DHT store is full.",
     )
     # Yamux
     YAMUX_PROTOCOL = (
@@ -262,14 +263,6 @@ class RejectionReason(StrEnum):
     OBSERVER_FAILED = (
         "observer_failed",
         "A change of a peer's rooms was lost by a fault of this node.",
-    )
-    SEEN_IDS_OVER_LIMIT = (
-        "seen_ids_over_limit",
-        "A message was forgotten to be seen because too many came after it.",
-    )
-    UNSTORED_OVER_LIMIT = (
-        "unstored_over_limit",
-        "A message that could not be stored was given up because too many came after it.",
     )
     STORAGE_FAILED = "storage_failed", "Messages were not stored because the disk failed."
     STORAGE_FULL = (

@@ -31,6 +31,9 @@ from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.private_addresses import PrivateDials
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, SignedMessage, open_gossip
+from p2pd.net.punch.handover import open_handover
+from p2pd.net.punch.outcomes import PunchOutcomes, PunchTotals
+from p2pd.net.punch.service import open_hole_punching
 from p2pd.net.reachability.service import ReachabilityService, open_reachability
 from p2pd.net.relay.client import RelayClient, RelayNeeds, open_relay_client
 from p2pd.net.relay.rules import RelayLimits
@@ -47,8 +50,8 @@ class NetworkOptions:
     Attributes:
         relays: Multiaddrs of circuit relays, each ending in ``/p2p/ID``.
         relay_mode: When to be a relay for others.
+        hole_punching: Whether to open direct connections beside relayed ones.
         first_seqno: Number that the first message's sequence number exceeds.
-        maps_ports: Whether the router is asked to forward the ports listened on.
         clock_ns: The node's clock, nanoseconds since the epoch.
         certificate: What WebSocket over TLS listens with.
         limits: How many connections there may be.
@@ -66,7 +69,7 @@ class NetworkOptions:
     relays: tuple[str, ...] = ()
     relay_mode: RelayMode = RelayMode.AUTO
     relay_limits: RelayLimits = field(default_factory=RelayLimits)
-    maps_ports: bool = False
+    hole_punching: bool = True
     clock_ns: Callable[[], int] = time.time_ns
     certificate: WebsocketCertificate | None = None
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
@@ -149,15 +152,10 @@ async def open_network(
             gossip.is_room_mate,
             trim_rules=TrimRules(options.trim_above),
         ) as connections,
-        open_reachability(
-            host, rejections, options.clock_ns, maps_ports=options.maps_ports
-        ) as reachability,
+        open_reachability(host, rejections, options.clock_ns) as reachability,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
         open_relay_client(
-            host,
-            options.relays,
-            _relay_needs(options.relay_mode, gossip, reachability, discovery),
-            rejections,
+            host, options.relays, _relay_needs(gossip, reachability, discovery), rejections
         ) as relay_client,
         open_relay_service(
             host,
@@ -167,6 +165,10 @@ async def open_network(
             gossip.is_room_mate,
             rejections,
         ) as relay_service,
+        open_hole_punching(
+            host, reachability.observed_addresses, rejections, is_on=options.hole_punching
+        ) as hole_punches,
+        open_handover(host, gossip.use_best_connection),
     ):
         connections.recovery.on_recover += [
             discovery.addresses_changed,
@@ -182,6 +184,7 @@ async def open_network(
             discovery,
             relay_client,
             relay_service,
+            hole_punches,
         )
 
 
@@ -199,11 +202,10 @@ def _follow_reachability(
 
 
 def _relay_needs(
-    mode: RelayMode, gossip: Gossip, reachability: ReachabilityService, discovery: Discovery
+    gossip: Gossip, reachability: ReachabilityService, discovery: Discovery
 ) -> RelayNeeds:
     return RelayNeeds(
-        # Whoever is told to relay is told that others can dial it.
-        is_needed=lambda: mode is not RelayMode.ON and not reachability.is_public(),
+        is_needed=lambda: not reachability.is_public(),
         is_preferred=gossip.is_room_mate,
         on_change=discovery.addresses_changed,
         look_around=discovery.look_around,
@@ -223,6 +225,7 @@ class Network:
         discovery: Discovery,
         relay_client: RelayClient,
         relay_service: RelaySwitch,
+        hole_punches: PunchOutcomes,
     ) -> None:
         self._host = host
         self._gossip = gossip
@@ -232,6 +235,7 @@ class Network:
         self._discovery = discovery
         self._relay_client = relay_client
         self._relay_service = relay_service
+        self._hole_punches = hole_punches
 
     def addresses(self) -> tuple[str, ...]:
         """The addresses that peers can dial, each ending in ``/p2p/ID``."""
@@ -244,16 +248,16 @@ class Network:
             evidence=self._reachability.evidence,
             relays=self._relay_client.reservations[:MAX_RELAYS],
             relay_service=self._relay_service.fact,
-            port_mappings=self._reachability.port_mappings,
+            hole_punches=self._hole_punches.newest,
         )
+
+    def punch_totals(self) -> PunchTotals:
+        """What became of all hole punching, as of now."""
+        return self._hole_punches.totals
 
     def relay_totals(self) -> RelayTotals:
         """What this node has relayed for others, as of now."""
         return replace(self._relay_service.totals)
-
-    def dial_back_count(self) -> int:
-        """How often this node has dialled a peer that asked whether it can be reached."""
-        return self._reachability.server.dial_count
 
     def observed_addresses(self) -> tuple[str, ...]:
         """Where peers see this node, the likeliest first; not proven."""

@@ -81,16 +81,14 @@ class ChatPage:
     @property
     def banners(self) -> list[str]:
         """The kinds of the banners that show."""
-        kinds: list[str] = self.page.eval_on_selector_all(
+        return self.page.eval_on_selector_all(
             "#banners .banner", "all => all.map((one) => one.dataset.kind)"
         )
-        return kinds
 
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The messages in the document, in order."""
-        messages: list[dict[str, Any]] = self.page.evaluate(READ_MESSAGES)
-        return messages
+        return self.page.evaluate(READ_MESSAGES)
 
     @property
     def conversation(self) -> list[tuple[str, str]]:

@@ -76,8 +76,7 @@ class Client:
     @property
     def cursor(self) -> str:
         """The cursor of the last event."""
-        events = (frame for frame in reversed(self.frames) if frame["type"] in EVENTS)
-        return str(next(events)["cursor"])
+        return next(frame["cursor"] for frame in reversed(self.frames) if frame["type"] in EVENTS)
 
     def say(self, kind: str, **fields: Any) -> None:
         """Send a frame."""

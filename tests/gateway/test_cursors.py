@@ -14,8 +14,7 @@ from typing import Any, Literal
 import grpc
 import httpx
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
+from google.rpc import error_details_pb2, status_pb2
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import GatewayProcess, NodeProcess
@@ -96,10 +95,11 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
 
 
 def reason_of(error: grpc.RpcError) -> str:
-    status = rpc_status.from_call(error)  # type: ignore[no-untyped-call]
+    packed = dict(error.trailing_metadata())["grpc-status-details-bin"]
     info = error_details_pb2.ErrorInfo()
-    for detail in status.details:
-        detail.Unpack(info)
+    for detail in status_pb2.Status.FromString(packed).details:
+        if detail.Is(info.DESCRIPTOR):
+            detail.Unpack(info)
     return str(info.reason)
 
 

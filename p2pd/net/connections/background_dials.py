@@ -6,7 +6,6 @@ Discovery dials through it by way of ``service``; ``redial`` dials lost peers.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import partial
 
 import structlog
 import trio
@@ -43,8 +42,7 @@ class BackgroundDials:
         self._registry = registry
         self._answering = answering
         self._rejections = rejections
-        forget = partial(rejections.count, RejectionReason.BACKOFFS_OVER_LIMIT)
-        self._backoffs = DialBackoffs(on_evict=forget)
+        self._backoffs = DialBackoffs()
         self._descriptors = DescriptorReserve()
         registry.on_peer_came.append(self._peer_came)
 

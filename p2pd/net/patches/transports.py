@@ -7,6 +7,7 @@ The stock ones know none for IPv6 and call a WebSocket plain TCP (40).
 from __future__ import annotations
 
 import errno
+import socket
 import ssl
 from ipaddress import IPv6Address, ip_address
 from typing import TypeVar
@@ -62,13 +63,45 @@ class AddressedTcp(Recorded, TCP):
 
     record = TCP_RECORD
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._listeners: list[OneVersionTcpListener] = []
+
     async def dial(self, maddr: Multiaddr) -> IRawConnection:
         """Dial, and store the address with the connection."""
         return _with_address(await super().dial(maddr), maddr)
 
+    async def dial_from_listener(self, address: Multiaddr) -> TrioTCPStream:
+        """Connect from the port of a listener, so that a router lets answers to it in.
+
+        Raises:
+            OSError: Nothing of this IP version listens; or nobody answers, or the two
+                ports have a connection already.
+        """
+        host, port = self.record.endpoint(address)
+        source = self._source_for(host)
+        bound = trio.socket.from_stdlib_socket(self.record.bind_endpoint(*source, is_shared=True))
+        try:
+            await bound.connect((host, port))
+        except BaseException:
+            bound.close()
+            raise
+        return TrioTCPStream(trio.SocketStream(bound))
+
+    def _source_for(self, host: str) -> tuple[str, int]:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        for listener in self._listeners:
+            for each in listener.listeners:
+                if each.socket.family is family and each.socket.fileno() >= 0:
+                    own_host, own_port = each.socket.getsockname()[:2]
+                    return str(own_host), int(own_port)
+        raise OSError(errno.EADDRNOTAVAIL, "nothing listens on this IP version")
+
     def create_listener(self, handler_function: THandler) -> TCPListener:
-        """Make a listener that shares its port with other IP versions."""
-        return OneVersionTcpListener(handler_function)
+        """Make a listener that shares its port with other IP versions, and with dials."""
+        listener = OneVersionTcpListener(handler_function)
+        self._listeners.append(listener)
+        return listener
 
     async def _dial_resolved(
         self, maddr: Multiaddr, source: tuple[str, int] | None = None

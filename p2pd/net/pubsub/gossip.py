@@ -100,7 +100,7 @@ async def open_gossip(
         receiver: Stores what peers send; only what it stored is relayed.
         first_seqno: The last sequence number used before; ours are above it.
     """
-    state = MeshState(recent_messages(options.heartbeat_s, options.replay_s), rejections)
+    state = MeshState(recent_messages(options.heartbeat_s, options.replay_s))
     router = GossipRouter(state, rejections, options.heartbeat_s)
     edge = _Edge(receiver, listener, options.clock_ns)
     rates = AuthorRates(options.author_rate_per_s, options.author_burst)
@@ -197,6 +197,17 @@ class Gossip:
     async def send_again(self, signed_bytes: bytes) -> int:
         """Hand one of our own messages of before to every peer in its room; see ``send``."""
         return await self.pubsub.sender.send(message_from_bytes(signed_bytes), self._send_wait_s)
+
+    async def use_best_connection(self, peer_id: ID, is_overlapping: bool) -> None:
+        """Move what is sent to a peer off a relayed connection, if there is a direct one.
+
+        Args:
+            is_overlapping: Whether the peer reads two streams at once.
+
+        Raises:
+            Exception: The new stream cannot be opened.
+        """
+        await self.pubsub.use_best_connection(peer_id, is_overlapping=is_overlapping)
 
     def hears(self, peer_id: ID) -> bool:
         """Return whether a peer has opened a stream to this node."""

@@ -30,6 +30,10 @@ WRITE_BYTES = 64 * 1024
 WRITE_STALL_S = 30.0
 CLOSE_TIMEOUT_S = 1.0
 OPEN_STREAM_TIMEOUT_S = 30.0
+READ_OUT_S = 2.0
+"""For a peer to read the old stream to its end before the new one goes on."""
+HALF_CLOSED_S = 0.5
+"""The same, for a peer that closed its side of the stream long ago."""
 RETRY_FIRST_S = 0.1
 RETRY_MAX_S = 10.0
 #: A peer that does not speak pubsub is asked again at last so seldom.
@@ -74,6 +78,7 @@ class OutboundStreams:
         self._on_writable = on_writable
         self._on_ended = on_ended
         self._opening: set[ID] = set()
+        self._released: dict[ID, trio.Event] = {}
         self._is_finishing = False
         self._all_ended = trio.Event()
 
@@ -102,8 +107,7 @@ class OutboundStreams:
             return
         self._opening.add(peer_id)
         try:
-            with trio.fail_after(OPEN_STREAM_TIMEOUT_S):
-                stream = await pubsub.host.new_stream(peer_id, list(pubsub.protocols))
+            stream = await self._open_stream(peer_id)
         finally:
             self._opening.discard(peer_id)
         pubsub.router.add_peer(peer_id, stream.get_protocol())
@@ -116,6 +120,70 @@ class OutboundStreams:
         pubsub.manager.run_task(self._write_queued, peer_id, stream, queue)
         await self._on_writable(peer_id)
 
+    async def _open_stream(self, peer_id: ID) -> INetStream:
+        with trio.fail_after(OPEN_STREAM_TIMEOUT_S):
+            return await self._pubsub.host.new_stream(peer_id, list(self._pubsub.protocols))
+
+    # Moving to another connection
+
+    async def move(self, peer_id: ID, *, is_overlapping: bool) -> None:
+        """Send over the best connection to a peer from now on; the queue is never without a stream.
+
+        Nothing on the new stream overtakes what was written to the old one: the peer has
+        read that to its end, or 2 s have passed.
+
+        Args:
+            is_overlapping: Whether the peer reads both streams meanwhile, and so never
+                sees us without one; others end the old stream when a new one comes.
+
+        Raises:
+            Exception: The new stream cannot be opened; the old one goes on, or is
+                opened again.
+        """
+        stream = self._pubsub.peers.get(peer_id)
+        if stream is None or peer_id in self._released:
+            return
+        released = self._released[peer_id] = trio.Event()
+        queue, hello = self._state.peers[peer_id].queue, self._hello()
+        successor: INetStream | None = None
+        try:
+            if is_overlapping:
+                successor = await self._open_greeting(peer_id, hello)
+            if self._pubsub.peers.get(peer_id) is stream:
+                queue.release()
+                await released.wait()
+                successor = successor or await self._open_greeting(peer_id, hello)
+                if self._pubsub.peers.get(peer_id) is stream:
+                    self._succeed(peer_id, successor, queue, hello)
+                    successor = None
+        finally:
+            del self._released[peer_id]
+            if successor is not None:
+                await end_stream(successor.reset)
+            if queue.is_released:
+                self._retire(peer_id, stream, queue)
+
+    async def _open_greeting(self, peer_id: ID, hello: list[bytes]) -> INetStream:
+        stream = await self._open_stream(peer_id)
+        try:
+            with trio.fail_after(WRITE_STALL_S):
+                await stream.write(b"".join(hello))
+        except BaseException:
+            await end_stream(stream.reset)
+            raise
+        return stream
+
+    def _succeed(
+        self, peer_id: ID, successor: INetStream, queue: SendQueue, hello: list[bytes]
+    ) -> None:
+        self._pubsub.peers[peer_id] = successor
+        queue.resume()
+        # What was announced on the old stream since ended with it.
+        if (now := self._hello()) != hello:
+            for frame in now:
+                queue.push_control(frame)
+        self._pubsub.manager.run_task(self._write_queued, peer_id, successor, queue)
+
     # Writing
 
     async def _write_queued(self, peer_id: ID, stream: INetStream, queue: SendQueue) -> None:
@@ -123,25 +191,32 @@ class OutboundStreams:
         is_written = False
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._watch, stream, nursery.cancel_scope)
+                ended = trio.Event()
+                nursery.start_soon(self._watch, stream, nursery.cancel_scope, ended)
                 while data := await queue.take(WRITE_BYTES):
                     with trio.fail_after(WRITE_STALL_S):
                         await stream.write(data)
                 is_written = True
+                if queue.is_released:
+                    await _wait_read_out(stream, ended)
                 nursery.cancel_scope.cancel()
         # Boundary: a stream ends in many ways; each means that it is opened again.
         except Exception as error:
             log.debug("pubsub stream ended", peer_id=str(peer_id), error=repr(error))
         finally:
             await end_stream(stream.close if is_written else stream.reset)
-            self._retire(peer_id, stream, queue)
+            if queue.is_released and peer_id in self._released:
+                self._released[peer_id].set()
+            else:
+                self._retire(peer_id, stream, queue)
 
-    async def _watch(self, stream: INetStream, scope: trio.CancelScope) -> None:
+    async def _watch(self, stream: INetStream, scope: trio.CancelScope, ended: trio.Event) -> None:
         """End the writer when the stream dies; nothing is ever sent to us on it."""
         try:
             await stream.read(1)
         except StreamEOF:
             if not stream.muxed_conn.is_closed:
+                ended.set()
                 return
         except STREAM_ENDED:
             pass
@@ -192,6 +267,17 @@ class OutboundStreams:
             self._all_ended.set()
         if not self._is_finishing and pubsub._peer_is_connected(peer_id):
             pubsub._schedule_peer_stream_retry(peer_id)
+
+
+async def _wait_read_out(stream: INetStream, ended: trio.Event) -> None:
+    """Say that nothing more comes, and wait until the peer has read to there."""
+    was_half_closed = ended.is_set()
+    await stream.close()
+    if was_half_closed:
+        await trio.sleep(HALF_CLOSED_S)
+    else:
+        with trio.move_on_after(READ_OUT_S):
+            await ended.wait()
 
 
 async def end_stream(end: Callable[[], Awaitable[None]]) -> None:

@@ -20,6 +20,7 @@ class SendQueue:
     Attributes:
         is_lagging: A wait for room timed out; cleared when half empty.
         has_refused: A message found no room; cleared by the router, which announces it.
+        is_released: Its writer is to give it to another one; nothing is taken meanwhile.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -36,6 +37,7 @@ class SendQueue:
         self._drained_s = self._taken_s = trio.current_time()
         self.is_lagging = False
         self.has_refused = False
+        self.is_released = False
 
     @property
     def fill(self) -> float:
@@ -69,12 +71,14 @@ class SendQueue:
         """Wait for frames and return them joined, the first whole even if larger.
 
         Returns:
-            About ``max_bytes`` at most; nothing once the queue is closed, or
+            About ``max_bytes`` at most; nothing once the queue is closed or released, or
             finished and empty.
         """
-        while not (self._control or self._messages or self._refuses):
+        while not (self._control or self._messages or self._refuses or self.is_released):
             self._filled = trio.Event()
             await self._filled.wait()
+        if self.is_released:
+            return b""
         taken: list[bytes] = []
         taken_bytes = 0
         while taken_bytes < max_bytes and not self._is_closed and (frame := self._pop()):
@@ -127,6 +131,15 @@ class SendQueue:
     @property
     def _refuses(self) -> bool:
         return self._is_closed or self._is_finishing
+
+    def release(self) -> None:
+        """Have the writer stop between two frames; what is pushed waits for the next one."""
+        self.is_released = True
+        self._filled.set()
+
+    def resume(self) -> None:
+        """Give what waits to a new writer."""
+        self.is_released = False
 
     def finish(self) -> None:
         """Take nothing more; what waits is still to be written."""

@@ -20,6 +20,7 @@ from libp2p.pubsub.pb import rpc_pb2
 from libp2p.pubsub.pubsub import Pubsub
 
 from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.patches.swarm import is_relayed
 from p2pd.net.pubsub.author_rates import AuthorRates
 from p2pd.net.pubsub.frames import frame_from_rpc, pack_rpcs, varint
 from p2pd.net.pubsub.inbound import InboundPipeline
@@ -32,6 +33,7 @@ from p2pd.net.pubsub.ports import TopicObserver, WireReceiver
 from p2pd.net.pubsub.router import GossipRouter
 from p2pd.net.pubsub.seen import SeenIds
 from p2pd.net.pubsub.sender import MessageSender
+from p2pd.net.relay.streams import connection_of
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +100,12 @@ class PubsubService(Pubsub):
     def adopt(self, peer_id: ID) -> None:
         """Open the stream to a peer that was connected before the service ran."""
         self._schedule_peer_stream_retry(peer_id)
+
+    async def use_best_connection(self, peer_id: ID, *, is_overlapping: bool) -> None:
+        """Move what is sent to a peer off a relayed connection; see ``OutboundStreams.move``."""
+        stream = self.peers.get(peer_id)
+        if stream is not None and is_relayed(connection_of(stream)):
+            await self._outbound.move(peer_id, is_overlapping=is_overlapping)
 
     async def finish(self, timeout_s: float) -> None:
         """Write what waits, then end every stream."""

@@ -32,7 +32,7 @@ REFUSALS = frozenset(
     )
 )
 
-M = TypeVar("M", HopMessage, StopMessage)
+M = TypeVar("M", bound=Message)
 
 
 class RelayError(Exception):

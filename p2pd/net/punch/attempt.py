@@ -1,0 +1,68 @@
+"""One attempt at a direct connection: dials that cross with those of the peer.
+
+A router lets in what comes from where its machine has just dialled; so both ends dial
+at once, from the port that the other end dials. Called by ``service``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+import trio
+from libp2p.abc import INetConn
+from libp2p.peer.id import ID
+from multiaddr import Multiaddr
+
+from p2pd.net.patches.swarm import NodeSwarm
+from p2pd.net.punch.crossing import dial_crossing
+from p2pd.net.transports import TCP
+
+CROSSING_S = 2.5
+"""For both SYNs and, where the first was dropped, for the second a second later."""
+HANDSHAKE_S = 2.5
+PLAIN_AFTER_S = 0.3
+"""The crossing dial has this head start over one that crosses with nothing."""
+
+log = structlog.get_logger(__name__)
+
+Dial = Callable[[Multiaddr], Awaitable[INetConn]]
+
+
+async def dial_directly(
+    swarm: NodeSwarm, peer_id: ID, addresses: Sequence[Multiaddr], *, is_server: bool
+) -> None:
+    """Dial all addresses at once; returns when a connection stands, or none will.
+
+    Args:
+        is_server: Whether this end is the server on what crosses: the initiator is.
+            It also dials as anybody would, since the peer may be open to all, and then
+            answers as a server itself.
+
+    Cancellation: ends the dials that are under way.
+    """
+
+    async def cross(address: Multiaddr) -> INetConn:
+        return await dial_crossing(swarm, address, peer_id, is_server=is_server)
+
+    async def dial(address: Multiaddr) -> INetConn:
+        await trio.sleep(PLAIN_AFTER_S)
+        return await swarm.dial_addr(address, peer_id)
+
+    with trio.move_on_after(CROSSING_S + HANDSHAKE_S):
+        async with trio.open_nursery() as nursery:
+            for address in addresses:
+                if TCP.matches(address):
+                    nursery.start_soon(_try, cross, address, nursery.cancel_scope)
+                if is_server and swarm.transport_manager.has_transport_for(address):
+                    nursery.start_soon(_try, dial, address, nursery.cancel_scope)
+
+
+async def _try(dial: Dial, address: Multiaddr, others: trio.CancelScope) -> None:
+    try:
+        await dial(address)
+    # Boundary: dials fail in many ways; here all mean that the hole is not open.
+    except Exception as error:
+        log.debug("no way through", address=str(address), error=repr(error))
+    else:
+        others.cancel()
