@@ -12,6 +12,7 @@ from pathlib import Path
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import GatewayProcess, NodeProcess, Service
+from tests.network.test_relay import connect, relayed_address
 
 NO_LIMIT = 1_000_000
 #: Members of the audience send nothing and answer no pings.
@@ -59,6 +60,17 @@ class Running:
         """Start two nodes that know each other to be in the room."""
         a, b = self.start_node(**settings), self.start_node(**settings)
         b.connect(a)
+        a.wait_peer(b, "chat-room")
+        b.wait_peer(a, "chat-room")
+        return a, b
+
+    def start_relayed_pair(self) -> tuple[NodeProcess, NodeProcess]:
+        """Start two nodes that only dial, connected through a third that is in another room."""
+        relay = self.start_node(
+            relay_service="on", rooms="elsewhere", relay_circuit_bytes=0, relay_circuit_s=0
+        )
+        a, b = (self.start_node(listen="none", relays=relay.address) for _ in range(2))
+        connect(a, relayed_address(b, relay))
         a.wait_peer(b, "chat-room")
         b.wait_peer(a, "chat-room")
         return a, b

@@ -13,6 +13,7 @@ STOCK = "stock py-libp2p"
 LAYER = "our libp2p layer"
 QUIC_LAYER = "our libp2p layer over QUIC"
 API = "gRPC to gRPC"
+RELAYED = "gRPC to gRPC over a relay"
 PAGES = "page to page"
 GATEWAY = "gateway"
 BROADCAST = "ws on Node"
@@ -32,6 +33,7 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     LAYER: partial(libp2p_layer.run, "ours"),
     QUIC_LAYER: partial(libp2p_layer.run, "ours", transport="quic"),
     API: api.run,
+    RELAYED: api.run_relayed,
     PAGES: partial(pages.run, "disk"),
     PAGES_IN_MEMORY: partial(pages.run, "memory"),
     GATEWAY: fan_out.run_gateway,

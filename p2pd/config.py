@@ -202,6 +202,9 @@ class Settings(ServiceSettings):
         "where the identity key, the gRPC token, rooms, known peers and messages are stored",
         "PATH",
     )
+    port_mapping: Annotated[bool, SWITCH] = setting(
+        "on", "have the router forward the ports listened on, by PCP, NAT-PMP or UPnP", "ON|OFF"
+    )
     mdns: Annotated[bool, SWITCH] = setting("on", "find peers on the local network", "ON|OFF")
     grpc_token_file: Annotated[Path | None, OPTIONAL_PATH] = setting(
         "",

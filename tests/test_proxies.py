@@ -32,5 +32,5 @@ def test_checks_and_the_gateway_reach_their_own(
     services.append(gateway)
     gateway.start()
     gateway.wait_logged("the page is ready")
-    check = GatewayProcess("check", tmp_path, node.grpc_address, listen=gateway.http_address)
-    assert check.run("--check") == 0, check.report()
+    asking = GatewayProcess("check", tmp_path, node.grpc_address, listen=gateway.http_address)
+    assert asking.run("--check") == 0, asking.report()

@@ -1,5 +1,6 @@
 /** Builds the page: the model, the link to the gateway, and the views on both. */
 import { Actions } from "./actions/actions.js";
+import { Meetings } from "./actions/meetings.js";
 import { Outgoing } from "./actions/outgoing.js";
 import { Chat } from "./model/chat.js";
 import { Drafts } from "./model/drafts.js";
@@ -18,6 +19,8 @@ import { mountDrawers } from "./views/drawers.js";
 import { watchFailures } from "./views/failures.js";
 import { mountHeader } from "./views/header.js";
 import { mountInputMethod } from "./views/input-method.js";
+import { mountInvite } from "./views/invite.js";
+import { mountInvited } from "./views/invited.js";
 import { askBeforeLeaving } from "./views/leaving.js";
 import { mountMe } from "./views/me.js";
 import { mountPeers } from "./views/peers.js";
@@ -47,6 +50,7 @@ export { source as link };
 export const outgoing = new Outgoing({ chat, outbox, source, touch });
 const draw = () => screen.draw();
 const actions = new Actions({ chat, source, outgoing, token, route, touch, draw });
+const meetings = new Meetings({ source, route, enter: (room) => actions.enter(room) });
 watchFailures((error) => actions.failed(error));
 
 mountInputMethod();
@@ -79,7 +83,9 @@ screen.add(["link", "node"], mountBanners(chat, {
   dismiss: (kind) => actions.dismiss(kind),
 }));
 screen.add(["link"], mountToken(chat, (value) => actions.enterToken(value)));
-mountDial((address) => actions.dial(address));
+screen.add(["rooms", "node", "link"], mountInvite(chat, (room) => meetings.create(room)));
+screen.add(["rooms", "node", "link"], mountInvited(chat, meetings));
+mountDial((text) => meetings.meet(text));
 
 store.watch((id) => outgoing.droppedElsewhere(id));
 draftStore.watch((room, draft) => {

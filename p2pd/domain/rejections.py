@@ -49,6 +49,10 @@ class RejectionReason(StrEnum):
         "descriptors_reserved",
         "A connection was refused or not dialled to keep file descriptors in reserve.",
     )
+    BACKOFFS_OVER_LIMIT = (
+        "backoffs_over_limit",
+        "A peer's failed dials were forgotten because too many peers failed after it.",
+    )
     DIAL_FAILED = "dial_failed", "A dial failed."
     CONNECTIONS_TRIMMED = (
         "connections_trimmed",
@@ -138,6 +142,14 @@ class RejectionReason(StrEnum):
     AUTONAT_REQUEST_REFUSED = (
         "autonat_request_refused",
         "A peer was not dialled for AutoNAT, by its address or by a limit.",
+    )
+    PROVIDERS_OVER_LIMIT = (
+        "providers_over_limit",
+        "The oldest record of who has a key was dropped because the DHT store is full.",
+    )
+    VALUES_OVER_LIMIT = (
+        "values_over_limit",
+        "The value put longest ago was dropped because the DHT store is full.",
     )
     # Yamux
     YAMUX_PROTOCOL = (
@@ -263,6 +275,14 @@ class RejectionReason(StrEnum):
     OBSERVER_FAILED = (
         "observer_failed",
         "A change of a peer's rooms was lost by a fault of this node.",
+    )
+    SEEN_IDS_OVER_LIMIT = (
+        "seen_ids_over_limit",
+        "A message was forgotten to be seen because too many came after it.",
+    )
+    UNSTORED_OVER_LIMIT = (
+        "unstored_over_limit",
+        "A message that could not be stored was given up because too many came after it.",
     )
     STORAGE_FAILED = "storage_failed", "Messages were not stored because the disk failed."
     STORAGE_FULL = (

@@ -52,6 +52,7 @@ class NetworkOptions:
         relay_mode: When to be a relay for others.
         hole_punching: Whether to open direct connections beside relayed ones.
         first_seqno: Number that the first message's sequence number exceeds.
+        maps_ports: Whether the router is asked to forward the ports listened on.
         clock_ns: The node's clock, nanoseconds since the epoch.
         certificate: What WebSocket over TLS listens with.
         limits: How many connections there may be.
@@ -69,6 +70,7 @@ class NetworkOptions:
     relays: tuple[str, ...] = ()
     relay_mode: RelayMode = RelayMode.AUTO
     relay_limits: RelayLimits = field(default_factory=RelayLimits)
+    maps_ports: bool = False
     hole_punching: bool = True
     clock_ns: Callable[[], int] = time.time_ns
     certificate: WebsocketCertificate | None = None
@@ -152,10 +154,15 @@ async def open_network(
             gossip.is_room_mate,
             trim_rules=TrimRules(options.trim_above),
         ) as connections,
-        open_reachability(host, rejections, options.clock_ns) as reachability,
+        open_reachability(
+            host, rejections, options.clock_ns, maps_ports=options.maps_ports
+        ) as reachability,
         open_discovery(host, connections, discovery_options, rejections) as discovery,
         open_relay_client(
-            host, options.relays, _relay_needs(gossip, reachability, discovery), rejections
+            host,
+            options.relays,
+            _relay_needs(options.relay_mode, gossip, reachability, discovery),
+            rejections,
         ) as relay_client,
         open_relay_service(
             host,
@@ -202,10 +209,11 @@ def _follow_reachability(
 
 
 def _relay_needs(
-    gossip: Gossip, reachability: ReachabilityService, discovery: Discovery
+    mode: RelayMode, gossip: Gossip, reachability: ReachabilityService, discovery: Discovery
 ) -> RelayNeeds:
     return RelayNeeds(
-        is_needed=lambda: not reachability.is_public(),
+        # Whoever is told to relay is told that others can dial it.
+        is_needed=lambda: mode is not RelayMode.ON and not reachability.is_public(),
         is_preferred=gossip.is_room_mate,
         on_change=discovery.addresses_changed,
         look_around=discovery.look_around,
@@ -248,6 +256,7 @@ class Network:
             evidence=self._reachability.evidence,
             relays=self._relay_client.reservations[:MAX_RELAYS],
             relay_service=self._relay_service.fact,
+            port_mappings=self._reachability.port_mappings,
             hole_punches=self._hole_punches.newest,
         )
 
@@ -258,6 +267,10 @@ class Network:
     def relay_totals(self) -> RelayTotals:
         """What this node has relayed for others, as of now."""
         return replace(self._relay_service.totals)
+
+    def dial_back_count(self) -> int:
+        """How often this node has dialled a peer that asked whether it can be reached."""
+        return self._reachability.server.dial_count
 
     def observed_addresses(self) -> tuple[str, ...]:
         """Where peers see this node, the likeliest first; not proven."""

@@ -31,6 +31,7 @@ from p2pd.net.punch.outcomes import PunchTotals
 from p2pd.net.relay.server import RelayTotals
 from p2pd.node.connection_metrics import connection_metrics
 from p2pd.node.punch_metrics import punch_metrics
+from p2pd.node.reach_metrics import reach_metrics
 from p2pd.node.relay_metrics import relay_metrics
 from p2pd.sync import Sync
 
@@ -53,6 +54,7 @@ class Snapshot:
     reach: Reach = field(default_factory=Reach)
     relay_totals: RelayTotals = field(default_factory=RelayTotals)
     connections: ConnectionTotals = field(default_factory=ConnectionTotals)
+    dial_back_count: int = 0
     punch_totals: PunchTotals = field(default_factory=PunchTotals)
     clock_steps: int = 0
     clock_is_steady: bool = True
@@ -124,6 +126,7 @@ def snapshot_of(
         reach=network.reach(),
         relay_totals=network.relay_totals(),
         connections=network.connection_totals(),
+        dial_back_count=network.dial_back_count(),
         punch_totals=network.punch_totals(),
         clock_steps=clock.steps,
         clock_is_steady=clock.is_steady,
@@ -154,6 +157,7 @@ class NodeCollector(Collector):
         if snapshot is not None:
             yield from _node_metrics(snapshot)
             yield from connection_metrics(snapshot.connections)
+            yield from reach_metrics(snapshot.reach, snapshot.dial_back_count)
             yield from relay_metrics(snapshot.reach, snapshot.relay_totals)
             yield from punch_metrics(snapshot.punch_totals)
             yield from _api_metrics(snapshot.api)

@@ -44,6 +44,7 @@ def network_options(
         mdns=settings.mdns,
         relays=settings.relays,
         relay_mode=RelayMode(settings.relay_service),
+        maps_ports=settings.port_mapping,
         relay_limits=relay_limits(settings),
         hole_punching=settings.hole_punching,
         limits=connection_limits(settings),

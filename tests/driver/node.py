@@ -37,6 +37,7 @@ class NodeProcess(Service):
             "P2PD_LISTEN": "/ip4/127.0.0.1/tcp/0",
             "P2PD_BOOTSTRAP": "none",
             "P2PD_MDNS": "off",
+            "P2PD_PORT_MAPPING": "off",
             "P2PD_METRICS_LISTEN": "none",
             "P2PD_DATA_DIR": str(self.data_dir),
         }

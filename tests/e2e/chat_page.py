@@ -81,14 +81,16 @@ class ChatPage:
     @property
     def banners(self) -> list[str]:
         """The kinds of the banners that show."""
-        return self.page.eval_on_selector_all(
+        kinds: list[str] = self.page.eval_on_selector_all(
             "#banners .banner", "all => all.map((one) => one.dataset.kind)"
         )
+        return kinds
 
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The messages in the document, in order."""
-        return self.page.evaluate(READ_MESSAGES)
+        messages: list[dict[str, Any]] = self.page.evaluate(READ_MESSAGES)
+        return messages
 
     @property
     def conversation(self) -> list[tuple[str, str]]:

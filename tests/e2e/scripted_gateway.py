@@ -122,7 +122,12 @@ class ScriptedGateway:
                 answer = self._history(frame.get("before"), frame.get("limit", 100))
             case other:
                 self.requested.append(other)
-                peer = {"peer_id": PEER, "addresses": [], "rooms": [], "connection": None}
+                peer: dict[str, object] = {
+                    "peer_id": PEER,
+                    "addresses": [],
+                    "rooms": [],
+                    "connection": None,
+                }
                 answer = {"peer": peer}
         if frame["type"] in {"join", "leave"}:
             self._send_all({"type": "node_changed", **self._stamp(), "node": self._node()})
@@ -154,8 +159,13 @@ class ScriptedGateway:
         return {"type": "message", **stamp, **times, **rest, **fields}
 
     def _snapshot(self) -> dict[str, Any]:
-        peer = {"peer_id": PEER, "addresses": [], "agent": "", "rooms": ["chat-room"]}
-        peers = [peer | {"protocols": [], "connection": None}]
+        peer: dict[str, object] = {
+            "peer_id": PEER,
+            "addresses": [],
+            "agent": "",
+            "rooms": ["chat-room"],
+        }
+        peers: list[dict[str, object]] = [peer | {"protocols": [], "connection": None}]
         return {"type": "snapshot", **self._stamp(), "node": self._node(), "peers": peers}
 
     def _node(self) -> dict[str, Any]:

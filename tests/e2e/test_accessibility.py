@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_axe_finds_no_violation(
     if size is NARROW:
         for panel in ("rooms-panel", "peers-panel"):
             page.page.click(f'[data-open-panel="{panel}"]')
-            wait_until(lambda panel=panel: page.page.is_visible(f"#{panel} [data-close-panel]"))
+            wait_until(partial(page.page.is_visible, f"#{panel} [data-close-panel]"))
             assert violations(page) == []
             page.page.keyboard.press("Escape")
     gateway_pair[0].kill()
@@ -57,7 +58,15 @@ def test_everything_is_reached_and_used_with_the_keyboard(page: ChatPage) -> Non
     page.wait_message("first line\nsecond line", state="Sent, nobody here yet")
     assert page.page.evaluate("document.activeElement.id") == "composer-text"
     order = tab_order(page)
-    expected = ["chat-room", "Leave", "chat-room log", "Message", "Send", "Connect to somebody"]
+    expected = [
+        "chat-room",
+        "Invite",
+        "Leave",
+        "chat-room log",
+        "Message",
+        "Send",
+        "Connect by an invite or an address",
+    ]
     assert [one for one in order if one in expected] == expected
     assert sum("Copy the address" in one for one in order) == 1
     outlines = page.page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
@@ -96,7 +105,8 @@ def fill_with_messages(page: ChatPage, peer: NodeProcess) -> None:
 def violations(page: ChatPage) -> list[str]:
     """Return what axe finds, with the elements at fault."""
     page.page.evaluate(AXE.read_text())
-    return page.page.evaluate(RUN_AXE)
+    found: list[str] = page.page.evaluate(RUN_AXE)
+    return found
 
 
 FOCUSED = """() => {
@@ -110,7 +120,7 @@ FOCUSED = """() => {
 
 def focused(page: ChatPage) -> str:
     """Return the name of what has the focus."""
-    return page.page.evaluate(FOCUSED)
+    return str(page.page.evaluate(FOCUSED))
 
 
 def tab_order(page: ChatPage) -> list[str]:

@@ -35,7 +35,7 @@ def test_dialling_tells_what_came_of_it(
     page = open_page(gateway)
     peer: NodeProcess = start_node("peer")  # type: ignore[operator]
     dial(page, peer.address)
-    page.wait_text("#dial-result", f"Connected to {peer.peer_id[-8:]} (tcp")
+    page.wait_text("#dial-result", f"Connected directly to {peer.peer_id[-8:]}.")
     wait_until(lambda: page.page.inner_text("#peers-here"), lambda seen: peer.peer_id[-8:] in seen)
     for address, words in (
         ("nonsense", "address"),

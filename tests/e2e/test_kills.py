@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_both_pages_end_with_the_same_whole_conversation_whatever_is_killed(
         page.wait_all_kept()
         page.show_beginning()
         wait_until(
-            lambda page=page: page.conversation,
+            partial(getattr, page, "conversation"),
             lambda seen: len(seen) >= len(writers.written),
             timeout_s=60,
         )

@@ -76,7 +76,8 @@ class Client:
     @property
     def cursor(self) -> str:
         """The cursor of the last event."""
-        return next(frame["cursor"] for frame in reversed(self.frames) if frame["type"] in EVENTS)
+        events = (frame for frame in reversed(self.frames) if frame["type"] in EVENTS)
+        return str(next(events)["cursor"])
 
     def say(self, kind: str, **fields: Any) -> None:
         """Send a frame."""

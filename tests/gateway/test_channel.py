@@ -88,7 +88,7 @@ def test_a_reader_in_reach_gets_every_entry_once_in_order(
     got = b""
     expected: list[bytes] = []
     for batch in batches:
-        entries = []
+        entries: list[Entry] = []
         for is_message in batch:
             number += is_message
             entries.append(entry(len(expected) + len(entries), cursor=f"c{number}"))

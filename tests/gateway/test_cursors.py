@@ -14,7 +14,8 @@ from typing import Any, Literal
 import grpc
 import httpx
 import pytest
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import GatewayProcess, NodeProcess
@@ -95,11 +96,10 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
 
 
 def reason_of(error: grpc.RpcError) -> str:
-    packed = dict(error.trailing_metadata())["grpc-status-details-bin"]
+    status = rpc_status.from_call(error)  # type: ignore[no-untyped-call]
     info = error_details_pb2.ErrorInfo()
-    for detail in status_pb2.Status.FromString(packed).details:
-        if detail.Is(info.DESCRIPTOR):
-            detail.Unpack(info)
+    for detail in status.details:
+        detail.Unpack(info)
     return str(info.reason)
 
 

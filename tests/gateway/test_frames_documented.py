@@ -9,6 +9,7 @@ import orjson
 import pytest
 import yaml
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message_factory import GetMessageClass
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -139,17 +140,17 @@ def proto_values(field: FieldDescriptor) -> st.SearchStrategy[Any]:
         if field.message_type.full_name == "google.protobuf.Timestamp":
             return st.builds(
                 lambda cls, seconds, nanos: cls(seconds=seconds, nanos=nanos),
-                st.just(field.message_type._concrete_class),
+                st.just(GetMessageClass(field.message_type)),
                 st.integers(0, 2**33),
                 st.integers(0, 10**9 - 1),
             )
         if field.message_type.full_name == "google.protobuf.Duration":
             return st.builds(
                 lambda cls, seconds: cls(seconds=seconds, nanos=5),
-                st.just(field.message_type._concrete_class),
+                st.just(GetMessageClass(field.message_type)),
                 st.integers(0, 100),
             )
-        return proto_messages(field.message_type._concrete_class)
+        return proto_messages(GetMessageClass(field.message_type))
     if field.name == "message_id":
         return st.sampled_from(["00ff", "ab" * 20])
     if field.type == FieldDescriptor.TYPE_STRING:
@@ -175,7 +176,7 @@ def proto_messages(cls: Any) -> st.SearchStrategy[Any]:
             is_optional = oneof is not None or field.name == "client_message_id"
             (sometimes if is_optional else always)[field.name] = values
     parts = [st.fixed_dictionaries(always, optional=sometimes)]
-    parts += [st.one_of(map(st.fixed_dictionaries, one)) for one in choices.values()]
+    parts += [st.one_of([st.fixed_dictionaries(each) for each in one]) for one in choices.values()]
     return st.tuples(*parts).map(
         lambda found: cls(**{k: v for one in found for k, v in one.items()})
     )

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.driver import GatewayProcess, NodeProcess, wait_until
 from tests.driver.fixtures import StartGateway, StartNode
@@ -131,8 +132,8 @@ def test_signal_ends_the_gateway_in_time_with_browsers_connected(
     gateway: GatewayProcess, number: signal.Signals
 ) -> None:
     with (
-        connect(gateway.ws_url, origin=gateway.url) as browser,
-        connect(gateway.ws_url, origin=gateway.url) as silent,
+        connect(gateway.ws_url, origin=Origin(gateway.url)) as browser,
+        connect(gateway.ws_url, origin=Origin(gateway.url)) as silent,
         httpx.Client() as kept_alive,
     ):
         kept_alive.get(f"{gateway.url}/healthz")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -95,7 +96,7 @@ def test_what_cannot_be_done_is_refused_as_json(
     expected: tuple[int, str, object],
 ) -> None:
     status, reason, field = expected
-    options = {} if body is None else {"json": body}
+    options: dict[str, Any] = {} if body is None else {"json": body}
     answer = httpx.request(method, f"{shared_gateway.url}/api/{path}", timeout=30, **options)
     failure = answer.json()
     assert (answer.status_code, failure["reason"]) == (status, reason), failure

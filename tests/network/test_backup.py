@@ -40,7 +40,7 @@ class Writer:
 
 
 def back_up(node: NodeProcess, *arguments: str) -> None:
-    command = [sys.executable, "-m", "p2pd", "backup", *arguments, "--data-dir", node.data_dir]
+    command = [sys.executable, "-m", "p2pd", "backup", *arguments, "--data-dir", str(node.data_dir)]
     subprocess.run(command, check=True, timeout=120)
 
 
@@ -82,8 +82,8 @@ def test_a_node_started_from_a_backup_has_all_that_was_acknowledged_before_it(
 
 
 def test_a_backup_that_cannot_be_made_says_why_in_one_line(tmp_path: Path) -> None:
-    for arguments, code in (([tmp_path / "backup.db"], 1), ([], 2)):
-        command = [sys.executable, "-m", "p2pd", "backup", *arguments, "--data-dir", tmp_path]
+    for arguments, code in (([str(tmp_path / "backup.db")], 1), ([], 2)):
+        command = [sys.executable, "-m", "p2pd", "backup", *arguments, "--data-dir", str(tmp_path)]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
         assert done.returncode == code
         assert "Traceback" not in done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -35,7 +36,7 @@ def start_copy(start_node: StartNode, original: NodeProcess, directory: Path) ->
 
 def wait_warned(*nodes: NodeProcess) -> None:
     for node in nodes:
-        wait_until(lambda node=node: warnings_of(node), lambda seen: seen == [CONFLICT])
+        wait_until(partial(warnings_of, node), lambda seen: seen == [CONFLICT])
         assert "identity conflict" in node.stderr_path.read_text()
 
 
@@ -48,7 +49,7 @@ def test_a_copied_data_directory_is_named_by_all_three(
     with pytest.raises(grpc.RpcError) as refused:
         copy.connect(hub)
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert "identity" in refused.value.details()
+    assert "identity" in str(refused.value.details())
     wait_warned(hub, original, copy)
     wait_until(copy.peers, lambda peers: not peers)
     assert original.publish("I am still heard", "chat-room").recipients == 1
@@ -76,7 +77,7 @@ def test_a_copy_that_dials_its_original_is_named_by_both(
     request = chat_pb2.ConnectRequest(address=original.address)
     with copy.open_channel() as channel, pytest.raises(grpc.RpcError) as refused:
         chat_pb2_grpc.ChatServiceStub(channel).Connect(request, timeout=20)
-    assert "another program" in refused.value.details()
+    assert "another program" in str(refused.value.details())
     wait_warned(original, copy)
     assert not original.peers()
 

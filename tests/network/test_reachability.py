@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
+from wsp.chat.v1 import chat_pb2
 
 from tests.driver import NodeProcess
-from tests.driver.home import home_behind
-from tests.driver.lan import Machine, open_lan
+from tests.driver.lan import open_lan
 from tests.driver.process import Service
 from tests.driver.waiting import wait_until
+from tests.network.internet import Internet, get_node, open_internet
 
 pytestmark = pytest.mark.netns
 
@@ -26,41 +23,14 @@ KAD = "/ipfs/kad/1.0.0"
 AUTONAT = chat_pb2.EVIDENCE_KIND_AUTONAT
 
 
-@dataclass
-class Internet:
-    """Machines with addresses that look public, one of them a router with a home behind."""
-
-    directory: Path
-    services: list[Service]
-    machines: list[Machine]
-    router: Machine
-    home: Machine
-
-    def start(self, name: str, machine: Machine, **settings: object) -> NodeProcess:
-        """Start a node on a machine."""
-        node = NodeProcess(
-            name,
-            self.directory,
-            prefix=machine.prefix,
-            listen="/ip4/0.0.0.0/tcp/4001",
-            rooms=name,
-            grpc_listen=f"unix:{self.directory}/{name}.sock",
-            **settings,
-        )
-        self.services.append(node)
-        node.start()
-        return node
+def test_nodes_find_out_by_dials_of_others_who_can_be_reached(
+    tmp_path: Path, services: list[Service]
+) -> None:
+    with open_internet(4, tmp_path, services) as internet:
+        check_verdicts(internet)
 
 
-@pytest.fixture
-def internet(tmp_path: Path, services: list[Service]) -> Iterator[Internet]:
-    with ExitStack() as undo:
-        *machines, router = undo.enter_context(open_lan(5, "11.0.0.{}/24"))
-        home = undo.enter_context(home_behind(router))
-        yield Internet(tmp_path, services, machines, router, home)
-
-
-def test_nodes_find_out_by_dials_of_others_who_can_be_reached(internet: Internet) -> None:
+def check_verdicts(internet: Internet) -> None:
     others = [internet.start(f"n{n}", machine) for n, machine in enumerate(internet.machines[:3])]
     public = others[0].address
     hidden = internet.start("hidden", internet.home, bootstrap=public)
@@ -102,8 +72,8 @@ def test_node_at_private_addresses_asks_nobody(tmp_path: Path, services: list[Se
         for other in nodes[1:]:
             nodes[0].connect(other)
             nodes[0].wait_peer(other, "chat-room")
-        node = get_node(nodes[0])
-        assert (node.reachability, list(node.reach.evidence)) == (UNKNOWN, [])
+        seen = get_node(nodes[0])
+        assert (seen.reachability, list(seen.reach.evidence)) == (UNKNOWN, [])
 
 
 def answers(node: chat_pb2.Node) -> list[chat_pb2.ReachabilityEvidence]:
@@ -114,8 +84,3 @@ def wait_answers(node: NodeProcess, count: int) -> chat_pb2.Node:
     return wait_until(
         lambda: get_node(node), lambda seen: len(answers(seen)) >= count, timeout_s=WITHIN_S
     )
-
-
-def get_node(node: NodeProcess) -> chat_pb2.Node:
-    with node.open_channel() as channel:
-        return chat_pb2_grpc.ChatServiceStub(channel).GetNode(chat_pb2.GetNodeRequest()).node

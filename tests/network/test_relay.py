@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+import pytest
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import EventListener, NodeProcess
@@ -18,11 +19,17 @@ ELSEWHERE = "elsewhere"
 """A room that only relays are in: what passes between the others passes through circuits."""
 
 
+@pytest.mark.parametrize(
+    ("listen", "transport"),
+    [("/ip4/127.0.0.1/tcp/0", "tcp"), ("/ip4/127.0.0.1/udp/0/quic-v1", "quic-v1")],
+)
 def test_node_that_only_dials_is_reached_through_a_relay(
-    start_node: StartNode, free_tcp_port: int
+    start_node: StartNode, free_tcp_port: int, listen: str, transport: str
 ) -> None:
     page = f"127.0.0.1:{free_tcp_port}"
-    relay = start_node("relay", relay_service="on", rooms=ELSEWHERE, metrics_listen=page)
+    relay = start_node(
+        "relay", relay_service="on", rooms=ELSEWHERE, metrics_listen=page, listen=listen
+    )
     hidden = start_node("hidden", listen="none", relays=relay.address)
     caller = start_node("caller")
     with EventListener(hidden) as at_hidden, EventListener(caller) as at_caller:
@@ -30,7 +37,7 @@ def test_node_that_only_dials_is_reached_through_a_relay(
         for node, other in ((caller, hidden), (hidden, caller)):
             connection = node.peers()[other.peer_id].connection
             assert connection.kind == RELAYED
-            assert (connection.relay_id, connection.transport) == (relay.peer_id, "tcp")
+            assert (connection.relay_id, connection.transport) == (relay.peer_id, transport)
             assert connection.is_limited
         caller.publish("through the relay")
         at_hidden.wait_text("through the relay")
@@ -65,7 +72,7 @@ def test_killed_relay_costs_no_message_where_there_is_another(start_node: StartN
     hidden = start_node("hidden", listen="none", relays=",".join(relay.address for relay in relays))
     for relay in relays:
         relayed_address(hidden, relay)
-    caller = start_node("caller")
+    caller = start_node("caller", listen="none")
     connect(caller, relayed_address(hidden, relays[0]))
     with EventListener(hidden) as at_hidden, EventListener(caller) as at_caller:
         say_both_ways(caller, hidden, range(20))
@@ -93,6 +100,14 @@ def test_room_mate_that_relays_is_found_and_its_address_announced(start_node: St
     caller = start_node("caller", bootstrap=relay.address)
     caller.wait_peer(hidden, "chat-room")
     wait_until(lambda: list(caller.peers()[hidden.peer_id].addresses), lambda seen: address in seen)
+
+
+def test_relay_that_only_the_dht_knows_is_found(start_node: StartNode) -> None:
+    server = start_node("server")
+    relay = start_node("relay", relay_service="on", bootstrap=server.address, rooms=ELSEWHERE)
+    server.wait_peer(relay)
+    hidden = start_node("hidden", listen="none", bootstrap=server.address, rooms="alone")
+    relayed_address(hidden, relay)
 
 
 def say_both_ways(a: NodeProcess, b: NodeProcess, numbers: range) -> None:

@@ -90,7 +90,7 @@ def assert_says_full(error: grpc.RpcError) -> None:
     """Check the status, the reason, and that it tells when to come back."""
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    status = rpc_status.from_call(error)
+    status = rpc_status.from_call(error)  # type: ignore[no-untyped-call]
     assert status is not None
     found = [any(one.Unpack(kind) for one in status.details) for kind in (info, retry)]
     assert found == [True, True]

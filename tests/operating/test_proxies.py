@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.driver.fixtures import StartGateway
 from tests.driver.gateway import GatewayProcess
@@ -151,7 +152,7 @@ def said_over_websocket(port: int, trusted: ssl.SSLContext, origin: str) -> dict
         sock=raw,
         ssl=trusted,
         server_hostname=NAME,
-        origin=origin,  # type: ignore[arg-type]
+        origin=Origin(origin),
     ) as browser:
         text = {"type": "publish", "id": 1, "room": "", "text": "through the proxy"}
         browser.send(json.dumps(text))

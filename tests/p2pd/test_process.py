@@ -54,7 +54,7 @@ def failed_start(node: NodeProcess, *arguments: str) -> tuple[int, str]:
 def test_bad_setting_ends_with_one_line_that_names_it(
     tmp_path: Path, setting: str, value: str
 ) -> None:
-    node = NodeProcess("a", tmp_path, **{setting: value})
+    node = NodeProcess("a", tmp_path, prefix=(), **{setting: value})
     code, line = failed_start(node)
     assert code == 2
     assert line.startswith(f"p2pd: P2PD_{setting.upper()}: ")
@@ -88,7 +88,7 @@ def test_flag_wins_over_the_environment(tmp_path: Path) -> None:
 def test_busy_port_ends_with_one_line_that_names_it(
     tmp_path: Path, busy_port: int, setting: str, address: str
 ) -> None:
-    node = NodeProcess("a", tmp_path, **{setting: address.format(port=busy_port)})
+    node = NodeProcess("a", tmp_path, prefix=(), **{setting: address.format(port=busy_port)})
     code, line = failed_start(node)
     assert code == 1
     assert address.format(port=busy_port) in line

@@ -96,7 +96,12 @@ def run_procfile(name: str, directory: Path, **settings: str) -> Iterator[Runnin
 
 
 def test_make_up_serves_the_page_of_one_node(tmp_path: Path) -> None:
-    quiet = {"P2PD_BOOTSTRAP": "none", "P2PD_MDNS": "off", "P2PD_DATA_DIR": str(tmp_path / "data")}
+    quiet = {
+        "P2PD_BOOTSTRAP": "none",
+        "P2PD_MDNS": "off",
+        "P2PD_PORT_MAPPING": "off",
+        "P2PD_DATA_DIR": str(tmp_path / "data"),
+    }
     with run_procfile("Procfile", tmp_path, **quiet) as running:
         running.wait_ready(FIRST)
         running.say(FIRST, "hello")
@@ -111,6 +116,7 @@ def test_the_first_minute_of_make_up_is_plain(tmp_path: Path) -> None:
     settings = {
         "P2PD_BOOTSTRAP": "none",
         "P2PD_MDNS": "off",
+        "P2PD_PORT_MAPPING": "off",
         "P2PD_DATA_DIR": str(tmp_path / "data"),
         "PYTHONUNBUFFERED": "1",
     }

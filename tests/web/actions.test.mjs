@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Actions } from "../../web/actions/actions.js";
+import { Meetings } from "../../web/actions/meetings.js";
 import { loadOlder } from "../../web/actions/older-messages.js";
 import { Outgoing } from "../../web/actions/outgoing.js";
 import { Chat } from "../../web/model/chat.js";
@@ -259,4 +260,30 @@ test("nothing older is asked for while the node is away", async (context) => {
   chat.receive({ type: "node_state", state: "away" });
   await loadOlder({ chat, source, touch: () => undefined }, "other");
   assert.equal(source.of("history").length, 1);
+});
+
+test("an invite that was entered is accepted, and an address dialled", async () => {
+  const source = new FakeSource();
+  const entered = [];
+  const meetings = new Meetings({ source, route: { invite: null }, enter: (room) => entered.push(room) });
+  const met = meetings.meet("https://chat.example/#invite=wsp:CgZnYXJkZW4");
+  assert.deepEqual(source.requests[0].frame, { type: "accept_invite", invite: "wsp:CgZnYXJkZW4" });
+  source.requests[0].resolve({ room: { name: "garden" } });
+  assert.equal((await met).room.name, "garden");
+  assert.deepEqual(entered, ["garden"]);
+  meetings.meet("/ip4/192.0.2.1/tcp/1/p2p/x");
+  assert.deepEqual(source.requests[1].frame, { type: "connect", address: "/ip4/192.0.2.1/tcp/1/p2p/x" });
+  meetings.create("garden");
+  assert.deepEqual(source.requests[2].frame, { type: "create_invite", room: "garden" });
+});
+
+test("an invite that was declined is asked about no more", () => {
+  const entered = [];
+  const route = { invite: "wsp:a" };
+  const meetings = new Meetings({ source: new FakeSource(), route, enter: (room) => entered.push(room) });
+  assert.equal(meetings.invite, "wsp:a");
+  meetings.decline("chat-room");
+  assert.deepEqual([meetings.invite, entered], [null, ["chat-room"]]);
+  route.invite = "wsp:b";
+  assert.equal(meetings.invite, "wsp:b");
 });

@@ -20,6 +20,8 @@ import { mountInputMethod } from "../../web/views/input-method.js";
 import { KeyedList } from "../../web/views/keyed.js";
 import { askBeforeLeaving } from "../../web/views/leaving.js";
 import { startNote } from "../../web/views/log-start.js";
+import { mountInvite } from "../../web/views/invite.js";
+import { mountInvited } from "../../web/views/invited.js";
 import { mountMe } from "../../web/views/me.js";
 import { messageRow } from "../../web/views/message-row.js";
 import { messageState } from "../../web/views/message-state.js";
@@ -310,7 +312,60 @@ view("a dial tells who was reached and how", async () => {
   byId("dial-address").value = "/ip4/192.0.2.1";
   byId("dial-form").fire("submit");
   await turn();
-  assert.equal(byId("dial-result").textContent, `Connected to ${ANN.slice(-8)} (relayed · tcp · <1 ms).`);
+  assert.equal(byId("dial-result").textContent, `Connected to ${ANN.slice(-8)} over the relay.`);
+});
+
+view("an invite to the room is shown as a line, a link and a code", async () => {
+  const chat = openChat();
+  byId("invite-dialog").showModal = () => (byId("invite-dialog").open = true);
+  const render = mountInvite(chat, async (room) => ({ invite: `wsp:${room}` }));
+  render();
+  assert.equal(byId("invite").hidden, false);
+  byId("invite").click();
+  await turn();
+  assert.equal(byId("invite-line").textContent, `wsp:${chat.activeRoom}`);
+  assert.match(byId("invite-dialog").dataset.link, /#invite=wsp:/);
+  assert.equal(byId("invite-qr").children.length, 1);
+  chat.enter("elsewhere");
+  render();
+  assert.equal(byId("invite").hidden, true);
+});
+
+view("an invite that cannot be made says why", async () => {
+  byId("invite-dialog").showModal = () => undefined;
+  mountInvite(openChat(), () => Promise.reject(new Error("the node is stopping")))();
+  byId("invite").click();
+  await turn();
+  assert.deepEqual([byId("invite-result").textContent, byId("invite-result").dataset.state], ["the node is stopping", "failed"]);
+});
+
+view("an invite that the page was opened with is asked about, and accepted or forgotten", async () => {
+  const dialog = byId("invited-dialog");
+  dialog.showModal = () => (dialog.open = true);
+  dialog.close = () => {
+    dialog.open = false;
+    dialog.fire("close");
+  };
+  const chat = openChat();
+  const declined = [];
+  const answer = { room: { name: "garden" }, peer: { peer_id: ANN, connection: { kind: "direct" } }, failure: "" };
+  const meetings = { invite: null, accept: async () => answer, decline: () => declined.push(meetings.invite) };
+  const render = mountInvited(chat, meetings);
+  render();
+  assert.ok(!dialog.open);
+  meetings.invite = "wsp:CgZnYXJkZW4";
+  render();
+  assert.ok(dialog.open);
+  assert.equal(byId("invited-room").textContent, "garden");
+  byId("invited-decline").click();
+  assert.deepEqual(declined, ["wsp:CgZnYXJkZW4"]);
+  meetings.invite = "wsp:CgZHYXJkZW4";
+  render();
+  byId("invited-accept").click();
+  await turn();
+  assert.equal(byId("invited-result").textContent, `You are in garden. Connected directly to ${ANN.slice(-8)}.`);
+  byId("invited-decline").click();
+  assert.equal(declined.length, 1);
 });
 
 view("banners say what is due, and do what their button says", (context) => {

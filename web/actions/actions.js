@@ -78,10 +78,6 @@ export class Actions {
     if (next) this.enter(next);
   }
 
-  dial(address) {
-    return this.#source.request({ type: "connect", address });
-  }
-
   /** Say that the page itself failed; what it was about may not have been done. */
   failed(error) {
     this.#chat.failure = String(error?.message ?? error);

@@ -1,17 +1,19 @@
-/** The form that dials a peer and shows the outcome. */
+/** The form that accepts an invite, or dials an address, and shows the outcome. */
 import { shortId } from "../model/author.js";
+import { acceptedText, connectedText } from "../model/invites.js";
 import { byId } from "./dom.js";
 import { bindForm } from "./form.js";
-import { connectionText } from "./peers.js";
 
-/** @param dial dials an address and promises the answer */
-export function mountDial(dial) {
+/** @param meet promises the answer of the node to an invite or an address */
+export function mountDial(meet) {
   bindForm(byId("dial-form"), byId("dial-result"), {
     busy: "Connecting…",
-    run: dial,
-    done: ({ peer }) => {
-      const how = connectionText(peer);
-      return `Connected to ${shortId(peer.peer_id)}${how && ` (${how})`}.`;
-    },
+    run: meet,
+    done: meetingText,
   });
+}
+
+/** Say what came of an invite or of a dial. */
+export function meetingText(answer) {
+  return answer.room ? acceptedText(answer, shortId) : connectedText(answer.peer, shortId);
 }

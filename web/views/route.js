@@ -1,6 +1,11 @@
-/** The room in the page's address, so that a reload and a bookmark lead back to it. */
+/**
+ * The room in the page's address, so that a reload and a bookmark lead back to it; or
+ * the invite that somebody sent as a link.
+ */
+import { inviteIn } from "../model/invites.js";
 
 const PREFIX = "#room=";
+const INVITE_PREFIX = "#invite=";
 
 export const route = {
   /** Return the room that the address names, or null. */
@@ -11,6 +16,11 @@ export const route = {
     } catch {
       return null;
     }
+  },
+
+  /** Return the invite that the address holds, or null. */
+  get invite() {
+    return location.hash.startsWith(INVITE_PREFIX) ? inviteIn(location.hash) : null;
   },
 
   show(room) {

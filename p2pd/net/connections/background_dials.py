@@ -6,6 +6,7 @@ Discovery dials through it by way of ``service``; ``redial`` dials lost peers.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import structlog
 import trio
@@ -42,7 +43,8 @@ class BackgroundDials:
         self._registry = registry
         self._answering = answering
         self._rejections = rejections
-        self._backoffs = DialBackoffs()
+        forget = partial(rejections.count, RejectionReason.BACKOFFS_OVER_LIMIT)
+        self._backoffs = DialBackoffs(on_evict=forget)
         self._descriptors = DescriptorReserve()
         registry.on_peer_came.append(self._peer_came)
 

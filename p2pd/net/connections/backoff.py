@@ -6,6 +6,7 @@ Used by ``redial`` for the peers it holds and by ``background_dials`` for all ot
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from common.backoff import Backoff
@@ -32,9 +33,16 @@ class DialBackoffs:
 
     At most 4,096; above that the peer that failed longest ago is forgotten, and
     may so be dialled too early.
+
+    Args:
+        on_evict: Called for each peer that is forgotten.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, max_peers: int = MAX_PEERS, on_evict: Callable[[], None] = lambda: None
+    ) -> None:
+        self._max_peers = max_peers
+        self._on_evict = on_evict
         self._blocked: OrderedDict[str, _Blocked] = OrderedDict()
 
     def may_dial(self, peer: str, now_s: float) -> bool:
@@ -47,8 +55,9 @@ class DialBackoffs:
         blocked = self._blocked.setdefault(peer, _Blocked())
         blocked.until_s = now_s + blocked.backoff.next_delay_s()
         self._blocked.move_to_end(peer)
-        while len(self._blocked) > MAX_PEERS:
+        while len(self._blocked) > self._max_peers:
             self._blocked.popitem(last=False)
+            self._on_evict()
 
     def succeeded(self, peer: str) -> None:
         """Forget a peer's failures."""

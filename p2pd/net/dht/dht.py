@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from functools import partial
 
 from libp2p.abc import IHost, INetStream
 from libp2p.kad_dht.common import PROTOCOL_ID
@@ -44,8 +45,14 @@ class BoundedDht(KadDHT):
         self.asker = KadAsker(host, rejections, dial)
         self.routing_table = ServerTable(self.local_peer_id, host)
         self.peer_routing = PeerRouting(host, self.routing_table)
-        self.value_store = BoundedValues(host, self.local_peer_id)
-        self.provider_store: NewestProviders = NewestProviders(host, self.peer_routing)
+        self.value_store = BoundedValues(
+            host, self.local_peer_id, partial(rejections.count, RejectionReason.VALUES_OVER_LIMIT)
+        )
+        self.provider_store: NewestProviders = NewestProviders(
+            host,
+            self.peer_routing,
+            on_evict=partial(rejections.count, RejectionReason.PROVIDERS_OVER_LIMIT),
+        )
         self._provider_rate_max = MAX_PROVIDES_PER_WINDOW
 
     def serve(self, is_server: bool) -> None:

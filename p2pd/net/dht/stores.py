@@ -21,6 +21,7 @@ from libp2p.kad_dht.provider_store import (
     ProviderStore,
 )
 from libp2p.kad_dht.value_store import ValueStore
+from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 
 from p2pd.net.advertised import bounded_addresses
@@ -38,12 +39,20 @@ class NewestProviders(ProviderStore):
 
     Args:
         clock_s: Seconds since any moment, of a clock that nobody sets.
+        on_evict: Called for each record that is dropped to make room.
     """
 
     def __init__(
-        self, host: IHost, routing: PeerRouting, clock_s: Callable[[], float] = time.monotonic
+        self,
+        host: IHost,
+        routing: PeerRouting,
+        clock_s: Callable[[], float] = time.monotonic,
+        on_evict: Callable[[int], None] = lambda _: None,
+        max_keys: int = MAX_KEYS,
     ) -> None:
         super().__init__(host, routing)
+        self._on_evict = on_evict
+        self._max_keys = max_keys
         self._clock_s = clock_s
 
     def add_provider(self, key: bytes, provider: PeerInfo) -> None:
@@ -53,6 +62,7 @@ class NewestProviders(ProviderStore):
         records.pop(peer_id, None)
         if len(records) >= MAX_PROVIDERS_KEPT:
             del records[next(iter(records))]
+            self._on_evict(1)
         kept = PeerInfo(provider.peer_id, bounded_addresses(provider.addrs))
         records[peer_id] = ProviderRecord(kept, self._clock_s())
         self._make_room()
@@ -86,15 +96,30 @@ class NewestProviders(ProviderStore):
 
     def _make_room(self) -> None:
         """Drop the key longest without news, but none that this node provides."""
-        if len(self.providers) < MAX_KEYS:
+        if len(self.providers) < self._max_keys:
             return
         oldest = next((key for key in self.providers if key not in self.providing_keys), None)
         if oldest is not None:
-            del self.providers[oldest]
+            self._on_evict(len(self.providers.pop(oldest)))
 
 
 class BoundedValues(ValueStore):
-    """Value records, at most 1,000 of at most 10 KiB."""
+    """Value records, at most 1,000 of at most 10 KiB; the one put longest ago makes room.
+
+    Args:
+        on_evict: Called for each value that is dropped to make room.
+    """
+
+    def __init__(
+        self,
+        host: IHost,
+        local_peer_id: ID,
+        on_evict: Callable[[], None] = lambda: None,
+        max_values: int = MAX_VALUES,
+    ) -> None:
+        super().__init__(host, local_peer_id)
+        self._on_evict = on_evict
+        self._max_values = max_values
 
     def put_record(self, key: bytes, record: Record) -> None:
         """Keep a record that another peer put.
@@ -104,8 +129,11 @@ class BoundedValues(ValueStore):
         """
         if len(record.value) > MAX_VALUE_BYTES:
             raise ValueError("value is too large to be kept")
+        # A value that is put again is the newest then, and takes no other one's place.
+        self.store.pop(key, None)
         super().put_record(key, record)
 
     def _evict_if_full(self) -> None:
-        while len(self.store) >= MAX_VALUES:
+        while len(self.store) >= self._max_values:
             del self.store[next(iter(self.store))]
+            self._on_evict()

@@ -38,6 +38,8 @@ class TransientPeers:
     async def dial(self, info: PeerInfo) -> bool:
         """Connect to a peer, and let go of the one visited longest ago."""
         if self.dialler.is_connected(PeerId(str(info.peer_id))):
+            if info.peer_id in self._visited:
+                self._visited.move_to_end(info.peer_id)
             return True
         if not await self.dialler.dial(info):
             return False

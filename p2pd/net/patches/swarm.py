@@ -47,7 +47,8 @@ MAX_CIRCUITS_DIALLED = 3
 """Of the addresses dialled at once these are relayed, after the direct ones."""
 
 Opened = TypeVar("Opened", RawConnection, IMuxedConn)
-DialCircuit = Callable[[Multiaddr, ID], Awaitable[INetConn]]
+DialCircuit = Callable[[Multiaddr, ID, bool], Awaitable[INetConn]]
+"""Dials a relayed address; told whether somebody here named it."""
 
 
 class SwarmDialTimeoutError(SwarmException):
@@ -134,13 +135,19 @@ class NodeSwarm(Swarm):
         """
         return await self._dial_in_time(peer_id, addresses, named, is_direct=False)
 
-    async def dial_direct(self, peer_id: ID, addresses: Sequence[Multiaddr]) -> INetConn:
+    async def dial_direct(
+        self,
+        peer_id: ID,
+        addresses: Sequence[Multiaddr],
+        *,
+        named: Collection[Multiaddr] | None = None,
+    ) -> INetConn:
         """Open a direct connection, also beside a relayed one; else as ``dial_addresses``.
 
         Raises:
             SwarmException: Nobody answered there, or not in time.
         """
-        return await self._dial_in_time(peer_id, addresses, None, is_direct=True)
+        return await self._dial_in_time(peer_id, addresses, named, is_direct=True)
 
     async def _dial_in_time(
         self,
@@ -178,13 +185,18 @@ class NodeSwarm(Swarm):
             raise SwarmException("this node has as many connections as it may have")
         sound = sound_addresses(addresses)
         direct = [each for each in sound if not is_circuit(each)]
-        resolved = await self._resolve(peer_id, direct, named)
-        usable = [each for each in resolved if self.transport_manager.has_transport_for(each)]
         circuits = [] if is_direct or self.dial_circuit is None else filter(is_circuit, sound)
         relayed = spread_over_relays(circuits)[:MAX_CIRCUITS_DIALLED]
+        try:
+            resolved = await self._resolve(peer_id, direct, named)
+        except SwarmException:
+            if not relayed:
+                raise
+            resolved = []
+        usable = [each for each in resolved if self.transport_manager.has_transport_for(each)]
         return await dial_first_answering(
             [*usable[: MAX_ADDRESSES - len(relayed)], *relayed],
-            lambda each: self._dial_address(each, peer_id),
+            lambda each: self._dial_address(each, peer_id, named is None or each in named),
         )
 
     async def _resolve(
@@ -203,9 +215,9 @@ class NodeSwarm(Swarm):
             self._rejections.count(RejectionReason.PRIVATE_ADDRESS, left_out)
         return permitted
 
-    async def _dial_address(self, address: Multiaddr, peer_id: ID) -> INetConn:
+    async def _dial_address(self, address: Multiaddr, peer_id: ID, is_named: bool) -> INetConn:
         if self.dial_circuit is not None and is_circuit(address):
-            return await self.dial_circuit(address, peer_id)
+            return await self.dial_circuit(address, peer_id, is_named)
         return await self.dial_addr(address, peer_id)
 
     def known_addresses(self, peer_id: ID) -> Sequence[Multiaddr]:

@@ -100,7 +100,7 @@ async def open_gossip(
         receiver: Stores what peers send; only what it stored is relayed.
         first_seqno: The last sequence number used before; ours are above it.
     """
-    state = MeshState(recent_messages(options.heartbeat_s, options.replay_s))
+    state = MeshState(recent_messages(options.heartbeat_s, options.replay_s), rejections)
     router = GossipRouter(state, rejections, options.heartbeat_s)
     edge = _Edge(receiver, listener, options.clock_ns)
     rates = AuthorRates(options.author_rate_per_s, options.author_burst)

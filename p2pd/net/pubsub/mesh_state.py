@@ -6,9 +6,11 @@ Made by ``open_gossip``. Each part of it has one writer, which is named.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from libp2p.peer.id import ID
 
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.pubsub.recent_messages import RecentMessages
 from p2pd.net.pubsub.seen import SeenIds
 from p2pd.net.pubsub.send_queue import SendQueue
@@ -45,11 +47,13 @@ class MeshState:
         recent: Messages that peers may still want; written by the sender.
     """
 
-    def __init__(self, recent: RecentMessages) -> None:
+    def __init__(self, recent: RecentMessages, rejections: Rejections) -> None:
         self.peers: dict[ID, MeshPeer] = {}
-        self.seen = SeenIds(SEEN_TTL_S, MAX_SEEN_IDS)
+        forget = partial(rejections.count, RejectionReason.SEEN_IDS_OVER_LIMIT)
+        self.seen = SeenIds(SEEN_TTL_S, MAX_SEEN_IDS, forget)
         self.awaiting: set[bytes] = set()
-        self.unstored = UnstoredMessages()
+        give_up = partial(rejections.count, RejectionReason.UNSTORED_OVER_LIMIT)
+        self.unstored = UnstoredMessages(on_evict=give_up)
         self.recent = recent
 
     def is_known(self, wire_id: bytes) -> bool:

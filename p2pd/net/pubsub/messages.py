@@ -91,9 +91,13 @@ def message_from_bytes(signed_bytes: bytes) -> WireMessage:
 
 
 class MessageVerifier:
-    """Checks signatures; caches the keys of the authors whose messages came last."""
+    """Checks signatures; caches the keys of the authors whose messages came last.
 
-    def __init__(self) -> None:
+    Only what an author signed counts, so that forgeries push out nobody's key.
+    """
+
+    def __init__(self, max_keys: int = MAX_KEYS_CACHED) -> None:
+        self._max_keys = max_keys
         self._keys: OrderedDict[bytes, PublicKey] = OrderedDict()
 
     def verify(self, message: WireMessage) -> None:
@@ -102,11 +106,7 @@ class MessageVerifier:
         Raises:
             MessageRefusedError: No usable key, another's key, or a bad signature.
         """
-        key = self._keys.get(message.author)
-        if key is None:
-            key = self._find_key(message)
-        else:
-            self._keys.move_to_end(message.author)
+        key = self._keys.get(message.author) or self._find_key(message)
         fields = message.fields
         signature = fields.signature
         fields.ClearField("signature")
@@ -114,6 +114,10 @@ class MessageVerifier:
         payload = SIGNING_PREFIX + fields.SerializeToString()
         if not _is_signed(key, payload, signature):
             raise MessageRefusedError(RejectionReason.MESSAGE_SIGNATURE_WRONG)
+        self._keys[message.author] = key
+        self._keys.move_to_end(message.author)
+        if len(self._keys) > self._max_keys:
+            self._keys.popitem(last=False)
 
     def _find_key(self, message: WireMessage) -> PublicKey:
         """Take the author's key out of the id, or out of the message where it is hashed."""
@@ -130,9 +134,6 @@ class MessageVerifier:
             raise MessageRefusedError(RejectionReason.MESSAGE_KEY_UNREADABLE) from None
         if not is_own:
             raise MessageRefusedError(RejectionReason.MESSAGE_KEY_OF_ANOTHER)
-        if len(self._keys) >= MAX_KEYS_CACHED:
-            self._keys.popitem(last=False)
-        self._keys[message.author] = key
         return key
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 
 class SeenIds:
-    """Message ids of the last ``ttl_s`` seconds, ``max_ids`` at most, oldest out first."""
+    """Message ids of the last ``ttl_s`` seconds, ``max_ids`` at most, oldest out first.
 
-    def __init__(self, ttl_s: float, max_ids: int) -> None:
+    Args:
+        on_evict: Called for each id that is forgotten before its time is over.
+    """
+
+    def __init__(
+        self, ttl_s: float, max_ids: int, on_evict: Callable[[], None] = lambda: None
+    ) -> None:
+        self._on_evict = on_evict
         self._ttl_s = ttl_s
         self._max_ids = max_ids
         self._times: dict[bytes, float] = {}
@@ -27,6 +36,7 @@ class SeenIds:
         self._times[wire_id] = trio.current_time()
         if len(self._times) > self._max_ids:
             del self._times[next(iter(self._times))]
+            self._on_evict()
         return True
 
     def sweep(self) -> None:

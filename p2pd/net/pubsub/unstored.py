@@ -8,6 +8,7 @@ what is missed for longer is synchronisation's to fetch.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import trio
@@ -37,9 +38,18 @@ class UnstoredMessages:
 
     While the store accepts nothing, one of the newest is asked for as a probe, so that
     a full disk costs one message a heartbeat; once something was stored, all are.
+
+    Args:
+        on_evict: Called for each message that is given up before its time is over.
     """
 
-    def __init__(self, ttl_s: float = UNSTORED_TTL_S, max_ids: int = MAX_UNSTORED_IDS) -> None:
+    def __init__(
+        self,
+        ttl_s: float = UNSTORED_TTL_S,
+        max_ids: int = MAX_UNSTORED_IDS,
+        on_evict: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_evict = on_evict
         self._ttl_s = ttl_s
         self._max_ids = max_ids
         self._entries: dict[bytes, _Unstored] = {}
@@ -57,6 +67,7 @@ class UnstoredMessages:
         if wire_id not in self._entries:
             if len(self._entries) >= self._max_ids:
                 del self._entries[next(iter(self._entries))]
+                self._on_evict()
             self._entries[wire_id] = _Unstored(trio.current_time())
         self.add_holder(wire_id, holder)
 

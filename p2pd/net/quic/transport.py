@@ -67,6 +67,19 @@ class QuicTransport(Recorded, ITransport):
         except Exception as error:
             raise OpenConnectionError(str(error) or type(error).__name__) from error
 
+    async def probe(self, maddr: Multiaddr, peer_id: ID) -> None:
+        """Find out whether a peer answers a dial from a new socket, and hang up.
+
+        Raises:
+            Exception: Nobody answers there, or another peer.
+        """
+        remote = _socket_address(*QUIC.endpoint(maddr))
+        endpoint = self.open_endpoint("::" if ":" in remote[0] else "0.0.0.0", 0, None)
+        try:
+            await endpoint.dial(remote, peer_id)
+        finally:
+            self.close_endpoint(endpoint)
+
     def open_endpoint(self, host: str, port: int, accept: Accept | None) -> QuicEndpoint:
         """Bind a socket and receive on it.
 

@@ -16,41 +16,51 @@ from multiaddr import Multiaddr
 
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.transports import AddressedWebsocket
+from p2pd.net.quic.transport import QuicTransport
 from p2pd.net.reachability.endpoints import Endpoint, endpoint_from_address
 
 CLOSE_TIMEOUT_S = 1.0
-SUFFIXES = ("", "/ws")
+DIALLED = (("tcp", ""), ("tcp", "/ws"), ("udp", "/quic-v1"))
 
 log = structlog.get_logger(__name__)
 
 
 def can_dial_back(endpoint: Endpoint) -> bool:
-    """Tell whether this node can dial there as a stranger: TCP, or WebSocket over it."""
-    return endpoint.transport == "tcp" and endpoint.suffix in SUFFIXES
+    """Tell whether this node can dial there as a stranger: by TCP, WebSocket or QUIC."""
+    return (endpoint.transport, endpoint.suffix) in DIALLED
 
 
 async def answers_at(host: NodeHost, peer_id: ID, address: Multiaddr) -> bool:
     """Dial an address and return whether the peer itself answers; the caller sets the deadline."""
-    raw: RawConnection | None = None
     try:
-        raw = await _dial(host, address)
-        await host.swarm.upgrader.upgrade_security(raw, True, peer_id)
+        transport = host.swarm.transport_manager.transport_for_dialing(address)
+        if isinstance(transport, QuicTransport):
+            await transport.probe(address, peer_id)
+        else:
+            await _probe_stream(host, peer_id, address)
     # Each layer fails in its own way; here all mean: not at this address.
     except Exception as error:
         log.debug("no answer to a dial back", address=str(address), error=repr(error))
         return False
+    return True
+
+
+async def _probe_stream(host: NodeHost, peer_id: ID, address: Multiaddr) -> None:
+    raw: RawConnection | None = None
+    try:
+        raw = await _dial(host, address)
+        await host.swarm.upgrader.upgrade_security(raw, True, peer_id)
     finally:
         if raw is not None:
             with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
                 scope.shield = True
                 await raw.close()
-    return True
 
 
 async def _dial(host: NodeHost, address: Multiaddr) -> RawConnection:
     endpoint = endpoint_from_address(address)
     if endpoint is None or not can_dial_back(endpoint):
-        raise ValueError("it is no address of TCP")
+        raise ValueError("it is of no transport that is dialled back")
     if endpoint.suffix:
         transport = host.swarm.transport_manager.transport_for_dialing(address)
         if isinstance(transport, AddressedWebsocket):

@@ -16,7 +16,7 @@ from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from p2pd.domain.names import PeerId
-from p2pd.domain.reach import EvidenceKind, Reachability, ReachabilityEvidence
+from p2pd.domain.reach import EvidenceKind, PortMapping, Reachability, ReachabilityEvidence
 from p2pd.domain.rejections import Rejections
 from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.patches.announce import announced_addresses
@@ -29,6 +29,7 @@ from p2pd.net.reachability.endpoints import (
     group_of,
     is_global,
 )
+from p2pd.net.reachability.mapping.mapper import PortMapper
 from p2pd.net.reachability.observed import (
     Observation,
     ObservedAddresses,
@@ -46,9 +47,17 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def open_reachability(
-    host: NodeHost, rejections: Rejections, clock_ns: Callable[[], int] = time.time_ns
+    host: NodeHost,
+    rejections: Rejections,
+    clock_ns: Callable[[], int] = time.time_ns,
+    *,
+    maps_ports: bool = False,
 ) -> AsyncIterator[ReachabilityService]:
-    """Watch and ask inside the block, and answer others who ask."""
+    """Watch and ask inside the block, and answer others who ask.
+
+    Args:
+        maps_ports: Whether the router is asked to forward the ports listened on.
+    """
     service = ReachabilityService(host, rejections, clock_ns)
     notifee = ConnectionNotifee(service.connection_opened, service.connection_closed)
     async with trio.open_nursery() as nursery:
@@ -58,6 +67,8 @@ async def open_reachability(
         service.server.open()
         nursery.start_soon(run_guarded, "reachability prober", service.prober.run)
         nursery.start_soon(run_guarded, "votes on reachability", service.expire_votes)
+        if maps_ports:
+            nursery.start_soon(run_guarded, "port mapping", service.mapper.run)
         try:
             yield service
         finally:
@@ -80,6 +91,7 @@ class ReachabilityService:
         self.server = AutonatServer(host, rejections)
         needs = ProberNeeds(self._candidates, self._missing_answers, self._take_answer, clock_ns)
         self.prober = Prober(host, needs, rejections)
+        self.mapper = PortMapper(self._listening, self._mappings_changed, clock_ns)
         self._host = host
         self._clock_ns = clock_ns
         self._observed = ObservedAddresses()
@@ -96,6 +108,11 @@ class ReachabilityService:
     def evidence(self) -> tuple[ReachabilityEvidence, ...]:
         """What speaks for or against it, oldest first, at most 16."""
         return self._verdict.evidence
+
+    @property
+    def port_mappings(self) -> tuple[PortMapping, ...]:
+        """What the router forwards."""
+        return tuple(each.fact for each in self.mapper.mapped)
 
     def is_public(self) -> bool:
         """Tell whether others are known to dial this node."""
@@ -140,15 +157,34 @@ class ReachabilityService:
 
     def addresses_changed(self) -> None:
         """Drop what was found out: this machine can be in another network now."""
+        self.mapper.addresses_changed()
         self._verdict.clear()
-        self.prober.ask_anew()
-        self._judge()
+        self._mappings_changed()
 
     async def expire_votes(self) -> None:
         """Judge anew as votes expire."""
         while True:
             await trio.sleep(JUDGE_EVERY_S)
             self._judge()
+
+    def _mappings_changed(self) -> None:
+        """Ask peers anew, since what they said was of other addresses."""
+        self._verdict.clear()
+        mapped = next(iter(self._mapped()), None)
+        if mapped is not None:
+            evidence = ReachabilityEvidence(
+                kind=EvidenceKind.PORT_MAPPING,
+                is_reachable=True,
+                time_ns=self._clock_ns(),
+                address=str(mapped.address()),
+            )
+            self._verdict.add("router", evidence, trio.current_time())
+        self.prober.ask_anew()
+        self._judge()
+
+    def _mapped(self) -> list[Endpoint]:
+        """List where the router forwards from, where the internet routes that at all."""
+        return [each.external for each in self.mapper.mapped if each.external.is_global]
 
     def _is_only(self, connection: INetConn, peer_id: ID) -> bool:
         """Tell whether a peer has no other connection that could have led it here."""
@@ -186,17 +222,24 @@ class ReachabilityService:
         return votes_wanted(len(self.prober.observers()))
 
     def _public_addresses(self) -> list[Multiaddr]:
-        """Choose what to announce: where enough peers see this node, once it is public."""
-        if not self.is_public():
-            return []
-        confirmed = self._observed.confirmed(self._listening())
-        return addresses_from_endpoints(confirmed)
+        """Choose what to announce, mapped addresses unless peers found that they do not work.
+
+        Once this node is public, also where enough peers see it.
+        """
+        mapped = [] if self.reachability is Reachability.PRIVATE else self._mapped()
+        confirmed = self._observed.confirmed(self._unmapped()) if self.is_public() else []
+        return addresses_from_endpoints(dict.fromkeys([*mapped, *confirmed]))
 
     def _candidates(self) -> list[Multiaddr]:
         """List where this node may be dialled from the internet, the likeliest first."""
         own = [each for each in self._announceable() if each.is_global]
-        seen = self._observed.candidates(self._listening())
-        return addresses_from_endpoints(dict.fromkeys([*own, *seen]))
+        seen = self._observed.candidates(self._unmapped())
+        return addresses_from_endpoints(dict.fromkeys([*self._mapped(), *own, *seen]))
+
+    def _unmapped(self) -> list[Endpoint]:
+        """List the listeners that the router does not forward to, as far as it says."""
+        ports = {(each.listener.transport, each.listener.port) for each in self.mapper.mapped}
+        return [each for each in self._listening() if (each.transport, each.port) not in ports]
 
     def _announceable(self) -> list[Endpoint]:
         addresses = announced_addresses(self._host.get_transport_addrs())

@@ -32,8 +32,12 @@ class CircuitDialler:
         self._host = host
         self._rejections = rejections
 
-    async def dial(self, address: Multiaddr, peer_id: ID) -> INetConn:
+    async def dial(self, address: Multiaddr, peer_id: ID, is_named: bool) -> INetConn:
         """Connect to a peer at a relayed address.
+
+        Args:
+            is_named: Whether somebody here named the address; else a relay at a private
+                address is dialled as the settings say.
 
         Raises:
             SwarmException: The relay is not reached, or refuses, or the peer does.
@@ -46,7 +50,7 @@ class CircuitDialler:
             raise SwarmException(f"not an address through a relay: {error}") from error
         if peer_id == path.relay_id or path.relay_id == self._host.get_id():
             raise SwarmException("a relay does not relay to itself")
-        connection = await self._connection_to(path)
+        connection = await self._connection_to(path, is_named)
         stream = await open_stream(self._host, connection, HOP)
         try:
             limit = await self._ask(stream, peer_id)
@@ -58,9 +62,10 @@ class CircuitDialler:
             await reset_quietly(stream)
             raise
 
-    async def _connection_to(self, path: RelayPath) -> INetConn:
+    async def _connection_to(self, path: RelayPath, is_named: bool) -> INetConn:
         addresses = [path.relay_address] if path.relay_address is not None else []
-        return await self._host.swarm.dial_direct(path.relay_id, addresses)
+        named = None if is_named else ()
+        return await self._host.swarm.dial_direct(path.relay_id, addresses, named=named)
 
     async def _ask(self, stream: INetStream, peer_id: ID) -> CircuitLimit:
         await write_message(stream, connect_request(peer_id))

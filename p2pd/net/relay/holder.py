@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -31,7 +31,7 @@ from p2pd.tasks import attempt
 SECONDS = 1.0
 WANTED = 2
 MAX_ATTEMPTS = 4
-"""Relays asked at once beside those held."""
+"""Relays of the settings asked at once beside those held."""
 LOOK_EVERY_S = 1 * SECONDS
 PROTECTION = "relay"
 
@@ -119,28 +119,32 @@ class RelayHolder:
             for relay in self._relays.values():
                 relay.scope.cancel()
             return
-        for relay in self._candidates():
-            if len(self._relays) - len(self._held()) >= MAX_ATTEMPTS:
-                return
-            if self._is_wanted(relay):
-                self._relays[relay.relay_id] = relay
-                hold = partial(attempt, "relay reservation", partial(self._hold, relay))
-                nursery.start_soon(hold)
+        configured = {info.peer_id: info for info in self._configured}
+        for relay_id, info in configured.items():
+            if self._wants_configured() and self._may_ask(relay_id):
+                self._ask(HeldRelay(relay_id, info), nursery)
+        for relay_id in self._found() if self._wants_found() else ():
+            if self._wants_found() and self._may_ask(relay_id):
+                self._ask(HeldRelay(relay_id, configured.get(relay_id)), nursery)
 
-    def _is_wanted(self, relay: HeldRelay) -> bool:
-        """Tell whether one more is to be asked: of the settings' before others."""
-        if relay.is_configured:
-            return sum(each.is_configured for each in self._held()) < WANTED
-        found = [each for each in self._relays.values() if not each.is_configured]
+    def _ask(self, relay: HeldRelay, nursery: trio.Nursery) -> None:
+        self._relays[relay.relay_id] = relay
+        nursery.start_soon(partial(attempt, "relay reservation", partial(self._hold, relay)))
+
+    def _may_ask(self, relay_id: ID) -> bool:
+        may_ask = self._backoffs.may_ask(relay_id, trio.current_time())
+        return relay_id not in self._relays and may_ask
+
+    def _wants_configured(self) -> bool:
+        relays = [each for each in self._relays.values() if each.is_configured]
+        held = sum(each.reservation is not None for each in relays)
+        return held < WANTED and len(relays) - held < MAX_ATTEMPTS
+
+    def _wants_found(self) -> bool:
+        """Ask one that was found only where those of the settings do not make up the number."""
+        found = sum(not each.is_configured for each in self._relays.values())
         held = sum(each.is_configured for each in self._held())
-        return len(found) + held < WANTED
-
-    def _candidates(self) -> Iterator[HeldRelay]:
-        now_s = trio.current_time()
-        infos = {info.peer_id: info for info in self._configured}
-        for peer_id in (*infos, *self._found()):
-            if peer_id not in self._relays and self._backoffs.may_ask(peer_id, now_s):
-                yield HeldRelay(peer_id, infos.get(peer_id))
+        return found + held < WANTED
 
     def _found(self) -> list[ID]:
         """List connected peers that relay, room-mates first."""

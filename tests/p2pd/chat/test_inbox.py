@@ -12,7 +12,7 @@ from p2pd.chat.validators import Validator
 from p2pd.domain.events import Gap, GapReason
 from p2pd.domain.messages import Message
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.state import State
 from p2pd.domain.verdicts import Verdict
 from p2pd.errors import StorageFailedError, StorageFullError
@@ -130,7 +130,7 @@ def test_a_message_the_log_trips_over_costs_no_other() -> None:
         poison = make_message(2, data=FailingStore.poison)
         batch = [*messages(1), poison, *messages(3)]
         assert await door.inbox.receive_messages(batch) == [STORED, REFUSED, STORED]
-        assert door.rejections.totals["message_not_appended"] == 1
+        assert door.rejections.totals[RejectionReason.MESSAGE_NOT_APPENDED] == 1
         assert door.gaps() == []
 
     run(scenario)
@@ -153,7 +153,7 @@ def test_a_message_needs_the_consent_of_every_validator() -> None:
     async def scenario(door: Door) -> None:
         verdicts = await door.inbox.receive_messages(messages(1, 2, 3, 4, 6))
         assert verdicts == [REFUSED, STORED, REFUSED, STORED, REFUSED]
-        assert door.rejections.totals["validator_refused"] == 3
+        assert door.rejections.totals[RejectionReason.VALIDATOR_REFUSED] == 3
         assert door.store.last_offset == 2
 
     run(scenario, rule(even), rule(below_five))
@@ -183,6 +183,6 @@ def test_a_validator_that_is_silent_or_fails_costs_its_own_messages_and_one_dead
         assert trio.current_time() - started_s <= 0.5
         expected = [STORED if number % 3 == 0 else NOT_STORED for number in range(1, 31)]
         assert verdicts == expected
-        assert door.rejections.totals["validator_silent"] == 20
+        assert door.rejections.totals[RejectionReason.VALIDATOR_SILENT] == 20
 
     run(scenario, rule(moody, deadline_s=0.5))

@@ -82,8 +82,8 @@ def test_of_each_peer_the_addresses_that_worked_last_are_known(
     peers = list(dict.fromkeys(number for number, _ in newest_first))
     last_of = dict(reversed(newest_first))
     seen: dict[int, list[int]] = {}
-    for port, name in known:
-        seen.setdefault(int(name.removeprefix("p")), []).append(int(port))
+    for known_port, name in known:
+        seen.setdefault(int(name.removeprefix("p")), []).append(int(known_port))
     assert {number: ports[0] for number, ports in seen.items()} == {
         number: last_of[number] for number in peers[:MAX_FOUND]
     }
@@ -103,7 +103,7 @@ def test_what_cannot_be_saved_now_is_saved_later() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(book.run)
             await book.add_given("an address")
-            assert store.peers.given == ()
+            assert not store.peers.given
             store.save_error = None
             await trio.sleep(20)
             assert store.peers.given == ("an address",)

@@ -4,6 +4,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from typing import cast
 
 import httpx
 import pytest
@@ -11,7 +13,7 @@ import trio
 from prometheus_client.parser import text_string_to_metric_families
 
 from p2pd.api.rpc_server import ApiCounters
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.node.metrics import Feed, NodeCollector, Snapshot
 from p2pd.node.metrics_server import MAX_CLIENTS
 from tests.driver import NodeProcess, wait_until
@@ -51,9 +53,7 @@ def test_a_node_reports_what_it_retains_and_whom_it_is_connected_to(
 def test_operators_have_three_pages_and_no_more(start_node: StartNode, address: str) -> None:
     node = start_node("a", metrics_listen=address)
     for path in ("/metrics", "/metrics?name=x", "/healthz", "/readyz"):
-        wait_until(
-            lambda path=path: httpx.get(f"http://{address}{path}"), lambda got: got.is_success
-        )
+        wait_until(partial(httpx.get, f"http://{address}{path}"), lambda got: got.is_success)
         head, get = httpx.head(f"http://{address}{path}"), httpx.get(f"http://{address}{path}")
         assert (head.status_code, head.content) == (200, b"")
         assert head.headers["content-type"] == get.headers["content-type"]
@@ -144,7 +144,7 @@ def test_what_scrapes_read_is_never_what_the_node_writes() -> None:
             number = 0
             while collected < 50 and not failures:
                 for _ in range(100):
-                    rejections.count(f"reason_{number % 5000}")
+                    rejections.count(cast(RejectionReason, f"reason_{number % 5000}"))
                     number += 1
                 await trio.sleep(0)
         done.set()
@@ -165,7 +165,7 @@ def test_a_loop_that_hangs_is_not_ready_and_its_last_values_are_shown() -> None:
         seen: list[tuple[Snapshot | None, float]] = []
         ready: list[bool] = []
         thread = threading.Thread(
-            target=lambda: (seen.append(feed.snapshot()), ready.append(feed.is_ready()))
+            target=lambda: (seen.append(feed.snapshot()), ready.append(feed.is_ready()))  # type: ignore[func-returns-value]
         )
         thread.start()
         thread.join()  # the loop hangs for as long

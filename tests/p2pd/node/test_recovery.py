@@ -20,6 +20,7 @@ from p2pd.log.log import Log
 from p2pd.node.recovery import salvage_all
 from p2pd.store import damage, sqlite_store
 from p2pd.store.sqlite_store import FILE_NAME, SqliteStore, open_store
+from p2pd.store.store_file import StoreFile
 from tests.p2pd.facts import make_node
 from tests.p2pd.store.stores import message_of
 
@@ -105,7 +106,7 @@ def test_a_kill_in_a_salvage_loses_nothing(tmp_path: Path, name: str, nth: int) 
         (damage, "sync_directory", 1),
         (sqlite_store, "StoreFile", 2),
         (sqlite_store, "inheritance_of", 1),
-        (sqlite_store.StoreFile, "inherit", 1),
+        (StoreFile, "inherit", 1),
     ],
 )
 def test_a_kill_while_a_file_is_quarantined_loses_nothing(

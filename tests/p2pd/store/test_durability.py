@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from p2pd.domain.storage import StorageState
 from p2pd.errors import StorageFailedError
@@ -66,7 +67,7 @@ def test_those_who_come_during_an_fsync_share_the_next() -> None:
             for offset in range(2, 34):
                 sync.offset = offset
                 nursery.start_soon(wait, offset)
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
             assert answered == []
             sync.let_go.release()
             await until_begun(sync)
@@ -149,6 +150,6 @@ def test_closing_answers_those_who_wait(tmp_path: Path) -> None:
             with open_store(tmp_path) as store:
                 append(store, 1)
                 nursery.start_soon(store.wait_durable, 1)
-                await trio.testing.wait_all_tasks_blocked()
+                await wait_all_tasks_blocked()
 
     run(main)

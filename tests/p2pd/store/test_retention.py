@@ -174,7 +174,7 @@ def test_a_hole_among_messages_is_told_once(store: MessageStore) -> None:
     append(store, 8, room=LOBBY)
     append(store, 9)
     drop(store, DEFAULT_ROOM, 4)
-    expected = [1, Gap(GapReason.EXPIRED, 4), 6, 7, 8, 9]
+    expected: list[int | Gap] = [1, Gap(GapReason.EXPIRED, 4), 6, 7, 8, 9]
     assert read_from(log, 0) == expected
     reader = log.open_reader(log.cursor(0))
     one_by_one = [entry for _ in range(20) for entry in reader.read(1)]

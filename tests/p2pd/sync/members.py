@@ -72,7 +72,7 @@ class Member:
 
     def complaints(self) -> set[str]:
         """What it counted against others; both may want to lead at one moment."""
-        return set(self.rejections.totals) - {"sync_busy"}
+        return {str(reason) for reason in self.rejections.totals} - {"sync_busy"}
 
     async def wait_count(self, count: int) -> None:
         await wait_seen(self.count, lambda seen: seen >= count, timeout_s=TIMEOUT_S)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from p2pd.sync import item_index
 from p2pd.sync.item_index import ItemIndex
-from p2pd.sync.reconciliation import END, LOWEST, Item, Summary, Upper, item_digest, summary_of
+from p2pd.sync.reconciliation import END, LOWEST, End, Item, Summary, Upper, item_digest, summary_of
 
 
 class Room:
@@ -31,7 +31,8 @@ class Room:
         self.index.touch(item.seqno)
 
     def cut(self, lower: Item, upper: Upper) -> list[Item]:
-        return sorted(i for i in self.items if lower <= i and (upper == END or i < upper))
+        above = (item for item in self.items if lower <= item)
+        return sorted(item for item in above if isinstance(upper, End) or item < upper)
 
 
 def make_item(number: int) -> Item:

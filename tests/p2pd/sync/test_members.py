@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from functools import partial
+from operator import lt
 from pathlib import Path
 
 import pytest
@@ -116,12 +119,11 @@ async def test_every_member_hears_of_a_message_that_one_of_them_kept(tmp_path: P
             await member.wait_count(30)
 
 
-async def wait_quiet(look_bytes: object) -> None:
+async def wait_quiet(look_bytes: Callable[[], int]) -> None:
     """Wait until sessions move no more than fingerprints, several in a row."""
-    assert callable(look_bytes)
     quiet = 0
     with trio.fail_after(60):
         while quiet < 4:
             before = look_bytes()
-            await wait_seen(look_bytes, lambda seen, before=before: seen > before, timeout_s=30)
+            await wait_seen(look_bytes, partial(lt, before), timeout_s=30)
             quiet = quiet + 1 if look_bytes() - before < 1_000 else 0

@@ -14,7 +14,7 @@ import trio
 from google.protobuf.message import DecodeError
 from libp2p.abc import INetStream
 from libp2p.crypto.ed25519 import create_new_key_pair
-from libp2p.custom_types import StreamHandlerFn
+from libp2p.custom_types import StreamHandlerFn, TProtocol
 from libp2p.network.stream.exceptions import StreamError
 from libp2p.peer.id import ID
 from libp2p.pubsub.pb import rpc_pb2
@@ -79,7 +79,7 @@ ITEM = Item(5, item_digest(b"x"))
 def altered(message: Message, **fields: Any) -> bytes:
     changed = rpc_pb2.Message.FromString(message.signed_bytes)
     for name in fields:
-        changed.ClearField(name)
+        changed.ClearField(name)  # type: ignore[arg-type]
     changed.MergeFrom(rpc_pb2.Message(**fields))
     encoded: bytes = changed.SerializeToString()
     return encoded
@@ -229,7 +229,7 @@ async def test_honest_members_meet_while_strangers_hold_every_seat(
         nursery.cancel_scope.cancel()
 
 
-async def hold_a_seat(address: str, task_status: trio.TaskStatus[None]) -> None:
+async def hold_a_seat(address: str, task_status: trio.TaskStatus[None]) -> None:  # type: ignore[name-defined]
     async with OURS.host() as stranger, stream_to(address, stranger) as stream:
         await stream.write(OPEN)
         task_status.started()
@@ -240,7 +240,7 @@ async def hold_a_seat(address: str, task_status: trio.TaskStatus[None]) -> None:
 async def lying(member: Member, answer: StreamHandlerFn) -> AsyncIterator[None]:
     """Be a peer in the room that answers sessions as it pleases."""
     async with OURS.node() as liar:
-        liar.host.set_stream_handler(PROTOCOL, answer)
+        liar.host.set_stream_handler(TProtocol(PROTOCOL), answer)
         await liar.join(ROOM)
         await liar.host.connect(peer_info_from_text(member.address))
         yield

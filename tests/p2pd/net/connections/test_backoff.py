@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from common.backoff import JITTER, Backoff
-from p2pd.net.connections.backoff import MAX_PEERS, DialBackoffs, dial_backoff
+from p2pd.net.connections.backoff import DialBackoffs, dial_backoff
 
 
 def delays_of(backoff: Backoff, count: int) -> list[float]:
@@ -28,9 +31,15 @@ def test_peer_is_left_alone_after_a_failure_only() -> None:
     assert backoffs.may_dial("a", 0.5)
 
 
-def test_memory_of_failures_is_bounded() -> None:
-    backoffs = DialBackoffs()
-    for number in range(MAX_PEERS + 1):
-        backoffs.failed(str(number), 0.0)
-    assert backoffs.may_dial("0", 0.0)
-    assert not backoffs.may_dial("1", 0.0)
+@given(st.lists(st.integers(0, 9), max_size=80))
+def test_peers_that_failed_longest_ago_are_forgotten_at_the_bound(failures: list[int]) -> None:
+    evictions: list[None] = []
+    backoffs = DialBackoffs(max_peers=4, on_evict=lambda: evictions.append(None))
+    for peer in failures:
+        backoffs.failed(str(peer), 0.0)
+    failed_last = list(dict.fromkeys(reversed(failures)))[:4]
+    blocked = [peer for peer in range(10) if not backoffs.may_dial(str(peer), 0.0)]
+    assert blocked == sorted(failed_last)
+    assert bool(evictions) == (len(set(failures)) > 4)
+    backoffs.clear()
+    assert all(backoffs.may_dial(str(peer), 0.0) for peer in range(10))

@@ -37,6 +37,28 @@ async def visit_four(gossip: bool) -> list[bool]:
         return [visitor.connections.is_connected(str(host.get_id())) for host in hosts]
 
 
+def test_peer_that_is_visited_again_was_not_visited_longest_ago(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transient_peers, "MAX_VISITED", 2)
+
+    async def visit() -> list[bool]:
+        async with AsyncExitStack() as stack:
+            visitor = await stack.enter_async_context(open_node())
+            hosts = [await stack.enter_async_context(STOCK.host()) for _ in range(3)]
+            visiting = transient_peers.TransientPeers(visitor.host, visitor.connections)
+            for number in (0, 1, 0, 2):
+                assert await visiting.dial(peer_info(hosts[number]))
+                await wait_identified(visitor, hosts[number].get_id())
+            return [visitor.connections.is_connected(str(host.get_id())) for host in hosts]
+
+    async def bounded() -> list[bool]:
+        with trio.fail_after(SCENARIO_TIMEOUT_S):
+            return await visit()
+
+    assert trio.run(bounded) == [True, False, True]
+
+
 async def _leave_open(_stream: object) -> None:
     await trio.sleep_forever()
 

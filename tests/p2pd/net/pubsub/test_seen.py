@@ -25,11 +25,13 @@ async def test_id_is_seen_until_its_time_is_over(autojump_clock: trio.testing.Mo
 
 @pytest.mark.trio
 async def test_oldest_id_goes_at_the_bound() -> None:
-    seen = SeenIds(ttl_s=10.0, max_ids=2)
+    evictions: list[None] = []
+    seen = SeenIds(ttl_s=10.0, max_ids=2, on_evict=lambda: evictions.append(None))
     for wire_id in (b"a", b"b", b"c"):
         seen.add(wire_id)
     assert [seen.has(wire_id) for wire_id in (b"a", b"b", b"c")] == [False, True, True]
     assert len(seen) == 2
+    assert len(evictions) == 1
 
 
 def test_message_is_told_for_a_few_beats_and_replayed_for_more() -> None:

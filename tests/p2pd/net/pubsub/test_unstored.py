@@ -62,7 +62,8 @@ async def test_no_message_is_probed_so_often_that_a_peer_refuses_it_later() -> N
 
 
 async def test_ids_are_bounded_in_number_and_in_time() -> None:
-    unstored = UnstoredMessages(ttl_s=10.0, max_ids=2)
+    evictions: list[None] = []
+    unstored = UnstoredMessages(ttl_s=10.0, max_ids=2, on_evict=lambda: evictions.append(None))
     for wire_id in (b"one", b"two", b"three"):
         unstored.add(wire_id, HOLDERS[0])
     assert [wire_id in unstored for wire_id in (b"one", b"two", b"three")] == [False, True, True]
@@ -71,3 +72,4 @@ async def test_ids_are_bounded_in_number_and_in_time() -> None:
     await trio.sleep(6.0)
     assert unstored.requests() == {}
     assert len(unstored) == 0
+    assert len(evictions) == 1, "what expires was not evicted"

@@ -55,7 +55,11 @@ class Serving:
 @asynccontextmanager
 async def serving(*, is_dialled: bool = True) -> AsyncIterator[Serving]:
     """Open a server, for which loopback is the internet or not, and a host that asks it."""
-    listen = ("/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws")
+    listen = (
+        "/ip4/127.0.0.1/tcp/0",
+        "/ip4/127.0.0.1/tcp/0/ws",
+        "/ip4/127.0.0.1/udp/0/quic-v1",
+    )
     rejections = Rejections()
     async with (
         open_host(HostOptions(create_new_key_pair(), listen), rejections) as served,

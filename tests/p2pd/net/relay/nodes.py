@@ -14,6 +14,7 @@ from multiaddr import Multiaddr
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.basic_host import NodeHost
+from p2pd.net.private_addresses import PrivateDials
 from p2pd.net.relay.client import RelayClient, RelayNeeds, open_relay_client
 from p2pd.net.relay.rules import RelayLimits
 from p2pd.net.relay.service import RelayMode, RelaySwitch, open_relay_service
@@ -72,10 +73,11 @@ async def relaying_node(
     mode: RelayMode = RelayMode.OFF,
     limits: RelayLimits | None = None,
     is_public: bool = False,
+    private_dials: PrivateDials = PrivateDials.AUTO,
 ) -> AsyncIterator[RelayingNode]:
     """Open a node that holds reservations at ``relays`` and relays as ``mode`` says."""
     rejections = Rejections()
-    options = HostOptions(create_new_key_pair(), tuple(listen))
+    options = HostOptions(create_new_key_pair(), tuple(listen), private_dials=private_dials)
 
     async def look_around() -> None:
         """Know nobody else."""

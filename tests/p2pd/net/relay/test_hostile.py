@@ -17,7 +17,12 @@ from libp2p.peer.id import ID
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, Status, StopMessage
 from multiaddr import Multiaddr
 
+from p2pd.domain.peers import ConnectionKind
 from p2pd.domain.rejections import RejectionReason
+from p2pd.net.connections.facts import peer_from_connections
+from p2pd.net.connections.registry import OpenConnection
+from p2pd.net.patches.swarm import is_relayed
+from p2pd.net.private_addresses import PrivateDials
 from p2pd.net.relay import accepting, reservations, server
 from p2pd.net.relay.messages import (
     HOP,
@@ -189,6 +194,46 @@ async def test_peer_without_a_reservation_is_not_reached() -> None:
         with pytest.raises(SwarmException, match="NO_RESERVATION"):
             address = Multiaddr(f"{relay.address}/p2p-circuit")
             await caller.host.swarm.dial_addresses(nobody, [address])
+
+
+async def test_relay_at_a_private_address_that_a_peer_reports_is_not_dialled() -> None:
+    async with (
+        relay_and_hidden() as (_, hidden),
+        relaying_node(is_public=True, private_dials=PrivateDials.OFF) as caller,
+    ):
+        address = await hidden.wait_relayed_address()
+        with pytest.raises(SwarmException):
+            await caller.host.swarm.dial_addresses(hidden.peer_id, [address], named=())
+        await caller.wait_rejected(RejectionReason.PRIVATE_ADDRESS)
+        await caller.host.swarm.dial_addresses(hidden.peer_id, [address], named=[address])
+
+
+async def test_name_that_nobody_knows_does_not_keep_from_a_relayed_address() -> None:
+    async with relay_and_hidden() as (_, hidden), relaying_node(is_public=True) as caller:
+        addresses = [Multiaddr("/dns4/nobody.invalid/tcp/1"), await hidden.wait_relayed_address()]
+        await caller.host.swarm.dial_addresses(hidden.peer_id, addresses)
+
+
+async def test_direct_connection_stands_beside_a_relayed_one() -> None:
+    async with (
+        relaying_node(mode=RelayMode.ON, is_public=True) as relay,
+        relaying_node(relays=[relay.address]) as hidden,
+        relaying_node(is_public=True) as caller,
+    ):
+        circuit = await hidden.wait_relayed_address()
+        direct = list(hidden.host.get_transport_addrs())
+        swarm = caller.host.swarm
+        relayed = await swarm.dial_addresses(hidden.peer_id, [circuit])
+        assert await swarm.dial_addresses(hidden.peer_id, direct) is relayed
+        beside = await swarm.dial_direct(hidden.peer_id, direct)
+        assert is_relayed(relayed)
+        assert not is_relayed(beside)
+        assert not relayed.is_closed
+        assert await swarm.dial_direct(hidden.peer_id, direct) is beside
+        opened = [OpenConnection(each) for each in swarm.get_connections(hidden.peer_id)]
+        best = peer_from_connections(caller.host, hidden.peer_id, opened).connection
+        assert best is not None
+        assert best.kind is ConnectionKind.DIRECT
 
 
 Consent = Callable[[INetStream], Awaitable[None]]

@@ -1,0 +1,63 @@
+"""Nodes on machines whose addresses look public, one of them a router with a home behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
+
+from tests.driver import NodeProcess
+from tests.driver.home import home_behind
+from tests.driver.lan import Machine, open_lan
+from tests.driver.process import Service
+
+
+@dataclass
+class Internet:
+    """Machines on one bridge."""
+
+    directory: Path
+    services: list[Service]
+    machines: list[Machine]
+    router: Machine
+    home: Machine
+
+    def start(self, name: str, machine: Machine, **settings: object) -> NodeProcess:
+        """Start a node on a machine, alone in its room."""
+        node = NodeProcess(
+            name,
+            self.directory,
+            prefix=machine.prefix,
+            listen="/ip4/0.0.0.0/tcp/4001",
+            rooms=name,
+            grpc_listen=f"unix:{self.directory}/{name}.sock",
+            **settings,
+        )
+        self.services.append(node)
+        node.start()
+        return node
+
+
+@contextmanager
+def open_internet(machines: int, directory: Path, services: list[Service]) -> Iterator[Internet]:
+    """Make so many machines and a router, undone at the end."""
+    with ExitStack() as undo:
+        *others, router = undo.enter_context(open_lan(machines + 1, "11.0.0.{}/24"))
+        home = undo.enter_context(home_behind(router))
+        yield Internet(directory, services, others, router, home)
+
+
+def get_node(node: NodeProcess) -> chat_pb2.Node:
+    """Ask a node what it says of itself."""
+    with node.open_channel() as channel:
+        return chat_pb2_grpc.ChatServiceStub(channel).GetNode(chat_pb2.GetNodeRequest()).node
+
+
+def connect(node: NodeProcess, address: str) -> None:
+    """Have a node dial an address."""
+    with node.open_channel() as channel:
+        request = chat_pb2.ConnectRequest(address=address)
+        chat_pb2_grpc.ChatServiceStub(channel).Connect(request, timeout=20)

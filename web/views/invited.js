@@ -1,0 +1,47 @@
+/** Asks whether to accept the invite that the page was opened with. */
+import { roomOfInvite } from "../model/invites.js";
+import { byId, setText } from "./dom.js";
+import { meetingText } from "./dial.js";
+
+/** @param meetings `invite` or null; `accept(invite)` promises the answer; `decline(room)` */
+export function mountInvited(chat, meetings) {
+  const dialog = byId("invited-dialog");
+  const accept = byId("invited-accept");
+  let asked = null;
+
+  async function run() {
+    accept.disabled = true;
+    report("Connecting…", "busy");
+    try {
+      const answer = await meetings.accept(asked);
+      report(meetingText(answer), answer.failure ? "failed" : "done");
+      accept.hidden = true;
+      setText(byId("invited-decline"), "Close");
+    } catch (error) {
+      report(error.message, "failed");
+    }
+    accept.disabled = false;
+  }
+
+  accept.addEventListener("click", run);
+  byId("invited-decline").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => {
+    if (!accept.hidden) meetings.decline(chat.activeRoom);
+  });
+  return function render() {
+    const { invite } = meetings;
+    if (!chat.isReady || invite === null || invite === asked) return;
+    asked = invite;
+    setText(byId("invited-room"), roomOfInvite(asked) || "a room");
+    setText(byId("invited-decline"), "Not now");
+    accept.hidden = false;
+    report("", "done");
+    if (!dialog.open) dialog.showModal();
+  };
+}
+
+function report(text, state) {
+  const result = byId("invited-result");
+  setText(result, text);
+  result.dataset.state = state;
+}
