@@ -6,7 +6,9 @@ counting costs nothing.
 
 A room that is not joined, has no stored message and is not one of the settings
 leaves the table. One number remembers how far such rooms were dropped, for all
-of them: who reads such a room from an old cursor gets a gap.
+of them: a reader of such a room with an older cursor gets a gap. The number is the
+highest of them all, so it may report a gap in a room that lost nothing below it; it
+never hides one, and no message is removed by it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,11 @@ from collections.abc import Callable, Iterable, Sequence
 from p2pd.sync.reconciliation import Bound, End, Item, Summary, Upper, summary_of
 
 MAX_REMOVED = 2_048
-"""Items of a room that retention removed, the newest: they are not fetched again."""
+"""Items of a room that retention removed, the newest, until the node stops.
+
+They are not fetched again. After a restart they are, from a peer that retains its
+messages for longer; an operator is told so in ``docs/operating.md``.
+"""
 
 
 class DisplacedItems:
