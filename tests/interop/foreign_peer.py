@@ -76,6 +76,10 @@ class ForeignPeer:
         """Wait until it knows that a peer is in the room."""
         self._wait_told("joined", peer=peer_id)
 
+    def wait_reachability(self, verdict: str) -> None:
+        """Wait until it has found out whether the internet reaches it."""
+        self._wait_told("reachability", verdict=verdict)
+
     def wait_message(self, text: str) -> dict[str, Any]:
         """Wait for the message with this text and return it."""
         return self._wait_told("message", text=text)

@@ -2,13 +2,14 @@
 // the room, every message of the room is a line of its output.
 //
 //	go-peer -key ed25519|ecdsa|rsa|secp256k1 [-room NAME] [-relay none|limited|unlimited]
-//	        [-behind ADDRESS] [ADDRESS…]
+//	        [-behind ADDRESS] [-autonat] [ADDRESS…]
 //
 // With -relay it relays for others; with -behind it listens nowhere and is reached through
-// the relay at that address.
+// the relay at that address; with -autonat it is public and dials whoever asks for it.
 //
 // It dials the addresses given. Output lines are JSON objects with a "type":
-// ready (id, addresses), joined (peer), message (author, forwarder, text).
+// ready (id, addresses), joined (peer), message (author, forwarder, text),
+// reachability (verdict).
 package main
 
 import (
@@ -24,6 +25,7 @@ import (
 	"github.com/libp2p/go-libp2p"
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
@@ -43,11 +45,15 @@ func main() {
 	room := flag.String("room", "chat-room", "room to join")
 	relay := flag.String("relay", "none", "what it relays for others")
 	behind := flag.String("behind", "", "address of the relay to be reached through")
+	autonat := flag.Bool("autonat", false, "whether it dials peers that ask for it")
 	listen := flag.String("listen", "/ip4/127.0.0.1/tcp/0", "address to listen on")
 	flag.Parse()
 	options, err := reachOptions(*relay, *behind, *listen)
 	if err != nil {
 		log.Fatal(err)
+	}
+	if *autonat {
+		options = append(options, libp2p.ForceReachabilityPublic(), libp2p.EnableNATService())
 	}
 	if err := chat(context.Background(), *key, *room, *behind, options, flag.Args()); err != nil {
 		log.Fatal(err)
@@ -93,6 +99,9 @@ func chat(ctx context.Context, keyType, room, behind string, options []libp2p.Op
 	}
 	tell(map[string]any{"type": "ready", "id": host.ID().String(), "addresses": listening})
 
+	if err := tellReachability(host); err != nil {
+		return err
+	}
 	go tellArrivals(ctx, arrivals)
 	go tellMessages(ctx, subscription, host.ID())
 	for _, address := range addresses {
@@ -157,6 +166,21 @@ func tellArrivals(ctx context.Context, arrivals *pubsub.TopicEventHandler) {
 			tell(map[string]any{"type": "joined", "peer": event.Peer.String()})
 		}
 	}
+}
+
+// tellReachability tells each verdict on whether the internet reaches this peer.
+func tellReachability(host host.Host) error {
+	changes, err := host.EventBus().Subscribe(new(event.EvtLocalReachabilityChanged))
+	if err != nil {
+		return err
+	}
+	go func() {
+		for change := range changes.Out() {
+			verdict := change.(event.EvtLocalReachabilityChanged).Reachability
+			tell(map[string]any{"type": "reachability", "verdict": verdict.String()})
+		}
+	}()
+	return nil
 }
 
 // tellMessages tells of each message that is not this peer's own.
