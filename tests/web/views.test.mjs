@@ -31,6 +31,7 @@ import { connectionText, mountPeers } from "../../web/views/peers.js";
 import { Place } from "../../web/views/place.js";
 import { qrCode } from "../../web/views/qr.js";
 import { whenResized } from "../../web/views/resize.js";
+import { mountReach } from "../../web/views/reach.js";
 import { mountRooms } from "../../web/views/rooms.js";
 import { route } from "../../web/views/route.js";
 import { Screen } from "../../web/views/screen.js";
@@ -366,6 +367,18 @@ view("an invite that the page was opened with is asked about, and accepted or fo
   assert.equal(byId("invited-result").textContent, `You are in garden. Connected directly to ${ANN.slice(-8)}.`);
   byId("invited-decline").click();
   assert.equal(declined.length, 1);
+});
+
+view("how the node is connected is drawn and said", () => {
+  const chat = openChat();
+  chat.node.reachability = "private";
+  chat.node.reach = { relays: [{ relay_id: ANN, max_circuit_bytes: 0 }] };
+  mountReach(chat)();
+  assert.match(byId("reach-verdict").textContent, /^A router keeps others/);
+  assert.deepEqual(textsOf(byId("reach-lines")), [`Others reach this node over the relay ${ANN.slice(-8)}.`]);
+  const [drawing] = byId("reach-drawing").children;
+  assert.match(drawing.textContent, /you.*router.*relay/);
+  assert.equal(byId("reach-details").hidden, false);
 });
 
 view("banners say what is due, and do what their button says", (context) => {

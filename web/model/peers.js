@@ -25,6 +25,10 @@ export class Peers {
     }
   }
 
+  get all() {
+    return this.#sorted();
+  }
+
   in(room) {
     return this.#sorted().filter((peer) => peer.rooms.has(room));
   }
