@@ -40,8 +40,10 @@ test("direct peers have a line of their own, relayed ones a line over their rela
   const peers = [peer("a", DIRECT), peer("b", { kind: "relayed", relay_id: "r" }), peer("c", null)];
   const { dots, lines, hidden } = drawingOf(node({ reachability: "private" }), peers);
   assert.deepEqual(dots.map(({ kind, id }) => [kind, id]), [["me", ME], ["router", "router"], ["relay", "r"], ["peer", "a"], ["peer", "b"]]);
-  assert.deepEqual(lines.map(({ kind, points }) => [kind, points.length]), [["relayed", 3], ["direct", 3], ["relayed", 4]]);
-  assert.equal(hidden, 1);
+  assert.deepEqual(lines.map(({ kind, points }) => [kind, points.length]), [["direct", 3], ["direct", 3], ["relayed", 4]]);
+  assert.equal(hidden, 0);
+  const alsoPeer = drawingOf(node(), [...peers, peer("r", DIRECT)]);
+  assert.deepEqual(alsoPeer.dots.filter(({ id }) => id === "r").map(({ kind }) => kind), ["relay"]);
 });
 
 test("a crowd is cut, and nobody is a drawing too", () => {

@@ -11,8 +11,10 @@ const MAX_RELAYS = 4;
  *   with the kind `direct` or `relayed`, and how many peers are left out
  */
 export function drawingOf(node, peers) {
-  const shown = peers.filter(({ connection }) => connection).slice(0, MAX_PEERS);
-  const relays = relaysOf(node, shown);
+  const connected = peers.filter(({ connection }) => connection);
+  const relays = relaysOf(node, connected);
+  const others = connected.filter(({ peer_id: peerId }) => !relays.includes(peerId));
+  const shown = others.slice(0, MAX_PEERS);
   const rows = Math.max(shown.length, relays.length, 1);
   const height = rows * ROW;
   const me = { kind: "me", id: node.peer_id, x: COLUMNS.me, y: height / 2 };
@@ -25,8 +27,8 @@ export function drawingOf(node, peers) {
     const isRelayed = connection.kind === "relayed";
     return { kind: isRelayed ? "relayed" : "direct", points: path(me, router, isRelayed && relay, peerDots[index]) };
   });
-  const held = relayDots.map((dot) => ({ kind: "relayed", points: path(me, router, dot) }));
-  return { height, dots: [me, router, ...relayDots, ...peerDots].filter(Boolean), lines: [...held, ...lines], hidden: peers.length - shown.length };
+  const toRelays = relayDots.map((dot) => ({ kind: "direct", points: path(me, router, dot) }));
+  return { height, dots: [me, router, ...relayDots, ...peerDots].filter(Boolean), lines: [...toRelays, ...lines], hidden: others.length - shown.length };
 }
 
 function relaysOf(node, peers) {
