@@ -85,11 +85,3 @@ def is_displaced(seqno: int, receive_time_ns: int) -> bool:
     Such a message cannot be found by the time that its number tells.
     """
     return EARLIEST_SEND_TIME_NS <= seqno < receive_time_ns - MAX_CLOCK_BEHIND_NS
-
-
-def message_id_from_parts(author_bytes: bytes, seqno_bytes: bytes) -> MessageId:
-    """Name a message as the GossipSub specification does by default.
-
-    Source: libp2p specs, pubsub/README.md, "Message Identification".
-    """
-    return MessageId((author_bytes + seqno_bytes).hex())

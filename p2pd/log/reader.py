@@ -8,10 +8,10 @@ one whose log was replaced by another, after a gap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from p2pd.domain.cursors import Cursor, cursor_from_text
 from p2pd.domain.events import (
@@ -31,9 +31,8 @@ from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.domain.sizes import size_of_message, size_of_node, size_of_peer
 from p2pd.domain.state import State
-
-if TYPE_CHECKING:
-    from p2pd.log.log import Log
+from p2pd.domain.window import Window
+from p2pd.store.message_store import MessageStore
 
 SMALL_EVENT_BYTES = 400
 """What an event without a message, a peer or a node in it occupies, at most."""
@@ -76,13 +75,35 @@ class Entry:
                 return True
 
 
+class Followed(Protocol):
+    """The log as a reader of it needs it."""
+
+    @property
+    def store(self) -> MessageStore:
+        """Where messages are stored."""
+
+    @property
+    def tail(self) -> Window[Entry]:
+        """The newest events."""
+
+    @property
+    def clock_ns(self) -> Callable[[], int]:
+        """The node's clock."""
+
+    def moment(self) -> tuple[State, int, int]:
+        """Return the tail's end, and a state and last offset at or just past it."""
+
+    def entry(self, body: EventBody, offset: int) -> Entry:
+        """Make an event at an offset."""
+
+
 class Reader:
     """Go through the log from a cursor, without a hole and without a repeat.
 
     Used by one thread at a time.
     """
 
-    def __init__(self, log: Log, after: str | None, rooms: frozenset[RoomName]) -> None:
+    def __init__(self, log: Followed, after: str | None, rooms: frozenset[RoomName]) -> None:
         self._log = log
         self._rooms = rooms
         self._offset = 0

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from operator import eq
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,10 @@ def texts_by_author(listener: EventListener, room: str) -> dict[str, list[str]]:
     return texts
 
 
+def texts_of(listener: EventListener, room: str, author_id: str) -> list[str]:
+    return texts_by_author(listener, room).get(author_id, [])
+
+
 def test_every_pair_of_routers(lab: Lab) -> None:
     relay = lab.start("relay", Nat.OPEN, relay_service="on", rooms=ELSEWHERE)
     pairs = list(itertools.product(NATS, NATS))
@@ -154,9 +160,7 @@ def check_pair(
     with talking(caller, room, PER_S), talking(node, room, SELDOM_PER_S):
         for end, other in ((node, caller), (caller, node)):
             wait_until(
-                lambda end=end, other=other: texts_by_author(listeners[end.name], room).get(
-                    other.peer_id
-                ),
+                partial(texts_of, listeners[end.name], room, other.peer_id),
                 timeout_s=FIRST_WORD_WITHIN_S,
             )
         heard_s = time.monotonic()
@@ -167,8 +171,8 @@ def check_pair(
     for end, other, per_s in ((node, caller, PER_S), (caller, node, SELDOM_PER_S)):
         expected = [f"{other.name} {number}" for number in range(int(FLOW_S * per_s))]
         wait_until(
-            lambda end=end, other=other: texts_by_author(listeners[end.name], room)[other.peer_id],
-            lambda texts, expected=expected: texts == expected,
+            partial(texts_of, listeners[end.name], room, other.peer_id),
+            partial(eq, expected),
             timeout_s=10,
         )
         assert not departures_of(listeners[end.name], other)

@@ -39,3 +39,8 @@ def make_node(*rooms: RoomName) -> Node:
 def make_peer(name: str) -> Peer:
     """Make a connected peer."""
     return Peer(PeerId(name))
+
+
+def message_id_of(author: bytes, seqno: int) -> MessageId:
+    """Name a message as the GossipSub specification does by default."""
+    return MessageId((author + seqno.to_bytes(8, "big")).hex())

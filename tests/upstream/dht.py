@@ -23,12 +23,11 @@ from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.net.connections import open_connections
 from p2pd.net.discovery import DiscoveryOptions, open_discovery
-from p2pd.net.discovery.rooms import cid_from_room
 from tests.p2pd.net.discovery.nodes import Heard
 from tests.upstream.stacks import Stack
 
 ROOM = RoomName("chat-room")
-KEY = cid_from_room(ROOM)
+KEY = "bafkreibvjjixbnvap3fcvzraxmbkaanl4dr7cjap6yvawbpqg6hktlxk5a"
 REFUSED = (HostException, SwarmException, StreamError, IOException)
 """How a stream ends that the other side does not want."""
 

@@ -8,12 +8,11 @@ from typing import Any
 import trio
 
 from p2pd.chat.membership import Membership, RoomDefaults
-from p2pd.domain.messages import message_id_from_parts
 from p2pd.domain.names import DEFAULT_ROOM, PeerId, RoomName
 from p2pd.net.pubsub.gossip import SignedMessage
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.room_store import RoomRecord
-from tests.p2pd.facts import NOW_NS
+from tests.p2pd.facts import NOW_NS, message_id_of
 
 OWN = b"own"
 
@@ -93,7 +92,7 @@ def make_signed(seqno: int, room: RoomName = DEFAULT_ROOM, data: bytes = b"text"
     """Make a message of our own; its signed bytes are its number."""
     wire: Any = None
     return SignedMessage(
-        message_id=message_id_from_parts(OWN, seqno.to_bytes(8, "big")),
+        message_id=message_id_of(OWN, seqno),
         room=room,
         author_id=PeerId("self"),
         data=data,

@@ -9,11 +9,10 @@ import trio
 import trio.testing
 
 from p2pd.chat.outbox import Outbox
-from p2pd.domain.messages import message_id_from_parts
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.store.memory_store import MemoryStore
 from tests.p2pd.chat.ports import OWN, RoomsInMemory, make_membership, make_signed
-from tests.p2pd.facts import NOW_NS, make_message
+from tests.p2pd.facts import NOW_NS, make_message, message_id_of
 
 OTHER = b"other"
 
@@ -36,7 +35,7 @@ class Sender:
     def keep(self, author: bytes = OWN) -> int:
         """Put the next message into the log; return its number."""
         self.seqno += 1
-        message_id = message_id_from_parts(author, self.seqno.to_bytes(8, "big"))
+        message_id = message_id_of(author, self.seqno)
         message = replace(
             make_message(self.seqno), message_id=message_id, seqno=self.seqno,
             signed_bytes=b"%d" % self.seqno,

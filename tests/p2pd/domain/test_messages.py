@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from p2pd.domain.messages import message_id_from_parts, send_time_from_seqno
+from p2pd.domain.messages import send_time_from_seqno
 from tests.p2pd.facts import NOW_NS, make_message
 
 MINUTE_NS = 60 * 10**9
@@ -37,7 +37,3 @@ def test_text_is_absent_where_the_bytes_are_no_utf8() -> None:
     message = make_message(1)
     assert replace(message, data="grüße".encode()).text == "grüße"
     assert replace(message, data=b"\xff\xfe").text is None
-
-
-def test_a_message_is_named_by_author_and_sequence_number() -> None:
-    assert message_id_from_parts(b"\x00\x24", bytes(7) + b"\x01") == "00240000000000000001"
