@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import NodeProcess
 from tests.driver.lan import Machine, open_lan
@@ -29,12 +30,20 @@ def node_on(machine: Machine, directory: Path, name: str, **settings: object) ->
         name,
         directory,
         prefix=machine.prefix,
-        listen="/ip4/0.0.0.0/tcp/4001",
+        listen="/ip4/0.0.0.0/tcp/4001,/ip4/0.0.0.0/udp/4001/quic-v1",
         grpc_listen=f"unix:{directory}/{name}.sock",
         log_level="debug",
         log_format="json",
         **settings,
     )
+
+
+def connect_over_quic(node: NodeProcess, other: NodeProcess) -> None:
+    address = next(each for each in other.addresses if "/quic-v1/" in each)
+    with node.open_channel() as channel:
+        request = chat_pb2.ConnectRequest(address=address)
+        peer = chat_pb2_grpc.ChatServiceStub(channel).Connect(request, timeout=30).peer
+    assert peer.connection.transport == "quic-v1"
 
 
 def has_event(listener: EventListener, kind: str, node: NodeProcess) -> Callable[[], bool]:
@@ -63,7 +72,7 @@ def test_interrupted_machines_are_back_within_seconds(
             services.append(node)
             node.start()
         # The sleeper is dialled: it holds nobody, and whoever holds it backs off.
-        home.connect(hub)
+        connect_over_quic(home, hub)
         hub.connect(sleeper)
         mover.connect(hub)
         for node in (home, sleeper, mover):

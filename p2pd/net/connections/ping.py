@@ -20,9 +20,11 @@ class Probed(Protocol):
 
     Attributes:
         last_heard_s: When anything last came from the peer, on trio's clock.
+        last_used_s: When anything but probes did.
     """
 
     last_heard_s: float
+    last_used_s: float
 
     async def ping(self) -> float:
         """Ask for an answer; returns the round trip in seconds.
@@ -48,6 +50,11 @@ async def ping(connection: INetConn) -> float:
 def last_heard_s(connection: INetConn) -> float:
     """Return when anything last came from the peer, on trio's clock."""
     return _probed(connection).last_heard_s
+
+
+def last_used_s(connection: INetConn) -> float:
+    """Return when anything but probes last came from the peer, on trio's clock."""
+    return _probed(connection).last_used_s
 
 
 def _probed(connection: INetConn) -> Probed:

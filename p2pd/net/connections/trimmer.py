@@ -19,6 +19,7 @@ from p2pd.domain.peers import Direction
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.connections.facts import connection_from_open
 from p2pd.net.connections.keepalive import close_quietly
+from p2pd.net.connections.ping import last_used_s
 from p2pd.net.connections.registry import OpenConnection, Registry
 from p2pd.net.connections.usefulness import Usefulness, least_useful
 
@@ -90,12 +91,11 @@ class Trimmer:
 
     def _usefulness_of(self, opened: OpenConnection) -> Usefulness[OpenConnection]:
         age_s = time.monotonic() - opened.opened_s
-        last_used_s = getattr(opened.connection.muxed_conn, "last_used_s", None)
         return Usefulness(
             opened,
             is_protected=self._is_protected(opened.peer_id),
             shares_room=self._is_room_mate(opened.peer_id),
             is_inbound=connection_from_open(opened).direction is Direction.INBOUND,
-            idle_s=age_s if last_used_s is None else trio.current_time() - last_used_s,
+            idle_s=trio.current_time() - last_used_s(opened.connection),
             age_s=age_s,
         )

@@ -74,6 +74,7 @@ class QuicMuxer(IMuxedConn):
         self.failure: Exception | None = None
         self.on_close: Callable[[], Awaitable[None]] | None = None
         self.last_heard_s = trio.current_time()
+        self.last_used_s = self.last_heard_s
         self._core = core
         self._wire = wire
         self._remote = remote
@@ -285,6 +286,7 @@ class QuicMuxer(IMuxedConn):
     def _take_event(self, event: events.QuicEvent) -> None:
         match event:
             case events.StreamDataReceived(data=data, end_stream=is_last, stream_id=stream_id):
+                self.last_used_s = self.last_heard_s
                 if (stream := self._stream_of(stream_id)) is not None:
                     stream.take_data(data, is_last=is_last)
             case events.StreamReset(stream_id=stream_id):

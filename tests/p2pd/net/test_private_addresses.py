@@ -80,3 +80,9 @@ def test_what_was_named_is_dialled_whatever_it_is() -> None:
     policy = PrivateAddressPolicy(PrivateDials.OFF, lambda: AT_HOME)
     named, other = Multiaddr("/ip4/10.0.0.9/tcp/1"), Multiaddr("/ip4/10.0.0.9/tcp/2")
     assert policy.permitted([other, named], [named]) == [named]
+
+
+def test_relay_at_a_private_place_is_a_private_place() -> None:
+    relay = "12D3KooWKxRxKpadkZtgDEdgjcUmvq9VwMDuPrnYRUv6SfPhCkLd"
+    behind = [f"/ip4/{host}/tcp/1/p2p/{relay}/p2p-circuit" for host in ("10.0.0.9", "1.1.1.1")]
+    assert permitted(AT_HOME, *behind) == behind[1:]

@@ -24,6 +24,7 @@ class Muxer:
     hangs_at_s: float = float("inf")
     sends_every_s: float = 0.0
     pings_s: list[float] = field(default_factory=list)
+    last_used_s: float = 0.0
     _last_heard_s: float = 0.0
 
     @property
