@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from libp2p.abc import INetConn
+from libp2p.abc import ConnectionType, INetConn
 from libp2p.peer.id import ID
 from libp2p.rcmgr import Direction as LibraryDirection
 from multiaddr import Multiaddr
@@ -26,7 +26,7 @@ def peer_from_connections(
 ) -> Peer:
     """Describe a connected peer by the best of its connections."""
     identity = host.identity_of(peer_id)
-    best = min(connections, key=_is_relayed, default=None)
+    best = min(connections, key=_drawbacks, default=None)
     return Peer(
         peer_id=PeerId(str(peer_id)),
         addresses=_addresses_of(host, peer_id, connections),
@@ -70,9 +70,17 @@ def _remote_address(connection: INetConn) -> Multiaddr | None:
     return addresses[0] if addresses else None
 
 
+def _drawbacks(opened: OpenConnection) -> tuple[bool, bool, bool]:
+    """Sort what has ended last, though nobody noticed yet: its address may be gone with it."""
+    has_no_address = _remote_address(opened.connection) is None
+    return opened.connection.is_closed, _is_relayed(opened), has_no_address
+
+
 def _is_relayed(opened: OpenConnection) -> bool:
     address = _remote_address(opened.connection)
-    return address is not None and is_relayed(address)
+    if address is None:
+        return opened.connection.get_connection_type() is ConnectionType.RELAYED
+    return is_relayed(address)
 
 
 def _transport_of(address: Multiaddr | None) -> str:
