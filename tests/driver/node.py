@@ -5,6 +5,7 @@ Made by the ``start_node`` fixture, or directly by a benchmark.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import grpc
@@ -120,6 +121,6 @@ class NodeProcess(Service):
     def _pin_ports(self) -> None:
         if self.settings["P2PD_GRPC_LISTEN"].endswith(":0"):
             self.settings["P2PD_GRPC_LISTEN"] = self.grpc_address
-        if "/tcp/0" in self.settings["P2PD_LISTEN"]:
+        if re.search("/(tcp|udp)/0(/|,|$)", self.settings["P2PD_LISTEN"]):
             bound = (address.rsplit("/p2p/", 1)[0] for address in self.addresses)
             self.settings["P2PD_LISTEN"] = ",".join(bound)

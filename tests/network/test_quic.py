@@ -8,6 +8,7 @@ import signal
 from tests.driver.fixtures import StartNode
 from tests.driver.listener import EventListener
 from tests.driver.waiting import wait_until
+from tests.network.test_relay import RELAYED, connect, relayed_address
 from tests.network.test_rooms import ROOM, connect_all, publish_paced
 
 QUIC = "/ip4/127.0.0.1/udp/0/quic-v1"
@@ -39,3 +40,18 @@ def test_a_burst_arrives_whole_and_a_hung_peer_is_noticed(start_node: StartNode)
         hung.connect(author)
         late.wait_messages(BURST, timeout_s=60)
         assert len(set(late.texts)) == len(late.texts) == BURST
+
+
+def test_a_relay_is_reached_and_relays_over_quic(start_node: StartNode) -> None:
+    relay = start_node("relay", relay_service="on", listen=QUIC)
+    hidden = start_node("hidden", listen="none", relays=relay.address)
+    hidden.wait_peer(relay, ROOM)
+    relay.wait_peer(hidden, ROOM)
+    caller = start_node("caller", listen="none")
+    with EventListener(hidden) as listener:
+        connect(caller, relayed_address(hidden, relay))
+        connection = caller.peers()[hidden.peer_id].connection
+        assert (connection.kind, connection.transport) == (RELAYED, "quic-v1")
+        caller.wait_peer(hidden, ROOM)
+        caller.publish("through the relay")
+        listener.wait_text("through the relay")

@@ -21,6 +21,7 @@ from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.quic.core import MAX_STREAMS, CreditedQuic
+from p2pd.net.quic.sources import Source
 from p2pd.net.quic.stream import QuicMuxedStream
 from p2pd.net.yamux.pings import Pings
 
@@ -39,7 +40,7 @@ NO_ERROR = 0
 class Wire(Protocol):
     """What a connection asks of the endpoint whose socket it uses."""
 
-    def transmit(self, data: bytes, address: Any) -> None:
+    def transmit(self, data: bytes, address: Any, source: Source | None) -> None:
         """Send a datagram, or lose it."""
 
     def route(self, cid: bytes, connection: QuicMuxer) -> None:
@@ -89,6 +90,7 @@ class QuicMuxer(IMuxedConn):
         self._waiting_writers: set[QuicMuxedStream] = set()
         self._cids = {core.host_cid, *cids}
         self._pings = Pings()
+        self._source: Source | None = None
         self._timer_s = self._handshake_until_s
         self._sleep = trio.CancelScope()
 
@@ -180,8 +182,14 @@ class QuicMuxer(IMuxedConn):
 
     # What the endpoint calls.
 
-    def receive(self, data: bytes, address: Any) -> None:
-        """Take a datagram; ``advance`` acts on several at once."""
+    def receive(self, data: bytes, address: Any, source: Source | None) -> None:
+        """Take a datagram; ``advance`` acts on several at once.
+
+        Args:
+            source: What to answer with, so that it comes from where the peer sends to.
+        """
+        if not self.is_initiator:
+            self._source = source
         self.last_heard_s = trio.current_time()
         try:
             self._core.receive_datagram(data, address, now=self.last_heard_s)
@@ -190,6 +198,13 @@ class QuicMuxer(IMuxedConn):
             self._rejections.count(RejectionReason.QUIC_PROTOCOL)
             log.debug("peer broke QUIC", peer_id=str(self.peer_id), error=repr(error))
             self.end()
+
+    def is_reset_by(self, data: bytes, address: Any) -> bool:
+        """Return whether a datagram to nobody ends this connection, and end it then."""
+        if address[:2] != self._remote or not self._core.is_reset_by(data):
+            return False
+        self._finish(ConnectionError("the peer knows the connection no more"))
+        return True
 
     def advance(self) -> None:
         """Act on what was received, and send what is due."""
@@ -359,7 +374,7 @@ class QuicMuxer(IMuxedConn):
 
     def _transmit(self) -> None:
         for data, address in self._core.datagrams_to_send(now=trio.current_time()):
-            self._wire.transmit(data, address)
+            self._wire.transmit(data, address, self._source)
 
     def end(self) -> None:
         """Say goodbye and end, once; whoever comes later finds it ended."""

@@ -8,6 +8,7 @@ Source: RFC 9000, section 4; libp2p specs, quic/README.md and tls/tls.md.
 
 from __future__ import annotations
 
+import hmac
 import ssl
 from typing import Any
 
@@ -19,6 +20,8 @@ from cryptography import x509
 from libp2p.crypto.keys import PrivateKey
 from libp2p.peer.id import ID
 from libp2p.transport.quic.security import CertificateGenerator
+
+from p2pd.net.quic.resets import TOKEN_BYTES, StatelessResets
 
 ALPN = "libp2p"
 DATAGRAM_BYTES = 1232
@@ -60,8 +63,11 @@ def configurations(key: PrivateKey, peer_id: ID) -> dict[bool, QuicConfiguration
 class CreditedQuic(QuicConnection):
     """aioquic with withheld credit, and a certificate demanded of clients too."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, resets: StatelessResets, **options: Any) -> None:
         super().__init__(**options)
+        self._resets = resets
+        if not self._is_client:
+            self._host_cids[0].stateless_reset_token = resets.token(self.host_cid)
         self._local_max_streams_bidi.value = self._local_max_streams_bidi.sent = MAX_STREAMS
         self._local_max_streams_uni.value = self._local_max_streams_uni.sent = 0
 
@@ -83,6 +89,14 @@ class CreditedQuic(QuicConnection):
     def latest_round_trip_s(self) -> float:
         """The last measurement, without the time that the peer waited to answer."""
         return float(self._loss._rtt_latest)
+
+    def is_reset_by(self, data: bytes) -> bool:
+        """Return whether a datagram is the peer's word that it knows the connection no more."""
+        tokens = (
+            each.stateless_reset_token for each in (self._peer_cid, *self._peer_cid_available)
+        )
+        end = data[-TOKEN_BYTES:]
+        return any(token and hmac.compare_digest(token, end) for token in tokens)
 
     def is_reading(self, stream_id: int) -> bool:
         """Return whether the peer may still send on a stream."""
@@ -112,6 +126,13 @@ class CreditedQuic(QuicConnection):
         waiting = sum(each.highest_offset - each.starting_offset() for each in gaps)
         held_bytes = unread_bytes + waiting
         limit.value = max(limit.value, limit.used - held_bytes + CONNECTION_WINDOW_BYTES)
+
+    def _replenish_connection_ids(self) -> None:
+        first_new = self._host_cid_seq
+        super()._replenish_connection_ids()
+        for each in self._host_cids:
+            if each.sequence_number >= first_new:
+                each.stateless_reset_token = self._resets.token(each.cid)
 
     def _initialize(self, peer_cid: bytes) -> None:
         super()._initialize(peer_cid)

@@ -29,10 +29,13 @@ from libp2p.peer.id import ID
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.quic.connection import QuicMuxer
 from p2pd.net.quic.core import CID_BYTES, CreditedQuic
+from p2pd.net.quic.resets import StatelessResets
+from p2pd.net.quic.sources import ANCILLARY_BYTES, Source, report_sources, source_of
 from p2pd.net.transports import QUIC
 
 log = structlog.get_logger(__name__)
 
+WILDCARDS = ("0.0.0.0", "::")
 MAX_BATCH = 32
 """Datagrams handled before other tasks get a turn."""
 MAX_DATAGRAM_BYTES = 65_536
@@ -57,6 +60,7 @@ class QuicEndpoint:
         self,
         bound: socket.socket,
         configurations: dict[bool, QuicConfiguration],
+        resets: StatelessResets,
         accept: Accept | None,
         rejections: Rejections,
         nursery: trio.Nursery,
@@ -66,7 +70,9 @@ class QuicEndpoint:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, RECEIVE_BUFFER_BYTES)
         self.host, self.port = bound.getsockname()[:2]
         self._socket = bound
+        self._reports_sources = self.host in WILDCARDS and report_sources(bound)
         self._configurations = configurations
+        self._resets = resets
         self._accept = accept
         self._rejections = rejections
         self._nursery = nursery
@@ -85,7 +91,7 @@ class QuicEndpoint:
 
         Cancellation: safe.
         """
-        core = CreditedQuic(configuration=self._configurations[True])
+        core = CreditedQuic(self._resets, configuration=self._configurations[True])
         connection = self._connection(core, remote, peer_id)
         core.connect(remote, now=trio.current_time())
         connection.flush()
@@ -125,10 +131,13 @@ class QuicEndpoint:
 
     # What connections call.
 
-    def transmit(self, data: bytes, address: Any) -> None:
+    def transmit(self, data: bytes, address: Any, source: Source | None = None) -> None:
         """Send a datagram; one that cannot be sent now is lost, and sent again as lost ones are."""
         try:
-            self._socket.sendto(data, address)
+            if source is None:
+                self._socket.sendto(data, address)
+            else:
+                self._socket.sendmsg((data,), (source,), 0, address)
         except OSError as error:
             log.debug("datagram not sent", error=error.strerror)
 
@@ -146,24 +155,36 @@ class QuicEndpoint:
         reached: dict[QuicMuxer, None] = {}
         for _ in range(MAX_BATCH):
             try:
-                data, address = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
+                data, address, source = self._receive()
             except BlockingIOError:
                 break
             except OSError as error:
                 log.debug("datagram not received", error=error.strerror)
                 continue
-            connection = self._connection_for(data, address)
+            connection = self._connection_for(data, address, source)
             if connection is not None:
-                connection.receive(data, address)
+                connection.receive(data, address, source)
                 reached[connection] = None
         for connection in reached:
             connection.advance()
 
-    def _connection_for(self, data: bytes, address: Any) -> QuicMuxer | None:
+    def _receive(self) -> tuple[bytes, Any, Source | None]:
+        """Receive a datagram, with the address it was sent to where that is not plain."""
+        if not self._reports_sources:
+            data, address = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
+            return data, address, None
+        data, ancillary, _, address = self._socket.recvmsg(MAX_DATAGRAM_BYTES, ANCILLARY_BYTES)
+        return data, address, source_of(ancillary)
+
+    def _connection_for(self, data: bytes, address: Any, source: Source | None) -> QuicMuxer | None:
         if len(data) <= CID_BYTES:
             return None
         if not data[0] & 0x80:
-            return self._routes.get(data[1 : 1 + CID_BYTES])
+            cid = data[1 : 1 + CID_BYTES]
+            known = self._routes.get(cid)
+            if known is None:
+                self._take_unknown(data, cid, address, source)
+            return known
         try:
             header = pull_quic_header(Buffer(data=data), host_cid_length=CID_BYTES)
         except ValueError:
@@ -172,9 +193,20 @@ class QuicEndpoint:
         known = self._routes.get(header.destination_cid)
         if known is not None or self._accept is None or len(data) < SMALLEST_MAX_DATAGRAM_SIZE:
             return known
-        return self._new_inbound(header, address)
+        return self._new_inbound(header, address, source)
 
-    def _new_inbound(self, header: QuicHeader, address: Any) -> QuicMuxer | None:
+    def _take_unknown(self, data: bytes, cid: bytes, address: Any, source: Source | None) -> None:
+        """End the connection that a peer knows no more, or tell a peer that we know none."""
+        if not self._resets.permits(trio.current_time()):
+            return
+        if any(each.is_reset_by(data, address) for each in set(self._routes.values())):
+            return
+        if reset := self._resets.answer(cid, len(data)):
+            self.transmit(reset, address, source)
+
+    def _new_inbound(
+        self, header: QuicHeader, address: Any, source: Source | None
+    ) -> QuicMuxer | None:
         versions = self._configurations[False].supported_versions
         if header.packet_type == QuicPacketType.VERSION_NEGOTIATION:
             return None
@@ -184,7 +216,7 @@ class QuicEndpoint:
                 destination_cid=header.source_cid,
                 supported_versions=versions,
             )
-            self.transmit(answer, address)
+            self.transmit(answer, address, source)
             return None
         if header.packet_type != QuicPacketType.INITIAL:
             return None
@@ -192,12 +224,12 @@ class QuicEndpoint:
             self._rejections.count(RejectionReason.QUIC_HANDSHAKES)
             return None
         try:
-            return self._admit(header, address)
+            return self._admit(header, address, source)
         except ValueError:
             self._rejections.count(RejectionReason.QUIC_PROTOCOL)
             return None
 
-    def _admit(self, header: QuicHeader, address: Any) -> QuicMuxer | None:
+    def _admit(self, header: QuicHeader, address: Any, source: Source | None) -> QuicMuxer | None:
         """Make a connection of a first packet, or ask for another with a token.
 
         Raises:
@@ -213,9 +245,10 @@ class QuicEndpoint:
             )
             retried = header.destination_cid
         elif self._handshakes >= RETRY_FROM_HANDSHAKES:
-            self._ask_again(header, address)
+            self._ask_again(header, address, source)
             return None
         core = CreditedQuic(
+            self._resets,
             configuration=self._configurations[False],
             original_destination_connection_id=original,
             retry_source_connection_id=retried,
@@ -225,7 +258,7 @@ class QuicEndpoint:
         self._nursery.start_soon(self._serve, connection)
         return connection
 
-    def _ask_again(self, header: QuicHeader, address: Any) -> None:
+    def _ask_again(self, header: QuicHeader, address: Any, source: Source | None) -> None:
         source_cid = os.urandom(CID_BYTES)
         token = self._retry.create_token(
             address=address,
@@ -240,7 +273,7 @@ class QuicEndpoint:
             original_destination_cid=header.destination_cid,
             retry_token=token,
         )
-        self.transmit(answer, address)
+        self.transmit(answer, address, source)
 
     def _connection(
         self, core: CreditedQuic, remote: Any, expected: ID | None, *cids: bytes

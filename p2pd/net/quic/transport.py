@@ -23,6 +23,7 @@ from p2pd.net.patches.transports import Recorded
 from p2pd.net.quic.connection import QuicMuxer
 from p2pd.net.quic.core import configurations
 from p2pd.net.quic.endpoint import Accept, QuicEndpoint
+from p2pd.net.quic.resets import StatelessResets
 from p2pd.net.transports import QUIC
 from p2pd.tasks import run_guarded
 
@@ -35,6 +36,7 @@ class QuicTransport(Recorded, ITransport):
 
     def __init__(self, key: PrivateKey, rejections: Rejections) -> None:
         self._configurations = configurations(key, ID.from_pubkey(key.get_public_key()))
+        self._resets = StatelessResets(key)
         self._rejections = rejections
         self._nursery: trio.Nursery | None = None
         self._endpoints: list[QuicEndpoint] = []
@@ -91,7 +93,7 @@ class QuicTransport(Recorded, ITransport):
             raise OpenConnectionError("the swarm does not run")
         bound = QUIC.bind_endpoint(host, port, is_shared=False)
         endpoint = QuicEndpoint(
-            bound, self._configurations, accept, self._rejections, self._nursery
+            bound, self._configurations, self._resets, accept, self._rejections, self._nursery
         )
         self._endpoints.append(endpoint)
         self._nursery.start_soon(partial(run_guarded, "QUIC endpoint", endpoint.run))

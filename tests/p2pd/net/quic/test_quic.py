@@ -14,6 +14,7 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.custom_types import TProtocol
 from libp2p.network.exceptions import SwarmException
 from libp2p.peer.id import ID
+from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
@@ -22,6 +23,7 @@ from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.quic import connection, endpoint
 from p2pd.net.quic.core import CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, CreditedQuic
 from p2pd.net.quic.core import configurations as quic_configurations
+from p2pd.net.quic.resets import StatelessResets
 from p2pd.net.transports import QUIC
 from tests.upstream.stacks import peer_info
 from tests.upstream.waiting import wait_seen
@@ -226,7 +228,8 @@ async def test_handshakes_that_are_never_finished_are_bounded_and_keep_nobody_ou
 
 
 def first_packet(configuration: QuicConfiguration, target: tuple[str, int]) -> bytes:
-    core = CreditedQuic(configuration=configuration)
+    resets = StatelessResets(create_new_key_pair().private_key)
+    core = CreditedQuic(resets, configuration=configuration)
     core.connect(target, now=0.0)
     [(data, _), *_] = core.datagrams_to_send(now=0.0)
     return data
@@ -240,3 +243,53 @@ async def test_unreachable_network_fails_at_once() -> None:
             await dialler.swarm.dial_addresses(
                 peer_id, [Multiaddr("/ip4/255.255.255.255/udp/1/quic-v1")]
             )
+
+
+@pytest.mark.trio
+async def test_answers_come_from_the_address_that_was_dialled() -> None:
+    """127.0.0.2 is one of many addresses of this machine; left alone, it answers as 127.0.0.1."""
+    async with host(("/ip4/0.0.0.0/udp/0/quic-v1",)) as listener:
+        [listening] = listener.get_network().listeners.values()
+        _, port = QUIC.endpoint(listening.get_addrs()[0])
+        source = trio.socket.socket(type=trio.socket.SOCK_DGRAM)
+        with source:
+            await source.bind(("127.0.0.1", 0))
+            key = create_new_key_pair()
+            configuration = quic_configurations(key.private_key, ID.from_pubkey(key.public_key))[
+                True
+            ]
+            target = ("127.0.0.2", port)
+            await source.sendto(first_packet(configuration, target), target)
+            with trio.fail_after(10):
+                _, answered_from = await source.recvfrom(2048)
+        assert answered_from == target
+
+
+@pytest.mark.trio
+async def test_peer_of_a_killed_node_learns_it_with_its_next_datagram() -> None:
+    key_pair = create_new_key_pair()
+    async with host() as peer:
+        async with open_host(HostOptions(key_pair, (LISTEN,)), Rejections()) as killed:
+            info = peer_info(killed)
+            dialled = await peer.swarm.dial_addresses(info.peer_id, info.addrs)
+            [inbound] = await wait_seen(killed.get_network().get_connections)
+            inbound.muxed_conn._wire = Silence()
+        assert not dialled.is_closed
+        listen = tuple(str(each) for each in info.addrs)
+        async with open_host(HostOptions(key_pair, listen), Rejections()):
+            with trio.fail_after(3), pytest.raises(MuxedConnUnavailable):
+                await dialled.muxed_conn.ping()
+            await wait_seen(lambda: dialled.is_closed)
+
+
+class Silence:
+    """The wire of a node that was killed: it says nothing."""
+
+    def transmit(self, *_: object) -> None:
+        pass
+
+    def route(self, *_: object) -> None:
+        pass
+
+    def unroute(self, *_: object) -> None:
+        pass
