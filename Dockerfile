@@ -26,5 +26,6 @@ RUN install -d -o 10001 -g 10001 -m 0700 /data /run/wsp
 COPY --from=build /opt/wsp /opt/wsp
 USER 10001:10001
 WORKDIR /data
+EXPOSE 4001/tcp 4001/udp 4002/tcp
 STOPSIGNAL SIGTERM
 CMD ["p2pd"]

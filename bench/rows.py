@@ -12,6 +12,7 @@ from typing import TypeAlias, assert_never
 
 from bench.measure import Figures
 from bench.subjects import (
+    ALL_TRANSPORTS,
     API,
     BROADCAST,
     CALLERS,
@@ -28,6 +29,7 @@ from bench.subjects import (
     STOCK,
     STORM,
     SYNC,
+    TCP_ALONE,
     WAY,
     WAY_IN_MEMORY,
 )
@@ -126,10 +128,14 @@ ROWS = (
     Row("libp2p", "libp2p layer, burst", "msg/s",
         (LAYER, "burst_per_s"), (STOCK, "burst_per_s"), Times(4)),
     Row("libp2p", "libp2p layer at 50/s, p50", "ms", (LAYER, "p50_ms"), (STOCK, "p50_ms")),
-    Row("quic", "QUIC beside TCP, burst", "msg/s",
+    Row("transports", "QUIC beside TCP, burst", "msg/s",
         (QUIC_LAYER, "burst_per_s"), (LAYER, "burst_per_s"), Times(0.4)),
-    Row("quic", "QUIC beside TCP at 50/s, p50", "ms",
+    Row("transports", "QUIC beside TCP at 50/s, p50", "ms",
         (QUIC_LAYER, "p50_ms"), (LAYER, "p50_ms"), Within(2)),
+    Row("transports", "idle node with every transport, beside TCP alone", "MiB",
+        (ALL_TRANSPORTS, "idle_mib"), (TCP_ALONE, "idle_mib"), Within(1.15)),
+    Row("transports", "… processor time", "ms/s",
+        (ALL_TRANSPORTS, "cpu_ms_per_s"), (TCP_ALONE, "cpu_ms_per_s"), Within(1.3)),
     Row("api", "gRPC to gRPC, burst", "msg/s", (API, "burst_per_s"), (LAYER, "burst_per_s")),
     Row("api", "gRPC to gRPC at 50/s, p50", "ms", (API, "p50_ms"), (LAYER, "p50_ms")),
     Row("relay", "over a relay of our own, burst", "msg/s",

@@ -22,6 +22,7 @@ class Sizes:
         missed: Messages that synchronisation brings at once.
         held: Messages that two nodes hold when one lacks one.
         kept: Messages in a full store.
+        idle_s: How long a node that does nothing is watched.
     """
 
     rounds: int = 3
@@ -36,6 +37,7 @@ class Sizes:
     missed: int = 10_000
     held: int = 100_000
     kept: int = 1_000_000
+    idle_s: float = 20.0
 
 
 QUICK = Sizes(
@@ -50,5 +52,6 @@ QUICK = Sizes(
     missed=200,
     held=1_000,
     kept=5_000,
+    idle_s=0.5,
 )
 """Shows that everything runs; its figures mean nothing."""

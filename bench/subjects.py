@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from bench import api, callers, fan_out, kept, libp2p_layer, pages, storm, synchronising, way
+from bench import api, callers, fan_out, idle, kept, libp2p_layer, pages, storm, synchronising, way
 from bench.measure import Figures
 from bench.sizes import Sizes
 
 STOCK = "stock py-libp2p"
 LAYER = "our libp2p layer"
 QUIC_LAYER = "our libp2p layer over QUIC"
+ALL_TRANSPORTS = "every transport"
+TCP_ALONE = "TCP alone"
 API = "gRPC to gRPC"
 RELAYED = "gRPC to gRPC over a relay"
 PAGES = "page to page"
@@ -32,6 +34,8 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     STOCK: partial(libp2p_layer.run, "stock"),
     LAYER: partial(libp2p_layer.run, "ours"),
     QUIC_LAYER: partial(libp2p_layer.run, "ours", transport="quic"),
+    ALL_TRANSPORTS: partial(idle.run, "all"),
+    TCP_ALONE: partial(idle.run, "tcp"),
     API: api.run,
     RELAYED: api.run_relayed,
     PAGES: partial(pages.run, "disk"),

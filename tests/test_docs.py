@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 #: Defaults that depend on the machine or are too long for a table.
 DEFAULTS_IN_WORDS = {
     "P2PD_DATA_DIR": "the platform's user data directory",
-    "P2PD_LISTEN": "TCP on 4001 and WebSocket on 4002, IPv4 and IPv6 each",
+    "P2PD_LISTEN": "TCP and QUIC on 4001 and WebSocket on 4002, IPv4 and IPv6 each",
     "P2PD_BOOTSTRAP": "the public libp2p bootstrap peers",
 }
 

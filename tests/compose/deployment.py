@@ -114,7 +114,8 @@ def open_deployment() -> Iterator[Deployment]:
         AssertionError: there is no engine, or the demo did not become healthy.
     """
     ports = {
-        name: str(_free_port()) for name in ("GRPC_PORT", "P2P_PORT", "PAGE_PORT", "PAGE_B_PORT")
+        name: str(_free_port())
+        for name in ("GRPC_PORT", "P2P_PORT", "P2P_WS_PORT", "PAGE_PORT", "PAGE_B_PORT")
     }
     demo = {"COMPOSE_PROFILES": "demo", "P2PD_BOOTSTRAP": "none", **ports}
     lab = os.environ.get("COMPOSE_LAB")

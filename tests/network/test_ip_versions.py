@@ -46,16 +46,18 @@ def test_nodes_on_an_ipv6_only_network_find_one_another(
             node.stop()
 
 
+@pytest.mark.parametrize(("transport", "place"), [("quic-v1", 1), ("ws", 2)])
 def test_a_node_is_dialled_by_each_of_its_addresses(
-    tmp_path: Path, services: list[Service]
+    transport: str, place: int, tmp_path: Path, services: list[Service]
 ) -> None:
     with open_lan(2, "fd77::{}/64") as (here, there):
         a, b = node_on(here, tmp_path, "a"), node_on(there, tmp_path, "b")
         started(services, a, b)
         far = [address for address in a.addresses if address.startswith(f"/ip6/{here.address}/")]
-        assert len(far) == 2, a.addresses
-        a.ready["addresses"] = far[1]
-        assert "/ws/" in a.address
+        assert len(far) == 3, a.addresses
+        a.ready["addresses"] = far[place]
+        assert f"/{transport}/" in a.address
         b.connect(a)
+        assert b.peers()[a.peer_id].connection.transport == transport
         for node in (a, b):
             node.stop()

@@ -23,21 +23,19 @@ def test_a_burst_arrives_whole_and_a_hung_peer_is_noticed(start_node: StartNode)
     author.wait_peer(hung, ROOM)
     peers = author.peers(ROOM)
     assert {each.connection.transport for each in peers.values()} == {"quic-v1"}
-    os.kill(hung.pid, signal.SIGSTOP)
-    try:
-        with EventListener(reader) as listener:
+    with EventListener(reader) as listener, EventListener(hung) as late:
+        os.kill(hung.pid, signal.SIGSTOP)
+        try:
             publish_paced(author, BURST, per_second=100_000)
             heard = listener.wait_messages(BURST, timeout_s=60)
             assert [message.text for message in heard] == [f"author {n}" for n in range(BURST)]
-        wait_until(
-            lambda: set(author.peers(ROOM)),
-            lambda seen: seen == {reader.peer_id},
-            timeout_s=NOTICED_WITHIN_S,
-        )
-    finally:
-        os.kill(hung.pid, signal.SIGCONT)
-    with EventListener(hung) as late:
-        hung.connect(author)
+            wait_until(
+                lambda: set(author.peers(ROOM)),
+                lambda seen: seen == {reader.peer_id},
+                timeout_s=NOTICED_WITHIN_S,
+            )
+        finally:
+            os.kill(hung.pid, signal.SIGCONT)
         late.wait_messages(BURST, timeout_s=60)
         assert len(set(late.texts)) == len(late.texts) == BURST
 
