@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from multiaddr import Multiaddr
 
-from p2pd.net.reachability.endpoints import Endpoint
+from p2pd.net.reachability.endpoints import Endpoint, group_of, is_global
 
 MIN_OBSERVERS = 2
 MAX_ADDRESSES = 8
@@ -26,14 +26,19 @@ class Observation:
     """One report.
 
     Attributes:
-        group: The network of the peer that reports.
+        observer_ip: Where the peer that reports is connected from.
         seen_at: Where it sees this node.
         is_inbound: Whether the peer has dialled: the port is one it could dial then.
     """
 
-    group: str
+    observer_ip: str
     seen_at: Endpoint
     is_inbound: bool
+
+    @property
+    def group(self) -> str:
+        """The network of the peer that reports."""
+        return group_of(self.observer_ip)
 
 
 class ObservedAddresses:
@@ -43,8 +48,12 @@ class ObservedAddresses:
         self._by_connection: dict[Hashable, Observation] = {}
 
     def record(self, connection: Hashable, observation: Observation) -> None:
-        """Take what the peer of a connection reports; replaces what it reported before."""
-        if observation.seen_at.is_global:
+        """Take what the peer of a connection reports; replaces what it reported before.
+
+        A peer of the local network does not see this node from the internet, and one
+        machine can have many addresses there.
+        """
+        if observation.seen_at.is_global and is_global(observation.observer_ip):
             self._by_connection[connection] = observation
 
     def forget(self, connection: Hashable) -> None:

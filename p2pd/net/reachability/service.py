@@ -130,9 +130,7 @@ class ReachabilityService:
         ip, seen_at = direct_peer_ip(connection), endpoint_from_address(address)
         if ip is None or seen_at is None or not is_open_and_direct(connection):
             return
-        self._observed.record(
-            connection, Observation(group_of(ip), seen_at, is_inbound(connection))
-        )
+        self._observed.record(connection, Observation(ip, seen_at, is_inbound(connection)))
         self._judge()
 
     def connection_opened(self, connection: INetConn) -> None:

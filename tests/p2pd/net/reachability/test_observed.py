@@ -9,11 +9,15 @@ from p2pd.net.reachability.endpoints import Endpoint, endpoint_from_address, gro
 from p2pd.net.reachability.observed import Observation, ObservedAddresses
 
 OURS = "11.0.0.1"
+OBSERVERS = {"a": "11.0.1.1", "b": "11.0.1.2", "c": "11.0.1.3", "liar": "11.6.6.1"}
+OBSERVERS |= {"l1": "11.6.6.2", "l2": "11.6.6.3", "near": "192.168.1.2", "next": "192.168.1.3"}
 LISTENING = [Endpoint("0.0.0.0", "tcp", 4001), Endpoint("0.0.0.0", "tcp", 4002, "/ws")]
 
 
-def seen(group: str, ip: str = OURS, port: int = 50000, *, is_inbound: bool = False) -> Observation:
-    return Observation(group, Endpoint(ip, "tcp", port), is_inbound)
+def seen(
+    observer: str, ip: str = OURS, port: int = 50000, *, is_inbound: bool = False
+) -> Observation:
+    return Observation(OBSERVERS[observer], Endpoint(ip, "tcp", port), is_inbound)
 
 
 def observed(*observations: Observation) -> ObservedAddresses:
@@ -57,6 +61,10 @@ def test_port_that_peers_dialled_is_taken_before_the_port_listened_on() -> None:
 
 def test_private_address_is_no_observation() -> None:
     assert observed(seen("a", "10.0.0.1"), seen("b", "10.0.0.1")).candidates(LISTENING) == []
+
+
+def test_peers_of_the_local_network_do_not_say_how_the_internet_sees_this_node() -> None:
+    assert observed(seen("near"), seen("next")).candidates(LISTENING) == []
 
 
 @pytest.mark.parametrize(
