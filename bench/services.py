@@ -69,7 +69,10 @@ class Running:
         relay = self.start_node(
             relay_service="on", rooms="elsewhere", relay_circuit_bytes=0, relay_circuit_s=0
         )
-        a, b = (self.start_node(listen="none", relays=relay.address) for _ in range(2))
+        a, b = (
+            self.start_node(listen="none", relays=relay.address, hole_punching="off")
+            for _ in range(2)
+        )
         connect(a, relayed_address(b, relay))
         a.wait_peer(b, "chat-room")
         b.wait_peer(a, "chat-room")

@@ -7,14 +7,14 @@ from tests.driver.fixtures import StartNode
 from tests.driver.waiting import wait_until
 from tests.interop.foreign_peer import ForeignPeer
 from tests.interop.programs import go_program
-from tests.network.test_relay import ELSEWHERE, RELAYED, connect, relayed_address
+from tests.network.test_relay import ELSEWHERE, RELAYED, STAYING, connect, relayed_address
 
 KIB = 1024
 
 
 def test_our_nodes_chat_through_a_go_relay(start_node: StartNode) -> None:
     with ForeignPeer([go_program("go-peer"), "-room", ELSEWHERE, "-relay", "unlimited"]) as relay:
-        hidden = start_node("hidden", listen="none", relays=relay.address)
+        hidden = start_node("hidden", listen="none", relays=relay.address, **STAYING)
         caller = start_node("caller")
         connect(caller, relayed_address(hidden, relay))
         assert not caller.peers()[hidden.peer_id].connection.is_limited
@@ -24,7 +24,7 @@ def test_our_nodes_chat_through_a_go_relay(start_node: StartNode) -> None:
 def test_chat_survives_the_resets_of_a_limited_go_relay(start_node: StartNode) -> None:
     """go resets a circuit after 128 KiB one way, and these messages are three times that."""
     with ForeignPeer([go_program("go-peer"), "-room", ELSEWHERE, "-relay", "limited"]) as relay:
-        hidden = start_node("hidden", listen="none", relays=relay.address)
+        hidden = start_node("hidden", listen="none", relays=relay.address, **STAYING)
         caller = start_node("caller", listen="none")
         connect(caller, relayed_address(hidden, relay))
         texts = [f"{number} " + "x" * 16 * KIB for number in range(24)]

@@ -17,6 +17,8 @@ REMADE_WITHIN_S = 10.0
 RELAYED = chat_pb2.CONNECTION_KIND_RELAYED
 ELSEWHERE = "elsewhere"
 """A room that only relays are in: what passes between the others passes through circuits."""
+STAYING = {"hole_punching": "off"}
+"""What keeps a relayed connection the only one."""
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_node_that_only_dials_is_reached_through_a_relay(
     relay = start_node(
         "relay", relay_service="on", rooms=ELSEWHERE, metrics_listen=page, listen=listen
     )
-    hidden = start_node("hidden", listen="none", relays=relay.address)
+    hidden = start_node("hidden", listen="none", relays=relay.address, **STAYING)
     caller = start_node("caller")
     with EventListener(hidden) as at_hidden, EventListener(caller) as at_caller:
         connect(caller, relayed_address(hidden, relay))
@@ -58,7 +60,7 @@ def test_node_that_only_dials_is_reached_through_a_relay(
 
 def test_member_of_a_room_of_the_relay_is_not_limited(start_node: StartNode) -> None:
     relay = start_node("relay", relay_service="on")
-    hidden = start_node("hidden", listen="none", relays=relay.address)
+    hidden = start_node("hidden", listen="none", relays=relay.address, **STAYING)
     hidden.wait_peer(relay, "chat-room")
     relay.wait_peer(hidden, "chat-room")
     caller = start_node("caller")
@@ -69,7 +71,8 @@ def test_member_of_a_room_of_the_relay_is_not_limited(start_node: StartNode) -> 
 
 def test_killed_relay_costs_no_message_where_there_is_another(start_node: StartNode) -> None:
     relays = [start_node(name, relay_service="on", rooms=ELSEWHERE) for name in ("r1", "r2")]
-    hidden = start_node("hidden", listen="none", relays=",".join(relay.address for relay in relays))
+    addresses = ",".join(relay.address for relay in relays)
+    hidden = start_node("hidden", listen="none", relays=addresses, **STAYING)
     for relay in relays:
         relayed_address(hidden, relay)
     caller = start_node("caller", listen="none")

@@ -7,7 +7,7 @@ by the limits, whoever asks.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -52,11 +52,20 @@ class _Grant:
     until_s: float
 
 
+def _ignore(_peer_id: ID) -> None:
+    """Do nothing: nobody is to be told."""
+
+
 @dataclass(slots=True)
 class RelayRules:
-    """The reservations granted and the circuits open now; times are of any monotonic clock."""
+    """The reservations granted and the circuits open now; times are of any monotonic clock.
+
+    Attributes:
+        on_release: Called with each peer whose reservation ends.
+    """
 
     limits: RelayLimits
+    on_release: Callable[[ID], None] = _ignore
     _grants: dict[ID, _Grant] = field(default_factory=dict)
     _circuits: Counter[ID] = field(default_factory=Counter)
     _budget: TokenBucket = field(init=False)
@@ -83,7 +92,7 @@ class RelayRules:
         Raises:
             RelayError: There is none (RESERVATION_REFUSED, RESOURCE_LIMIT_EXCEEDED).
         """
-        self._expire(now_s)
+        self.expire(now_s)
         if peer_id not in self._grants:
             self._refuse_excess(ip)
         limit = self.circuit_limit(is_member=is_member)
@@ -94,11 +103,18 @@ class RelayRules:
 
     def release(self, peer_id: ID) -> None:
         """Take back the reservation of a peer that is not connected any more."""
-        self._grants.pop(peer_id, None)
+        if self._grants.pop(peer_id, None) is not None:
+            self.on_release(peer_id)
 
     def release_all(self) -> None:
         """Take back every reservation."""
-        self._grants.clear()
+        for peer_id in tuple(self._grants):
+            self.release(peer_id)
+
+    def expire(self, now_s: float) -> None:
+        """Take back the reservations whose time is over."""
+        for peer_id in [each for each, grant in self._grants.items() if grant.until_s <= now_s]:
+            self.release(peer_id)
 
     def circuit_limit(self, *, is_member: bool) -> CircuitLimit:
         """Choose how much is carried of a connection to a peer."""
@@ -115,7 +131,7 @@ class RelayRules:
             RelayError: The target has none (NO_RESERVATION), or a bound is
                 reached (RESOURCE_LIMIT_EXCEEDED).
         """
-        self._expire(now_s)
+        self.expire(now_s)
         if target not in self._grants:
             raise RelayError(Status.NO_RESERVATION)
         if self._is_full(source, target):
@@ -157,7 +173,3 @@ class RelayRules:
             or of_ip >= self.limits.max_reservations_per_ip
         ):
             raise RelayError(Status.RESERVATION_REFUSED, "every reservation is taken")
-
-    def _expire(self, now_s: float) -> None:
-        for peer_id in [each for each, grant in self._grants.items() if grant.until_s <= now_s]:
-            del self._grants[peer_id]

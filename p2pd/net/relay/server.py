@@ -48,6 +48,8 @@ from p2pd.net.streams.shares import StreamShares
 
 REQUEST_TIMEOUT_S = 10.0
 """For the whole request, the consent of the other end included."""
+PROTECTION = "relayed"
+"""Tag of peers with a reservation: who needs it, needs the connection to this relay."""
 IP_NAMES = ("ip4", "ip6")
 MAX_ADDRESSES = 8
 
@@ -89,6 +91,7 @@ class RelayServer:
         rejections: Rejections,
     ) -> None:
         self.rules = rules
+        rules.on_release = self._unprotect
         self.totals = RelayTotals()
         self._host = host
         self._is_member = is_member
@@ -158,6 +161,7 @@ class RelayServer:
             trio.current_time(),
             is_member=self._is_member(peer_id),
         )
+        self._host.swarm.protect(peer_id, PROTECTION)
         self.totals.reservations += 1
         reply = hop_status(Status.OK, limit)
         reply.reservation.expire = int(time.time() + self.rules.limits.reservation_s)
@@ -167,6 +171,9 @@ class RelayServer:
         )
         await write_message(stream, reply)
         await stream.close()
+
+    def _unprotect(self, peer_id: ID) -> None:
+        self._host.swarm.unprotect(peer_id, PROTECTION)
 
     def _own_addresses(self) -> list[Multiaddr]:
         """List where this relay is dialled; loopback only where there is nothing else."""

@@ -101,6 +101,7 @@ class RelaySwitch:
         while True:
             is_wanted = self._mode is RelayMode.AUTO and self._is_public()
             self.set_on(self._mode is RelayMode.ON or is_wanted)
+            self._server.rules.expire(trio.current_time())
             await trio.sleep(LOOK_EVERY_S)
 
 

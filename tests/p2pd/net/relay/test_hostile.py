@@ -314,12 +314,15 @@ async def test_circuit_ends_at_its_limit(limits: RelayLimits) -> None:
 async def test_reservation_ends_with_the_connection() -> None:
     async with relay_and_hidden() as (relay, hidden):
         assert relay.service.fact.reservation_count == 1
+        assert relay.host.swarm.is_protected(hidden.peer_id)
+        assert hidden.host.swarm.is_protected(relay.peer_id)
         await hidden.host.disconnect(relay.peer_id)
         await hidden.wait_reservations(0)
         hidden.is_public = True
         with trio.fail_after(5):
             while relay.service.fact.reservation_count:
                 await trio.sleep(0.01)
+        assert not relay.host.swarm.is_protected(hidden.peer_id)
 
 
 async def test_node_found_public_gives_its_reservations_up() -> None:

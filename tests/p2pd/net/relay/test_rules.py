@@ -49,6 +49,18 @@ def test_reservations_end_with_their_time_and_a_renewal_is_no_second_one() -> No
     assert caught.value.status == Status.NO_RESERVATION
 
 
+def test_end_of_a_reservation_is_reported_once() -> None:
+    released: list[ID] = []
+    rules = RelayRules(LIMITS, released.append)
+    reserve(rules, TARGET)
+    reserve(rules, SOURCE, now_s=50.0)
+    rules.expire(100.0)
+    assert released == [TARGET]
+    rules.release(TARGET)
+    rules.release_all()
+    assert released == [TARGET, SOURCE]
+
+
 @pytest.mark.parametrize("ips", [[IP, IP, IP], ["a", "b", "c", "d"]])
 def test_reservations_are_bounded_in_all_and_per_address(ips: list[str]) -> None:
     rules = RelayRules(LIMITS)
