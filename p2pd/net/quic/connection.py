@@ -195,9 +195,7 @@ class QuicMuxer(IMuxedConn):
             self._core.receive_datagram(data, address, now=self.last_heard_s)
         # The boundary between the node and whatever a remote peer sends.
         except Exception as error:
-            self._rejections.count(RejectionReason.QUIC_PROTOCOL)
-            log.debug("peer broke QUIC", peer_id=str(self.peer_id), error=repr(error))
-            self.end()
+            self._fail(error)
 
     def is_reset_by(self, data: bytes, address: Any) -> bool:
         """Return whether a datagram to nobody ends this connection, and end it then."""
@@ -208,6 +206,13 @@ class QuicMuxer(IMuxedConn):
 
     def advance(self) -> None:
         """Act on what was received, and send what is due."""
+        try:
+            self._advance()
+        # The boundary between the node and whatever a remote peer sends.
+        except Exception as error:
+            self._fail(error)
+
+    def _advance(self) -> None:
         while not self.is_closed and (event := self._core.next_event()) is not None:
             self._take_event(event)
         if self.is_closed:
@@ -224,7 +229,8 @@ class QuicMuxer(IMuxedConn):
         """Send what is due, and set the timer for what is due later."""
         if self.is_closed:
             return
-        self._core.grant_all(sum(each.unread_bytes for each in self._streams.values()))
+        if self._core.wants_grant:
+            self._core.grant_all(sum(each.unread_bytes for each in self._streams.values()))
         self._transmit()
         timer_s = self._core.get_timer()
         if not self.established.is_set():
@@ -369,8 +375,18 @@ class QuicMuxer(IMuxedConn):
         if not self.established.is_set() and now_s >= self._handshake_until_s:
             self._finish(TimeoutError("no answer"))
             return
-        self._core.handle_timer(now=now_s)
+        try:
+            self._core.handle_timer(now=now_s)
+        # The boundary between the node and what a remote peer has sent before.
+        except Exception as error:
+            self._fail(error)
         self.advance()
+
+    def _fail(self, error: Exception) -> None:
+        """End the connection whose peer, or whose core, broke the protocol."""
+        self._rejections.count(RejectionReason.QUIC_PROTOCOL)
+        log.debug("peer broke QUIC", peer_id=str(self.peer_id), error=repr(error))
+        self.end()
 
     def _transmit(self) -> None:
         for data, address in self._core.datagrams_to_send(now=trio.current_time()):
@@ -380,8 +396,12 @@ class QuicMuxer(IMuxedConn):
         """Say goodbye and end, once; whoever comes later finds it ended."""
         if self.is_closed:
             return
-        self._core.close(error_code=NO_ERROR)
-        self._transmit()
+        try:
+            self._core.close(error_code=NO_ERROR)
+            self._transmit()
+        # A connection that cannot even say goodbye ends without.
+        except Exception as error:
+            log.debug("no goodbye", peer_id=str(self.peer_id), error=repr(error))
         self._finish(ConnectionError("closed here"))
 
     def _finish(self, reason: Exception) -> None:

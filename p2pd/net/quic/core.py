@@ -113,6 +113,12 @@ class CreditedQuic(QuicConnection):
         if (stream := self._streams.get(stream_id)) is not None:
             stream.max_stream_data_local += size
 
+    @property
+    def wants_grant(self) -> bool:
+        """Whether the peer has used half of what it may send in all."""
+        limit = self._local_max_data
+        return limit.value - limit.used <= CONNECTION_WINDOW_BYTES // 2
+
     def grant_all(self, unread_bytes: int) -> None:
         """Let the peer send more in all.
 
@@ -120,8 +126,6 @@ class CreditedQuic(QuicConnection):
             unread_bytes: What arrived in order and was not read.
         """
         limit = self._local_max_data
-        if limit.value - limit.used > CONNECTION_WINDOW_BYTES // 2:
-            return
         gaps = (each.receiver for each in self._streams.values() if not each.receiver.is_finished)
         waiting = sum(each.highest_offset - each.starting_offset() for each in gaps)
         held_bytes = unread_bytes + waiting

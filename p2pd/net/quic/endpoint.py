@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ from p2pd.net.quic.core import CID_BYTES, CreditedQuic
 from p2pd.net.quic.resets import StatelessResets
 from p2pd.net.quic.sources import ANCILLARY_BYTES, Source, report_sources, source_of
 from p2pd.net.transports import QUIC
+from p2pd.tasks import attempt
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +97,7 @@ class QuicEndpoint:
         connection = self._connection(core, remote, peer_id)
         core.connect(remote, now=trio.current_time())
         connection.flush()
-        self._nursery.start_soon(connection.run)
+        self._nursery.start_soon(attempt, "QUIC connection", connection.run)
         try:
             await connection.established.wait()
         except trio.Cancelled:
@@ -161,7 +163,13 @@ class QuicEndpoint:
             except OSError as error:
                 log.debug("datagram not received", error=error.strerror)
                 continue
-            connection = self._connection_for(data, address, source)
+            try:
+                connection = self._connection_for(data, address, source)
+            # The boundary between the node and whatever anybody sends.
+            except Exception as error:
+                self._rejections.count(RejectionReason.QUIC_PROTOCOL)
+                log.debug("datagram malformed", error=repr(error))
+                continue
             if connection is not None:
                 connection.receive(data, address, source)
                 reached[connection] = None
@@ -255,7 +263,7 @@ class QuicEndpoint:
         )
         connection = self._connection(core, address, None, header.destination_cid)
         self._handshakes += 1
-        self._nursery.start_soon(self._serve, connection)
+        self._nursery.start_soon(attempt, "QUIC connection", partial(self._serve, connection))
         return connection
 
     def _ask_again(self, header: QuicHeader, address: Any, source: Source | None) -> None:

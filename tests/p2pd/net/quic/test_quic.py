@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import Random
 
 import pytest
 import trio
@@ -24,7 +26,7 @@ from p2pd.net.quic import connection, endpoint
 from p2pd.net.quic.core import CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, CreditedQuic
 from p2pd.net.quic.core import configurations as quic_configurations
 from p2pd.net.quic.resets import StatelessResets
-from p2pd.net.transports import QUIC
+from p2pd.net.transports import QUIC, TCP, transport_of
 from tests.upstream.stacks import peer_info
 from tests.upstream.waiting import wait_seen
 
@@ -293,3 +295,46 @@ class Silence:
 
     def unroute(self, *_: object) -> None:
         pass
+
+
+@pytest.mark.trio
+async def test_nothing_that_anybody_sends_ends_the_endpoint() -> None:
+    """Noise, broken copies of true packets, and a core that raises: one connection ends."""
+    async with pair() as two, host() as other:
+        [address] = peer_info(two.listener).addrs
+        target = QUIC.endpoint(address)
+        random = Random(7)
+        with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as stranger:
+            for size in range(1, 1400, 7):
+                noise = bytearray(random.randbytes(size))
+                noise[0] |= 0x40 | (0x80 if size % 2 else 0)
+                noise[1:5] = b"\0\0\0\1"[: len(noise[1:5])]
+                await stranger.sendto(noise, target)
+        await two.connection.muxed_conn.ping()
+
+        def fail(*_: object, **__: object) -> None:
+            raise AssertionError("broken")
+
+        muxer = two.inbound.muxed_conn
+        muxer._core.receive_datagram = fail
+        muxer._core.datagrams_to_send = fail
+        with pytest.raises(MuxedConnUnavailable):
+            await two.connection.muxed_conn.ping()
+        await wait_seen(lambda: muxer.is_closed)
+        assert two.rejections.totals["quic_protocol"] >= 1
+        again = await other.swarm.dial_addresses(two.listener.get_id(), [address])
+        await again.muxed_conn.ping()
+
+
+@pytest.mark.trio
+async def test_peer_whose_tcp_is_blocked_is_reached_over_quic_at_once() -> None:
+    async with host() as listener, host() as dialler:
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(0)
+            blocked = TCP.address(*silent.getsockname())
+            with trio.fail_after(5):
+                dialled = await dialler.swarm.dial_addresses(
+                    listener.get_id(), [blocked, *peer_info(listener).addrs]
+                )
+            assert transport_of(dialled.get_transport_addresses()[0]) is QUIC
