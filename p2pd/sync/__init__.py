@@ -5,8 +5,8 @@
 ``p2pd.sync.reconciliation``.
 """
 
+from p2pd.sync.scope import Scope, SessionResult, SyncSource
 from p2pd.sync.service import Sync, SyncListener, SyncOptions, open_sync
-from p2pd.sync.session import Scope, SessionResult, SyncSource
 
 __all__ = [
     "Scope",

@@ -1,9 +1,9 @@
 """What a peer may have of this node's time, bytes and patience.
 
-Asked by ``p2pd.sync.service`` before a session and told after it. A peer
-that lies or asks for too much uses up its own budget and nobody else's: sessions
-that this node leads have slots of their own, and where all are taken, whoever holds
-its slot longest makes room.
+Asked by ``p2pd.sync.service`` before a session, and charged by ``session_runner`` after
+it. A peer that lies or asks for too much uses up its own budget and nobody else's.
+Sessions that this node initiates have slots of their own; where all are taken, the
+session that has held its slot longest is ended.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ WORK_S_BURST = 60.0
 MAX_SLOTS = 8
 """Of each role."""
 HOLD_S = 20.0
-"""Nobody has to make room sooner."""
+"""No session is ended for another one sooner."""
 PENALTY_S = 600.0
-REST_S = 30.0
+COOLDOWN_S = 30.0
 MAX_PEERS_COUNTED = 4_096
 
 
 @dataclass(eq=False, slots=True)
 class Slot:
-    """A session under way; whoever must make room is cancelled."""
+    """A session under way; it is cancelled when another one needs its slot."""
 
     peer_id: PeerId
-    is_led: bool
+    is_initiator: bool
     since_s: float
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
 @dataclass(slots=True)
 class _Account:
-    """One peer's budget, and how long it has to stay away."""
+    """One peer's budget, and until when it is barred or in its cooldown."""
 
     counted_at_s: float
     sessions: TokenBucket = field(
@@ -53,10 +53,10 @@ class _Account:
     mib_left: float = MIB_BURST
     work_s_left: float = WORK_S_BURST
     barred_until_s: float = 0.0
-    rests_until_s: float = 0.0
+    cooldown_until_s: float = 0.0
 
     def refill(self, now_s: float) -> None:
-        """Add what the time since has brought."""
+        """Add what the budget has grown by since it was counted."""
         elapsed_s = max(0.0, now_s - self.counted_at_s)
         self.mib_left = min(MIB_BURST, self.mib_left + elapsed_s * MIB_PER_S)
         self.work_s_left = min(WORK_S_BURST, self.work_s_left + elapsed_s * WORK_S_PER_S)
@@ -66,7 +66,7 @@ class _Account:
         """Whether nothing counts against the peer any more."""
         self.refill(now_s)
         return (
-            now_s >= max(self.barred_until_s, self.rests_until_s)
+            now_s >= max(self.barred_until_s, self.cooldown_until_s)
             and self.mib_left >= MIB_BURST
             and self.work_s_left >= WORK_S_BURST
             and self.sessions.refill(now_s) >= SESSIONS_BURST
@@ -77,8 +77,8 @@ class Admission:
     """Who may have a session now; times are seconds of a monotonic clock.
 
     Args:
-        own_id: Of two nodes that lead to each other at once, the one with the
-            lower id goes on.
+        own_id: Of two nodes that initiate a session with each other at once, the one
+            with the lower id goes on.
     """
 
     def __init__(self, own_id: PeerId) -> None:
@@ -90,22 +90,22 @@ class Admission:
         )
         self._slots: dict[tuple[PeerId, bool], Slot] = {}
 
-    def begin(self, peer_id: PeerId, is_led: bool, now_s: float) -> Slot | str:
+    def admit(self, peer_id: PeerId, is_initiator: bool, now_s: float) -> Slot | str:
         """Admit a session, or return the reason why not: ``busy`` or ``limit``."""
         account = self._account(peer_id, now_s)
         if now_s < account.barred_until_s or min(account.mib_left, account.work_s_left) <= 0:
             return "limit"
-        if not is_led and account.sessions.consume(now_s):
+        if not is_initiator and account.sessions.consume(now_s):
             return "limit"
-        if self._is_engaged(peer_id, is_led) or not self._make_room(is_led, now_s):
+        if self._is_engaged(peer_id, is_initiator) or not self._make_room(is_initiator, now_s):
             return "busy"
-        slot = self._slots[peer_id, is_led] = Slot(peer_id, is_led, now_s)
+        slot = self._slots[peer_id, is_initiator] = Slot(peer_id, is_initiator, now_s)
         return slot
 
-    def end(self, slot: Slot, size_bytes: int, work_s: float) -> None:
-        """Charge a session that ``begin`` admitted."""
-        if self._slots.get((slot.peer_id, slot.is_led)) is slot:
-            del self._slots[slot.peer_id, slot.is_led]
+    def release(self, slot: Slot, size_bytes: int, work_s: float) -> None:
+        """Free the slot of a session that ``admit`` gave it, and charge what it cost."""
+        if self._slots.get((slot.peer_id, slot.is_initiator)) is slot:
+            del self._slots[slot.peer_id, slot.is_initiator]
         account = self._account(slot.peer_id, slot.since_s)
         account.mib_left -= size_bytes / MIB
         account.work_s_left -= work_s
@@ -116,32 +116,32 @@ class Admission:
         if account is not self._shared:
             account.barred_until_s = now_s + PENALTY_S
 
-    def let_rest(self, peer_id: PeerId, now_s: float) -> None:
-        """Lead no session with a peer for a while: it wasted the last one."""
+    def start_cooldown(self, peer_id: PeerId, now_s: float) -> None:
+        """Initiate no session with a peer for a while: it wasted the last one."""
         account = self._account(peer_id, now_s)
         if account is not self._shared:
-            account.rests_until_s = now_s + REST_S
+            account.cooldown_until_s = now_s + COOLDOWN_S
 
-    def is_free(self, peer_id: PeerId, now_s: float) -> bool:
-        """Tell whether a session led by this node makes sense now."""
+    def may_initiate(self, peer_id: PeerId, now_s: float) -> bool:
+        """Return whether this node may initiate a session with a peer now."""
         account = self._account(peer_id, now_s)
-        is_willing = now_s >= max(account.barred_until_s, account.rests_until_s)
-        return is_willing and not self._is_engaged(peer_id, is_led=True)
+        is_willing = now_s >= max(account.barred_until_s, account.cooldown_until_s)
+        return is_willing and not self._is_engaged(peer_id, is_initiator=True)
 
-    def _is_engaged(self, peer_id: PeerId, is_led: bool) -> bool:
-        if (peer_id, is_led) in self._slots:
+    def _is_engaged(self, peer_id: PeerId, is_initiator: bool) -> bool:
+        if (peer_id, is_initiator) in self._slots:
             return True
-        yields = not is_led and peer_id < self._own_id
-        return not yields and (peer_id, not is_led) in self._slots
+        yields = not is_initiator and peer_id < self._own_id
+        return not yields and (peer_id, not is_initiator) in self._slots
 
-    def _make_room(self, is_led: bool, now_s: float) -> bool:
-        occupied = [slot for slot in self._slots.values() if slot.is_led == is_led]
+    def _make_room(self, is_initiator: bool, now_s: float) -> bool:
+        occupied = [slot for slot in self._slots.values() if slot.is_initiator == is_initiator]
         if len(occupied) < MAX_SLOTS:
             return True
         longest = min(occupied, key=lambda slot: slot.since_s)
         if now_s - longest.since_s < HOLD_S:
             return False
-        del self._slots[longest.peer_id, is_led]
+        del self._slots[longest.peer_id, is_initiator]
         longest.scope.cancel()
         return True
 

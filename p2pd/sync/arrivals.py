@@ -17,7 +17,7 @@ from p2pd.domain.verdicts import MessageReceiver, Verdict
 from p2pd.sync.errors import SyncAbuseError, SyncUnstoredError
 from p2pd.sync.ports import MessageReader, WireMessage
 from p2pd.sync.reconciliation import Item, item_digest
-from p2pd.sync.session import Scope
+from p2pd.sync.scope import Scope
 
 MAX_AT_ONCE = 64
 """Messages verified and appended before others have their turn: some 5 ms."""

@@ -28,15 +28,8 @@ from p2pd.sync.frames import FrameStream
 from p2pd.sync.peer_schedule import PeerSchedule
 from p2pd.sync.ports import ByteStream, MessageReader, RoomPeers
 from p2pd.sync.reconciliation import LOWEST, Item
-from p2pd.sync.session import (
-    Accept,
-    DisplacedSource,
-    Scope,
-    SessionResult,
-    SyncSource,
-    initiate,
-    respond,
-)
+from p2pd.sync.scope import Accept, DisplacedSource, Scope, SessionResult, SyncSource
+from p2pd.sync.session import initiate, respond
 from p2pd.sync.session_runner import SessionRunner
 from p2pd.sync.worker_budget import WorkerBudget
 from p2pd.tasks import attempt, run_guarded
@@ -72,13 +65,13 @@ class SyncOptions:
 
 
 class SyncListener(Protocol):
-    """Who says what to fetch, and hears what came of it."""
+    """Decides what to fetch, and is called with what came of it."""
 
     def scope(self, room: RoomName) -> Scope | None:
         """Return what of a room to reconcile now; None where it is not joined."""
 
     def synchronised(self, room: RoomName, result: SessionResult) -> None:
-        """Take note that a session led by this node came to its end."""
+        """Handle that a session initiated by this node came to its end."""
 
 
 @asynccontextmanager
@@ -91,7 +84,7 @@ async def open_sync(
     rejections: Rejections,
     options: SyncOptions = SyncOptions(),
 ) -> AsyncIterator[Sync]:
-    """Answer and lead sessions inside the block."""
+    """Respond to sessions and initiate them inside the block."""
     arrivals = Arrivals(receiver, reader, rejections, options.clock_ns)
     async with trio.open_nursery() as nursery:
         sync = Sync(peers, source, arrivals, listener, rejections, options, nursery)
@@ -136,9 +129,9 @@ class Sync:
         return self._runner.bytes_moved
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
-        """Compare with a peer that came into a room, in a moment, where it is for us to lead.
+        """Compare with a peer that came into a room, in a moment, where this node is to initiate.
 
-        Who lacks the past leads, since it says how much of it; else the lower id.
+        The node that lacks the past initiates, since it says how much of it; else the lower id.
         """
         scope = self._listener.scope(room)
         if scope is not None and (self._own_id < peer_id or scope.newest is not None):
@@ -233,7 +226,7 @@ class Sync:
 
     async def _initiate(self, peer_id: PeerId, room: RoomName) -> SessionResult | None:
         now_s = trio.current_time()
-        self._schedule.led(peer_id, room, now_s)
+        self._schedule.initiated(peer_id, room, now_s)
         entrance = self._entrance(peer_id, room)
         if entrance is None:
             return None
@@ -278,8 +271,8 @@ class Sync:
             self._plan(peer_id, room, 0.0)
         elif not result.is_complete and not result.sent:
             self._rejections.count(RejectionReason.SYNC_NOTHING_GIVEN)
-            self._admission.let_rest(peer_id, trio.current_time())
+            self._admission.start_cooldown(peer_id, trio.current_time())
 
     def _can_sync(self, peer_id: PeerId) -> bool:
         speaks = self._peers.speaks(peer_id, PROTOCOL)
-        return speaks and self._admission.is_free(peer_id, trio.current_time())
+        return speaks and self._admission.may_initiate(peer_id, trio.current_time())

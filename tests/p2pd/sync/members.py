@@ -71,7 +71,7 @@ class Member:
         return self.log.store.count(ROOM)
 
     def complaints(self) -> set[str]:
-        """What it counted against others; both may want to lead at one moment."""
+        """What it counted against others; both may initiate at one moment."""
         return {str(reason) for reason in self.rejections.totals} - {"sync_busy"}
 
     async def wait_count(self, count: int) -> None:

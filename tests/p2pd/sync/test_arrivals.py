@@ -19,7 +19,7 @@ from p2pd.net.pubsub.reading import SignedMessages
 from p2pd.sync.arrivals import Arrivals
 from p2pd.sync.errors import SyncAbuseError
 from p2pd.sync.reconciliation import LOWEST, Item, item_digest
-from p2pd.sync.session import Scope
+from p2pd.sync.scope import Scope
 
 LOBBY = RoomName("lobby")
 GIVER = PeerId("giver")

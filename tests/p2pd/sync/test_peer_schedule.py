@@ -12,7 +12,7 @@ def test_every_peer_has_its_turn() -> None:
     chosen: list[PeerId] = []
     for now_s in range(5):
         for peer_id in turns.next_peers(LOBBY, PEERS, 2):
-            turns.led(peer_id, LOBBY, now_s)
+            turns.initiated(peer_id, LOBBY, now_s)
             chosen.append(peer_id)
     assert set(chosen[:6]) == set(chosen[4:]) == PEERS
 

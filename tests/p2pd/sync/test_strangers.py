@@ -39,7 +39,8 @@ from p2pd.sync.reconciliation import (
     item_digest,
 )
 from p2pd.sync.service import PROTOCOL
-from p2pd.sync.session import MAX_ROUNDS, MAX_WANTED_ITEMS
+from p2pd.sync.session import MAX_ROUNDS
+from p2pd.sync.transfer import MAX_WANTED_ITEMS
 from tests.p2pd.sync.members import (
     ROOM,
     Member,
@@ -195,7 +196,9 @@ async def test_who_sends_without_end_is_cut_off(
 
 
 @pytest.mark.trio
-async def test_who_trickles_loses_its_seat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stranger_that_trickles_loses_its_slot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(session_runner, "GRACE_S", 1.0)
     async with open_member(tmp_path / "a") as member, OURS.host() as stranger:
         async with stream_to(member.address, stranger) as stream:
@@ -209,7 +212,7 @@ async def test_who_trickles_loses_its_seat(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.trio
-async def test_honest_members_meet_while_strangers_hold_every_seat(
+async def test_honest_members_meet_while_strangers_hold_every_slot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "HOLD_S", math.inf)
@@ -222,14 +225,14 @@ async def test_honest_members_meet_while_strangers_hold_every_seat(
         trio.open_nursery() as nursery,
     ):
         for _ in range(admission.MAX_SLOTS):
-            await nursery.start(hold_a_seat, a.address)
+            await nursery.start(hold_a_slot, a.address)
         await meet(b, a)
         await a.wait_count(300)
         assert a.ids() == b.ids()
         nursery.cancel_scope.cancel()
 
 
-async def hold_a_seat(address: str, task_status: trio.TaskStatus[None]) -> None:  # type: ignore[name-defined]
+async def hold_a_slot(address: str, task_status: trio.TaskStatus[None]) -> None:  # type: ignore[name-defined]
     async with OURS.host() as stranger, stream_to(address, stranger) as stream:
         await stream.write(OPEN)
         task_status.started()
@@ -247,7 +250,7 @@ async def lying(member: Member, answer: StreamHandlerFn) -> AsyncIterator[None]:
 
 
 class Liar:
-    """Answers whoever leads a session: has an item, and gives what it pleases for it."""
+    """Answers a session that a member initiates: has an item, and gives what it pleases for it."""
 
     def __init__(self, item: Item, *given: bytes) -> None:
         self._item = item
