@@ -18,6 +18,8 @@ from tests.driver.waiting import wait_until
 
 pytestmark = pytest.mark.netns
 BACK_WITHIN_S = 5.0
+NOTICED_WITHIN_S = 30.0
+"""Of a peer that hangs, over TCP and over QUIC."""
 NOISE_S = 2.0
 """What a busy machine and the look of a test may add."""
 FAILED_DIALS = 6
@@ -93,7 +95,7 @@ def test_interrupted_machines_are_back_within_seconds(
             sleeper.signal(signal.SIGSTOP)
             try:
                 looks = [has_event(listener, "peer_disconnected", gone) for gone in (home, sleeper)]
-                wait_until(lambda: all(look() for look in looks))
+                wait_until(lambda: all(look() for look in looks), timeout_s=NOTICED_WITHIN_S)
                 wait_until(lambda: home.log().count(FAILED_DIAL) >= FAILED_DIALS)
                 with back_in_time(listener, home):
                     at_home.plug_in()
