@@ -52,6 +52,27 @@ class Mapped:
         return replace(self.listener, ip=self.granted.external_ip, port=self.granted.external_port)
 
 
+def routers_of(own_ip: str) -> list[Router]:
+    """List how a router can be asked, the cheapest first."""
+    address = default_router()
+    if address is None:
+        return [UpnpRouter(own_ip)]
+    return [PcpRouter(address, own_ip), NatPmpRouter(address), UpnpRouter(own_ip)]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The network that this machine is in.
+
+    Attributes:
+        own_ip: Returns this machine's IPv4 address towards the internet.
+        routers: Lists the routers to ask, in turn, for that address.
+    """
+
+    own_ip: Callable[[], str | None] = facing_ip
+    routers: Callable[[str], list[Router]] = routers_of
+
+
 class PortMapper:
     """The mappings that stand.
 
@@ -65,18 +86,22 @@ class PortMapper:
         listeners: Callable[[], Iterable[Endpoint]],
         on_change: Callable[[], None],
         clock_ns: Callable[[], int],
+        surroundings: Surroundings | None = None,
     ) -> None:
         self.mapped: tuple[Mapped, ...] = ()
         self._listeners = listeners
         self._on_change = on_change
         self._clock_ns = clock_ns
+        self._surroundings = surroundings or Surroundings()
         self._router: Router | None = None
+        self._stands_until_s = 0.0
         self._own_ip = ""
         self._wake = trio.Event()
 
     def addresses_changed(self) -> None:
         """Look for a router anew: this machine can be in another network now."""
         self._router = None
+        self._stands_until_s = 0.0
         self._wake.set()
 
     async def run(self) -> None:
@@ -95,7 +120,10 @@ class PortMapper:
             await self._remove_all()
 
     async def _renew_all(self) -> None:
-        """Ask the router for every listener; look for one where none is known."""
+        """Ask the router for every listener; look for one where none is known.
+
+        What was granted stands until its time is over, even while no router answers.
+        """
         wanted = self._wanted()
         mapped: list[Mapped] = []
         if wanted:
@@ -103,27 +131,22 @@ class PortMapper:
                 mapped = await self._ask_for(self._router, wanted)
             if not mapped:
                 mapped = await self._search(wanted)
+        if mapped:
+            self._stands_until_s = trio.current_time() + _shortest_s(mapped)
+        elif self.mapped and trio.current_time() < self._stands_until_s:
+            return
+        else:
+            self._router = None
         self._report(mapped)
 
     async def _search(self, wanted: Sequence[Endpoint]) -> list[Mapped]:
-        for router in self._routers():
+        for router in self._surroundings.routers(self._own_ip):
             mapped = await self._ask_for(router, wanted)
             if mapped:
                 log.info("router maps ports", protocol=router.protocol, ports=len(mapped))
                 self._router = router
                 return mapped
-        self._router = None
         return []
-
-    def _routers(self) -> list[Router]:
-        address = default_router()
-        if address is None:
-            return [UpnpRouter(self._own_ip)]
-        return [
-            PcpRouter(address, self._own_ip),
-            NatPmpRouter(address),
-            UpnpRouter(self._own_ip),
-        ]
 
     async def _ask_for(self, router: Router, listeners: Sequence[Endpoint]) -> list[Mapped]:
         mapped: list[Mapped] = []
@@ -148,7 +171,7 @@ class PortMapper:
 
     def _wanted(self) -> list[Endpoint]:
         """List what is to be forwarded: nothing where this machine faces the internet itself."""
-        own_ip = facing_ip()
+        own_ip = self._surroundings.own_ip()
         if own_ip is None or own_ip.startswith("127.") or is_global(own_ip):
             return []
         self._own_ip = own_ip
@@ -156,9 +179,7 @@ class PortMapper:
         return [replace(each, ip=own_ip) for each in fitting][:MAX_MAPPINGS]
 
     def _renew_after_s(self) -> float:
-        granted_s = [each.granted.lifetime_s for each in self.mapped if each.granted.lifetime_s]
-        half_s = min(granted_s, default=LIFETIME_S) / 2
-        return max(RENEW_LEAST_S, min(half_s, RENEW_MOST_S))
+        return max(RENEW_LEAST_S, min(_shortest_s(self.mapped) / 2, RENEW_MOST_S))
 
     def _report(self, mapped: Sequence[Mapped]) -> None:
         before = [(each.listener, each.external) for each in self.mapped]
@@ -175,6 +196,10 @@ class PortMapper:
             async with trio.open_nursery() as nursery:
                 for each in mapped:
                     nursery.start_soon(_remove, router, _wanted_from(each.listener))
+
+
+def _shortest_s(mapped: Iterable[Mapped]) -> float:
+    return min((each.granted.lifetime_s or LIFETIME_S for each in mapped), default=LIFETIME_S)
 
 
 async def _remove(router: Router, wanted: Wanted) -> None:
