@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import partial
-from operator import eq
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,11 @@ from tests.network.test_relay import ELSEWHERE, connect, get_node, relayed_addre
 
 pytestmark = pytest.mark.netns
 
+LISTEN = {"tcp": "/ip4/0.0.0.0/tcp/4001", "quic-v1": "/ip4/0.0.0.0/udp/4001/quic-v1"}
 NATS = (Nat.OPEN, Nat.FULL_CONE, Nat.PORT_KEEPING, Nat.SYMMETRIC)
 FIRST_WORD_WITHIN_S = 10.0
 DIRECT_WITHIN_S = 5.0
+ALL_WITHIN_S = 10.0
 RELAYED, DIRECT = chat_pb2.CONNECTION_KIND_RELAYED, chat_pb2.CONNECTION_KIND_DIRECT
 GETS_THROUGH = (Nat.OPEN, Nat.FULL_CONE)
 """Whoever is behind one of these can be dialled by anybody."""
@@ -36,7 +37,7 @@ SELDOM_PER_S = 4
 
 
 def can_be_direct(a: Nat, b: Nat) -> bool:
-    """Tell whether TCP gets through: not from a symmetric router, unless to an open end."""
+    """Tell whether a way leads through: not from a symmetric router, unless to an open end."""
     return Nat.SYMMETRIC not in (a, b) or a in GETS_THROUGH or b in GETS_THROUGH
 
 
@@ -58,7 +59,6 @@ class Lab:
             self._directory,
             self._launcher,
             namespace=machine.name,
-            listen="/ip4/0.0.0.0/tcp/4001",
             grpc_listen=f"unix:{self._directory}/{name}.sock",
             **settings,
         )
@@ -91,48 +91,27 @@ def talking(node: ForkedNode, room: str, per_s: int) -> Iterator[None]:
         talk_done.result()
 
 
-def kind_of(node: ForkedNode, other: ForkedNode) -> Callable[[], int]:
-    def look() -> int:
-        peer = node.peers().get(other.peer_id)
-        return peer.connection.kind if peer else 0
-
-    return look
-
-
-def departures_of(listener: EventListener, other: ForkedNode) -> list[str]:
-    """List what was reported of a peer that went, or seemed to go."""
-    kinds = ("peer_disconnected", "peer_left")
-    named = ((each, each.WhichOneof("event")) for each in list(listener.events))
-    return [k for each, k in named if k in kinds and getattr(each, k).peer_id == other.peer_id]
-
-
-def texts_by_author(listener: EventListener, room: str) -> dict[str, list[str]]:
-    texts: dict[str, list[str]] = {}
-    for message in listener.messages:
-        if message.room == room:
-            texts.setdefault(message.author_id, []).append(message.text)
-    return texts
-
-
-def texts_of(listener: EventListener, room: str, author_id: str) -> list[str]:
-    return texts_by_author(listener, room).get(author_id, [])
-
-
-def test_every_pair_of_routers(lab: Lab) -> None:
-    relay = lab.start("relay", Nat.OPEN, relay_service="on", rooms=ELSEWHERE)
+@pytest.mark.parametrize("transport", LISTEN)
+def test_every_pair_of_routers(lab: Lab, transport: str) -> None:
+    listen = LISTEN[transport]
+    relay = lab.start("relay", Nat.OPEN, relay_service="on", rooms=ELSEWHERE, listen=listen)
     pairs = list(itertools.product(NATS, NATS))
 
     def rooms_of(index: int, nat: Nat) -> str:
         return ",".join(room_of(*pair) for pair in pairs if pair[index] is nat)
 
     reached = {
-        nat: lab.start(f"to-{nat.value}", nat, relays=relay.address, rooms=rooms_of(0, nat))
+        nat: lab.start(
+            f"to-{nat.value}", nat, relays=relay.address, rooms=rooms_of(0, nat), listen=listen
+        )
         for nat in NATS
     }
     for nat in (Nat.PORT_KEEPING, Nat.SYMMETRIC):
         relayed_address(reached[nat], relay)
     callers = {
-        nat: lab.start(f"from-{nat.value}", nat, bootstrap=relay.address, rooms=rooms_of(1, nat))
+        nat: lab.start(
+            f"from-{nat.value}", nat, bootstrap=relay.address, rooms=rooms_of(1, nat), listen=listen
+        )
         for nat in NATS
     }
     with ExitStack() as open_, ThreadPoolExecutor(len(pairs)) as pool:
@@ -142,41 +121,63 @@ def test_every_pair_of_routers(lab: Lab) -> None:
         }
 
         def talk_in_pair(pair: tuple[Nat, Nat]) -> None:
-            node, caller = reached[pair[0]], callers[pair[1]]
-            check_pair(node, caller, room_of(*pair), listeners, pair)
+            node, caller, room = reached[pair[0]], callers[pair[1]], room_of(*pair)
+            at_node = Hearing(node, caller, listeners[node.name], room, PER_S)
+            at_caller = Hearing(caller, node, listeners[caller.name], room, SELDOM_PER_S)
+            check_pair(pair, (at_node, at_caller))
 
         list(pool.map(talk_in_pair, pairs))
 
 
-def check_pair(
-    node: ForkedNode,
-    caller: ForkedNode,
-    room: str,
-    listeners: dict[str, EventListener],
-    pair: tuple[Nat, Nat],
-) -> None:
+@dataclass(frozen=True)
+class Hearing:
+    """One end of a pair, and what it hears of the other.
+
+    Attributes:
+        per_s: How many messages the other end sends in a second.
+    """
+
+    node: ForkedNode
+    other: ForkedNode
+    listener: EventListener
+    room: str
+    per_s: int
+
+    def texts(self) -> list[str]:
+        messages = ((each.room, each.author_id, each.text) for each in self.listener.messages)
+        wanted = (self.room, self.other.peer_id)
+        return [text for room, author_id, text in messages if (room, author_id) == wanted]
+
+    def everything(self) -> list[str]:
+        return [f"{self.other.name} {number}" for number in range(int(FLOW_S * self.per_s))]
+
+    def kind(self) -> int:
+        peer = self.node.peers().get(self.other.peer_id)
+        return peer.connection.kind if peer else 0
+
+    def departures(self) -> list[str]:
+        """List what was reported of the other's going, so that a flap is seen."""
+        events = list(self.listener.events)
+        gone = [e.peer_disconnected.peer_id for e in events if e.HasField("peer_disconnected")]
+        left = [e.peer_left.peer_id for e in events if e.HasField("peer_left")]
+        return [peer_id for peer_id in (*gone, *left) if peer_id == self.other.peer_id]
+
+
+def check_pair(pair: tuple[Nat, Nat], ends: tuple[Hearing, Hearing]) -> None:
+    room, caller, node = ends[0].room, ends[0].other, ends[0].node
+    wanted = DIRECT if can_be_direct(*pair) else RELAYED
     begin_s = time.monotonic()
     connect(caller, likely_address(node))
     with talking(caller, room, PER_S), talking(node, room, SELDOM_PER_S):
-        for end, other in ((node, caller), (caller, node)):
-            wait_until(
-                partial(texts_of, listeners[end.name], room, other.peer_id),
-                timeout_s=FIRST_WORD_WITHIN_S,
-            )
-        heard_s = time.monotonic()
-        wanted = DIRECT if can_be_direct(*pair) else RELAYED
-        for end, other in ((node, caller), (caller, node)):
-            wait_until(kind_of(end, other), lambda kind: kind == wanted, timeout_s=DIRECT_WITHIN_S)
-        print(pair, f"heard {heard_s - begin_s:.2f} direct {time.monotonic() - heard_s:.2f}")
-    for end, other, per_s in ((node, caller, PER_S), (caller, node, SELDOM_PER_S)):
-        expected = [f"{other.name} {number}" for number in range(int(FLOW_S * per_s))]
-        wait_until(
-            partial(texts_of, listeners[end.name], room, other.peer_id),
-            partial(eq, expected),
-            timeout_s=10,
-        )
-        assert not departures_of(listeners[end.name], other)
-    assert kind_of(node, caller)() == kind_of(caller, node)() == wanted
+        for end in ends:
+            left_s = begin_s + FIRST_WORD_WITHIN_S - time.monotonic()
+            wait_until(end.texts, timeout_s=left_s)
+        for end in ends:
+            wait_until(end.kind, wanted.__eq__, timeout_s=DIRECT_WITHIN_S)
+    for end in ends:
+        wait_until(end.texts, end.everything().__eq__, timeout_s=ALL_WITHIN_S)
+        assert end.departures() == []
+        assert end.kind() == wanted, f"{pair} did not stay as it was"
 
 
 def likely_address(node: ForkedNode) -> str:

@@ -15,8 +15,8 @@ from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from p2pd.net.patches.swarm import NodeSwarm
-from p2pd.net.punch.crossing import dial_crossing
-from p2pd.net.transports import TCP
+from p2pd.net.punch.crossing import dial_crossing, send_probes
+from p2pd.net.transports import QUIC, TCP, Transport
 
 CROSSING_S = 2.5
 """For both SYNs and, where the first was dropped, for the second a second later."""
@@ -41,21 +41,41 @@ async def dial_directly(
 
     Cancellation: ends the dials that are under way.
     """
+    plan = _server_dials(swarm, peer_id) if is_server else _client_dials(swarm, peer_id)
+    with trio.move_on_after(CROSSING_S + HANDSHAKE_S):
+        async with trio.open_nursery() as nursery:
+            for address in addresses:
+                for transport, dial in plan:
+                    if transport.matches(address):
+                        nursery.start_soon(_try, dial, address, nursery.cancel_scope)
+
+
+def _client_dials(swarm: NodeSwarm, peer_id: ID) -> Sequence[tuple[Transport, Dial]]:
+    """Cross with what the server sends; QUIC dials from its listening port as it is."""
 
     async def cross(address: Multiaddr) -> INetConn:
-        return await dial_crossing(swarm, address, peer_id, is_server=is_server)
+        return await dial_crossing(swarm, address, peer_id, is_server=False)
+
+    async def dial(address: Multiaddr) -> INetConn:
+        return await swarm.dial_addr(address, peer_id)
+
+    return (TCP, cross), (QUIC, dial)
+
+
+def _server_dials(swarm: NodeSwarm, peer_id: ID) -> Sequence[tuple[Transport, Dial]]:
+    """Cross with what the client sends; and dial as anybody would."""
+
+    async def cross(address: Multiaddr) -> INetConn:
+        return await dial_crossing(swarm, address, peer_id, is_server=True)
+
+    async def probe(address: Multiaddr) -> INetConn:
+        return await send_probes(swarm, address)
 
     async def dial(address: Multiaddr) -> INetConn:
         await trio.sleep(PLAIN_AFTER_S)
         return await swarm.dial_addr(address, peer_id)
 
-    with trio.move_on_after(CROSSING_S + HANDSHAKE_S):
-        async with trio.open_nursery() as nursery:
-            for address in addresses:
-                if TCP.matches(address):
-                    nursery.start_soon(_try, cross, address, nursery.cancel_scope)
-                if is_server and swarm.transport_manager.has_transport_for(address):
-                    nursery.start_soon(_try, dial, address, nursery.cancel_scope)
+    return (TCP, cross), (QUIC, probe), (TCP, dial), (QUIC, dial)
 
 
 async def _try(dial: Dial, address: Multiaddr, others: trio.CancelScope) -> None:

@@ -1,4 +1,4 @@
-"""A TCP connection that both ends dial at once, with one end as the server on it.
+"""A connection that both ends begin at once, with one end as the server on it.
 
 Called by ``attempt``. Two SYNs that cross make one connection without an accepting
 end, so what runs on it must be told which end is which.
@@ -7,6 +7,9 @@ Source: libp2p specs, relay/DCUtR.md, "The Protocol", step 5.
 """
 
 from __future__ import annotations
+
+import random
+from typing import NoReturn
 
 import trio
 from libp2p.abc import INetConn
@@ -17,8 +20,10 @@ from multiaddr import Multiaddr
 
 from p2pd.net.patches.swarm import NodeSwarm
 from p2pd.net.patches.transports import AddressedTcp
+from p2pd.net.quic.transport import QuicTransport
 
 CLOSE_TIMEOUT_S = 1.0
+PROBE_INTERVAL_S = (0.01, 0.2)
 
 
 async def dial_crossing(
@@ -47,6 +52,23 @@ async def dial_crossing(
             scope.shield = True
             await raw.close()
         raise
+
+
+async def send_probes(swarm: NodeSwarm, address: Multiaddr) -> NoReturn:
+    """Send datagrams from the listening port until cancelled.
+
+    The router takes those of the peer for answers, and so lets its dial in.
+
+    Raises:
+        SwarmException: The swarm has no QUIC.
+        OSError: There is no way to that address.
+    """
+    transport = swarm.transport_manager.transport_for_dialing(address)
+    if not isinstance(transport, QuicTransport):
+        raise SwarmException("this node has no QUIC")
+    while True:
+        transport.send_probe(address)
+        await trio.sleep(random.uniform(*PROBE_INTERVAL_S))
 
 
 async def _serve(swarm: NodeSwarm, raw: RawConnection, peer_id: ID) -> INetConn:

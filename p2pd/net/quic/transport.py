@@ -5,6 +5,7 @@ Made by ``p2pd.net.host``.
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import closing
 from functools import partial
@@ -26,6 +27,8 @@ from p2pd.net.quic.endpoint import Accept, QuicEndpoint
 from p2pd.net.quic.resets import StatelessResets
 from p2pd.net.transports import QUIC
 from p2pd.tasks import run_guarded
+
+PROBE_BYTES = 64
 
 
 class QuicTransport(Recorded, ITransport):
@@ -81,6 +84,15 @@ class QuicTransport(Recorded, ITransport):
             await endpoint.dial(remote, peer_id)
         finally:
             self.close_endpoint(endpoint)
+
+    def send_probe(self, address: Multiaddr) -> None:
+        """Send a datagram that nobody understands, so that a router lets answers to it in.
+
+        Raises:
+            OSError: There is no way to that address.
+        """
+        remote = _socket_address(*QUIC.endpoint(address))
+        self._endpoint_for(_source_host(remote)).transmit(probe_datagram(), remote)
 
     def open_endpoint(self, host: str, port: int, accept: Accept | None) -> QuicEndpoint:
         """Bind a socket and receive on it.
@@ -155,6 +167,12 @@ class QuicListener(IListener):
 
     async def _accept(self, connection: QuicMuxer) -> None:
         await self._handler(connection)  # type: ignore[arg-type]
+
+
+def probe_datagram() -> bytes:
+    """Make random bytes that are no long header: what gets through is dropped at once."""
+    first, *rest = os.urandom(PROBE_BYTES)
+    return bytes((first & 0x7F, *rest))
 
 
 def _socket_address(host: str, port: int) -> Any:
