@@ -215,6 +215,10 @@ class NodeSwarm(Swarm):
             self._rejections.count(RejectionReason.PRIVATE_ADDRESS, left_out)
         return permitted
 
+    def permitted(self, addresses: Sequence[Multiaddr]) -> list[Multiaddr]:
+        """Leave out private addresses, of those that a peer told of itself, as is set."""
+        return self._private_addresses.permitted(addresses)
+
     async def _dial_address(self, address: Multiaddr, peer_id: ID, is_named: bool) -> INetConn:
         if self.dial_circuit is not None and is_circuit(address):
             return await self.dial_circuit(address, peer_id, is_named)

@@ -18,9 +18,8 @@ from p2pd.net.patches.swarm import NodeSwarm
 from p2pd.net.punch.crossing import dial_crossing, send_probes
 from p2pd.net.transports import QUIC, TCP, Transport
 
-CROSSING_S = 2.5
-"""For both SYNs and, where the first was dropped, for the second a second later."""
-HANDSHAKE_S = 2.5
+ATTEMPT_S = 3.5
+"""For the SYN, for one more a second later where the first was dropped, and a handshake."""
 PLAIN_AFTER_S = 0.3
 """The crossing dial has this head start over one that crosses with nothing."""
 
@@ -42,7 +41,7 @@ async def dial_directly(
     Cancellation: ends the dials that are under way.
     """
     plan = _server_dials(swarm, peer_id) if is_server else _client_dials(swarm, peer_id)
-    with trio.move_on_after(CROSSING_S + HANDSHAKE_S):
+    with trio.move_on_after(ATTEMPT_S):
         async with trio.open_nursery() as nursery:
             for address in addresses:
                 for transport, dial in plan:

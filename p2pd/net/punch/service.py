@@ -211,7 +211,7 @@ class HolePuncher:
 
     async def _dial(self, run: Run, agreement: Agreement) -> None:
         """Dial at the agreed moment, until a direct connection stands, whoever opened it."""
-        addresses = dialled_addresses(agreement.addresses)
+        addresses = self._host.swarm.permitted(dialled_addresses(agreement.addresses))
         if not addresses:
             run.result = HolePunchResult.NO_ADDRESSES
             return
