@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import trio
 
 from p2pd.errors import NodeStoppingError
+from p2pd.wakes import call_before_sleep
 
 T = TypeVar("T")
 
@@ -27,6 +28,11 @@ class _Job:
     work: Callable[[], Any]
     is_async: bool
     answer: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    work: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Bridge:
         self._nursery = nursery
         self._trio = trio.lowlevel.current_trio_token()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[_Job | _Post] = deque()
         self._trio_woken = False
         self._returns: deque[_Answer | Callable[[], None]] = deque()
         self._loop_woken = False
@@ -85,17 +91,30 @@ class Bridge:
         result: T = await self._hand_over(work, is_async=False)
         return result
 
+    def post(self, work: Callable[[], None]) -> None:
+        """Call a function in trio's thread, soon and in order; it must not raise.
+
+        It is called after ``close`` too: there it learns that nothing starts any more.
+
+        Raises:
+            NodeStoppingError: Trio has ended.
+        """
+        self._send_over(_Post(work))
+
     async def _hand_over(self, work: Callable[[], Any], *, is_async: bool) -> Any:
         assert self._loop is not None
         answer: asyncio.Future[Any] = self._loop.create_future()
-        self._jobs.append(_Job(work, is_async, answer))
+        self._send_over(_Job(work, is_async, answer))
+        return await answer
+
+    def _send_over(self, job: _Job | _Post) -> None:
+        self._jobs.append(job)
         if not self._trio_woken:
             self._trio_woken = True
             try:
                 self._trio.run_sync_soon(self._take_jobs)
             except trio.RunFinishedError:
                 raise NodeStoppingError from None
-        return await answer
 
     def _deliver(self) -> None:
         self._loop_woken = False
@@ -134,6 +153,16 @@ class Bridge:
 
         return send
 
+    def start(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Start an async function that must not raise; only ``close`` cancels it.
+
+        Returns:
+            Whether it was started: not once the bridge is closed.
+        """
+        if not self._closed:
+            self._nursery.start_soon(self._run_shielded, work)
+        return not self._closed
+
     def close(self) -> None:
         """Cancel what still runs and refuse what still comes."""
         self._closed = True
@@ -145,7 +174,9 @@ class Bridge:
         self._trio_woken = False
         while self._jobs:
             job = self._jobs.popleft()
-            if self._closed:
+            if isinstance(job, _Post):
+                job.work()
+            elif self._closed:
                 self._send_back(_Answer(job.answer, error=NodeStoppingError()))
             elif job.is_async:
                 self._nursery.start_soon(self._run, job)
@@ -154,24 +185,39 @@ class Bridge:
 
     async def _run(self, job: _Job) -> None:
         answer = _Answer(job.answer, error=NodeStoppingError())
-        # Shielded: stopping the node must not cut what a caller was promised;
-        # only ``close`` does, after the grace.
-        with trio.CancelScope(shield=True) as scope:
-            self._scopes.add(scope)
+
+        async def work() -> None:
+            nonlocal answer
             try:
                 answer = _Answer(job.answer, value=await job.work())
             except Exception as error:
                 answer = _Answer(job.answer, error=error)
+
+        await self._run_shielded(work)
+        self._send_back(answer)
+
+    async def _run_shielded(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run what a caller was promised: stopping the node must not cut it.
+
+        Only ``close`` does, after the grace.
+        """
+        with trio.CancelScope(shield=True) as scope:
+            self._scopes.add(scope)
+            try:
+                await work()
             finally:
                 self._scopes.discard(scope)
-                self._send_back(answer)
 
     def _send_back(self, item: _Answer | Callable[[], None]) -> None:
         self._returns.append(item)
         if not self._loop_woken and self._loop is not None:
             self._loop_woken = True
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                self._loop.call_soon_threadsafe(self._deliver)
+            call_before_sleep(self._wake_loop)
+
+    def _wake_loop(self) -> None:
+        assert self._loop is not None
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._deliver)
 
 
 def _call(job: _Job) -> _Answer:

@@ -5,7 +5,7 @@ Every method is called in the trio thread, through the bridge.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,8 +23,15 @@ from p2pd.store.reads import Reads
 class Publishing(Protocol):
     """Publish messages."""
 
-    async def publish(self, publishes: Sequence[Publish]) -> list[Published | ChatError]:
-        """Publish in order; return the answer or the error of each."""
+    async def publish(
+        self, publishes: Sequence[Publish], accepted: Callable[[], None] | None = None
+    ) -> list[Published | ChatError]:
+        """Publish in order; return the answer or the error of each.
+
+        Args:
+            accepted: Called once all have their place in the log: what is published
+                from then on comes behind them.
+        """
 
 
 class Membership(Protocol):

@@ -1,8 +1,7 @@
-"""One PublishStream: what came in waits in order, what is answered goes out in batches.
+"""One PublishStream: what came in is handed over at once, answers go out in order.
 
-Reading and answering go on side by side, so that the next batch gathers while
-one is published. Nothing here is dropped: reading stops while too much is in
-hand, and gRPC's flow control tells the caller.
+Reading and answering go on side by side. Nothing here is dropped: reading stops
+while too much is in hand, and gRPC's flow control tells the caller.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
-from itertools import islice
 
 import grpc
 from wsp.chat.v1 import chat_pb2
@@ -20,21 +17,15 @@ from p2pd.api.bridge import Bridge
 from p2pd.api.grpc_types import Context
 from p2pd.api.ports import Publishing
 from p2pd.api.publish_from_request import publish_from_request, result_from_outcome
+from p2pd.api.publish_pipeline import Answered, Asked, PublishPipeline
 from p2pd.api.request_from_bytes import request_from_bytes
 from p2pd.domain.callers import Caller
-from p2pd.domain.publishes import Publish, Published
+from p2pd.domain.publishes import Publish
 from p2pd.errors import ChatError, InvalidInputError, NodeStoppingError
 
 MAX_PUBLISHES_A_REQUEST = 1_000
 MAX_IN_HAND = 1_000
 MAX_IN_HAND_BYTES = 1 << 20
-MAX_BATCH = 256
-MAX_BATCH_ID_BYTES = 256 * 1024
-"""What the ``client_message_id``s of a batch occupy, which its response repeats; one
-publish is always taken, and the errors of a batch add less than 512 KiB."""
-
-Asked = tuple[str, Publish | ChatError]
-"""A publish's ``client_message_id``, and the publish or why it is none."""
 
 
 class PublishStream:
@@ -48,10 +39,10 @@ class PublishStream:
         self, publishing: Publishing, bridge: Bridge, context: Context, caller: Caller
     ) -> None:
         self._caller = caller
-        self._publishing = publishing
-        self._bridge = bridge
         self._context = context
-        self._in_hand: deque[Asked] = deque()
+        self._pipeline = PublishPipeline(publishing, bridge, self._note_answered)
+        self._answered: deque[Answered] = deque()
+        self._in_hand = 0
         self._in_hand_bytes = 0
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -89,7 +80,6 @@ class PublishStream:
             except ChatError as error:
                 self._end = error
                 return
-            self._changed.set()
             while self._is_full():
                 self._room.clear()
                 await self._room.wait()
@@ -101,43 +91,35 @@ class PublishStream:
                 "INVALID_BATCH",
                 f"a request holds 1 to {MAX_PUBLISHES_A_REQUEST} publishes",
             )
-        for publish in request.publishes:
-            asked = _asked_from_request(publish, self._caller)
-            self._in_hand.append(asked)
-            self._in_hand_bytes += _size_bytes(asked)
+        asked = [_asked_from_request(publish, self._caller) for publish in request.publishes]
+        self._pipeline.submit(asked)
+        self._in_hand += len(asked)
+        self._in_hand_bytes += sum(map(_size_bytes, asked))
 
     def _is_full(self) -> bool:
-        return len(self._in_hand) >= MAX_IN_HAND or self._in_hand_bytes >= MAX_IN_HAND_BYTES
+        return self._in_hand >= MAX_IN_HAND or self._in_hand_bytes >= MAX_IN_HAND_BYTES
 
     async def _answer_all(self, reading: asyncio.Task[None]) -> None:
         while self._in_hand or not reading.done():
-            if not self._in_hand:
+            if not self._answered:
                 self._changed.clear()
                 await self._changed.wait()
                 continue
-            await self._answer(self._next_batch())
+            await self._write(self._answered.popleft())
             self._room.set()
         if not reading.cancelled():
             reading.result()
 
-    def _next_batch(self) -> list[Asked]:
-        batch: list[Asked] = []
-        id_bytes = 0
-        for asked in islice(self._in_hand, MAX_BATCH):
-            id_bytes += len(asked[0].encode())
-            if batch and id_bytes > MAX_BATCH_ID_BYTES:
-                break
-            batch.append(asked)
-        return batch
+    def _note_answered(self, answered: Sequence[Answered]) -> None:
+        self._answered.extend(answered)
+        self._changed.set()
 
-    async def _answer(self, batch: Sequence[Asked]) -> None:
-        publishes = [asked for _, asked in batch if isinstance(asked, Publish)]
-        outcomes = await self._bridge.run(partial(self._publishing.publish, publishes))
-        response = _response(batch, outcomes)
-        for asked in batch:
-            self._in_hand.popleft()
-            self._in_hand_bytes -= _size_bytes(asked)
-        await self._context.write(response)
+    async def _write(self, answered: Answered) -> None:
+        if answered.failure is not None:
+            raise answered.failure
+        self._in_hand -= len(answered.batch)
+        self._in_hand_bytes -= sum(map(_size_bytes, answered.batch))
+        await self._context.write(_response(answered))
 
 
 def _asked_from_request(request: chat_pb2.PublishRequest, caller: Caller) -> Asked:
@@ -152,13 +134,11 @@ def _size_bytes(asked: Asked) -> int:
     return len(key.encode()) + (len(publish.data) if isinstance(publish, Publish) else 0)
 
 
-def _response(
-    batch: Sequence[Asked], outcomes: Sequence[Published | ChatError]
-) -> chat_pb2.PublishStreamResponse:
-    rest = iter(outcomes)
+def _response(answered: Answered) -> chat_pb2.PublishStreamResponse:
+    rest = iter(answered.outcomes)
     return chat_pb2.PublishStreamResponse(
         results=[
             result_from_outcome(key, next(rest) if isinstance(asked, Publish) else asked)
-            for key, asked in batch
+            for key, asked in answered.batch
         ]
     )

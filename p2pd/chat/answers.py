@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import structlog
 import trio
 
 from p2pd.domain.names import RoomName
 from p2pd.domain.publishes import Publish, Published
-from p2pd.errors import ChatError, ClientMessageIdReusedError, PublishFailedError
-
-log_line = structlog.get_logger(__name__)
+from p2pd.errors import ClientMessageIdReusedError
 
 Key = tuple[str, str]
 """The caller's name and its ``client_message_id``."""
@@ -63,7 +60,7 @@ def published_again(publish: Publish, answer: Answer) -> Published:
     return answer.published
 
 
-LookUp = Callable[[Sequence[Key]], Awaitable[Mapping[Key, Answer]]]
+LookUp = Callable[[Key], Answer | None]
 
 
 class Answers:
@@ -71,7 +68,7 @@ class Answers:
 
     Args:
         max_answers: Answers in memory at most; the oldest are evicted.
-        look_up: Finds those of some answers that are in the log.
+        look_up: Finds an answer that is in the log.
     """
 
     def __init__(self, max_answers: int, look_up: LookUp) -> None:
@@ -79,9 +76,6 @@ class Answers:
         self._look_up = look_up
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
         self._under_way: dict[Key, trio.Event] = {}
-        self._looked_up: dict[Key, Answer | ChatError] = {}
-        """What is known of the keys under way."""
-        self._looking_up = trio.Lock()
 
     @asynccontextmanager
     async def claimed(self, keys: Collection[Key]) -> AsyncIterator[None]:
@@ -94,11 +88,9 @@ class Answers:
             await self._under_way[common.pop()].wait()
         self._under_way.update({key: trio.Event() for key in keys})
         try:
-            await self._look_up_all(keys)
             yield
         finally:
             for key in keys:
-                self._looked_up.pop(key, None)
                 self._under_way.pop(key).set()
 
     def find(self, key: Key) -> Answer | None:
@@ -107,40 +99,7 @@ class Answers:
         Raises:
             ChatError: The log cannot be read.
         """
-        found = self._looked_up.get(key)
-        if isinstance(found, ChatError):
-            raise found
-        return found
-
-    async def _look_up_all(self, keys: Collection[Key]) -> None:
-        """Ask the log once for all keys, or one by one where that fails.
-
-        One after the other, those with nothing to ask for too: what was claimed
-        first goes on first.
-        """
-        # Held here: an answer may be evicted from memory before it is asked for.
-        self._looked_up.update({key: self._answers[key] for key in keys if key in self._answers})
-        unknown = [key for key in keys if key not in self._answers]
-        if not unknown and not self._looking_up.locked():
-            return
-        async with self._looking_up:
-            if not unknown:
-                return
-            try:
-                self._looked_up.update(await self._look_up(unknown))
-            # Boundary: what one answer trips over is not the fault of the others.
-            except Exception:
-                for key in unknown:
-                    await self._look_up_one(key)
-
-    async def _look_up_one(self, key: Key) -> None:
-        try:
-            self._looked_up.update(await self._look_up([key]))
-        except ChatError as error:
-            self._looked_up[key] = error
-        except Exception:
-            log_line.exception("answer of a publish not found")
-            self._looked_up[key] = PublishFailedError()
+        return self._answers.get(key) or self._look_up(key)
 
     def store(self, key: Key, answer: Answer) -> None:
         """Remember an answer that is safe on disk."""

@@ -33,7 +33,6 @@ from p2pd.errors import (
 )
 from p2pd.log.log import Log
 from p2pd.net.pubsub.gossip import SignedMessage
-from p2pd.store.reads import run_read
 
 MAX_CLIENT_MESSAGE_ID_BYTES = 128
 MAX_ANSWERS = 100_000
@@ -103,7 +102,7 @@ class Publisher:
         self._outbox = outbox
         self._limits = limits
         self._rates: FairRates[str] = FairRates(limits.rate_per_s, limits.burst, MAX_CALLERS)
-        self._answers = Answers(MAX_ANSWERS, self._answers_in_log)
+        self._answers = Answers(MAX_ANSWERS, self._answer_in_log)
         self._clock_ns = clock_ns
         self._is_stopping = False
 
@@ -111,16 +110,24 @@ class Publisher:
         """Refuse what comes from now on; what is under way goes on."""
         self._is_stopping = True
 
-    async def publish(self, publishes: Sequence[Publish]) -> list[Outcome]:
+    async def publish(
+        self, publishes: Sequence[Publish], accepted: Callable[[], None] | None = None
+    ) -> list[Outcome]:
         """Publish in order; return the answer or the error of each.
 
         Answers once all that was accepted is safe on disk.
+
+        Args:
+            accepted: Called once all have their place in the log and were handed to
+                peers: what is published from then on comes behind them.
         """
         batch = Batch(publishes, self._answers)
         async with self._answers.claimed(batch.keys):
             while chunk := batch.next_chunk(ACCEPT_AT_ONCE):
                 committed = self._commit(batch, self._sign(batch, chunk))
                 await self._send(batch, committed)
+            if accepted is not None:
+                accepted()
             await self._wait_durable(batch)
             batch.store_answers()
         return batch.outcomes
@@ -208,17 +215,12 @@ class Publisher:
         if wait_s:
             raise LimitReachedError("PUBLISH_RATE", "over the publish rate", wait_s)
 
-    async def _answers_in_log(self, keys: Sequence[Key]) -> dict[Key, Answer]:
-        """Find, in one of the store's threads, what was answered before a restart."""
-
-        def query() -> dict[Key, Answer]:
-            found = ((key, self._answer_in_log(key)) for key in keys)
-            return {key: answer for key, answer in found if answer is not None}
-
-        return await run_read(self._log.store.reads, query)
-
     def _answer_in_log(self, key: Key) -> Answer | None:
-        """Find what was answered before a restart; who got it then is not known any more."""
+        """Find what was answered before a restart; who got it then is not known any more.
+
+        Here and not in a thread of the store's: the commit that follows writes to the
+        same page of the index, and a publish would cross to that thread and back.
+        """
         caller, client_message_id = key
         found = self._log.store.answer_of(client_message_id, caller)
         if found is None:

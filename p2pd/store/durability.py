@@ -1,7 +1,8 @@
 """One fsync for everybody who waits: the thread that makes commits last.
 
 ``SqliteStore`` owns one. Callers in the trio thread wait; while one fsync is under
-way those who come later gather for the next, which covers all of them.
+way those who come later gather for the next, which covers all of them. It begins
+when the loop would sleep: what was handed to peers is written to their sockets first.
 """
 
 from __future__ import annotations
@@ -14,10 +15,7 @@ import structlog
 import trio
 
 from p2pd.errors import StorageFailedError
-
-SEND_TURNS = 2
-"""Turns of the loop before an fsync begins: what was handed to peers is written to
-their sockets first, instead of waiting for the interpreter's lock behind this thread."""
+from p2pd.wakes import call_before_sleep
 
 log_line = structlog.get_logger(__name__)
 
@@ -75,8 +73,6 @@ class Durability:
         Raises:
             StorageFailedError: It may not survive.
         """
-        for _ in range(SEND_TURNS):
-            await trio.lowlevel.checkpoint()
         group = self._join()
         await group.settled.wait()
         if group.failure is not None:
@@ -99,7 +95,7 @@ class Durability:
                 raise StorageFailedError("the message store is closed")
             if self._gathering is None:
                 self._gathering = _Group()
-                self._work.set()
+                call_before_sleep(self._work.set)
             return self._gathering
 
     def _run(self) -> None:

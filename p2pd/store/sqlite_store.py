@@ -210,9 +210,7 @@ class SqliteStore:
 
     def answer_of(self, client_message_id: str, caller: str = "") -> Answer | None:
         """Return the answer to the first stored publish of a caller with this id, or None."""
-        return self._look(
-            lambda connection: queries.answer_of(connection, client_message_id, caller)
-        )
+        return self._carry_out(lambda file: file.answer_of(client_message_id, caller))
 
     def max_seqno(self, author_bytes: bytes) -> int:
         """Return the highest sequence number kept of an author; 0 where there is none."""

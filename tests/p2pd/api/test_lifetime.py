@@ -36,10 +36,10 @@ class HeldPublishing:
     def __init__(self, inner: Publishing) -> None:
         self._inner = inner
 
-    async def publish(self, publishes: Any) -> Any:
+    async def publish(self, publishes: Any, accepted: Any = None) -> Any:
         type(self).begun += 1
         await self.gate.wait()
-        return await self._inner.publish(publishes)
+        return await self._inner.publish(publishes, accepted)
 
 
 def test_free_port_is_picked_and_told(api: RunningApi) -> None:

@@ -13,8 +13,10 @@ import trio
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.ports import Publishing
-from p2pd.api.publish_stream import MAX_BATCH, MAX_IN_HAND
+from p2pd.api.publish_pipeline import MAX_BATCH
+from p2pd.api.publish_stream import MAX_IN_HAND
 from p2pd.chat.publisher import PublishLimits
+from p2pd.domain.publishes import Published
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, Follower, field_of, reason_of
 from tests.p2pd.api.running import publishing_through, running_api, stub_of
@@ -107,10 +109,10 @@ class HeldPublishing:
     def __init__(self, inner: Publishing) -> None:
         self._inner = inner
 
-    async def publish(self, publishes: Any) -> Any:
+    async def publish(self, publishes: Any, accepted: Any = None) -> Any:
         self.batches.append(len(publishes))
         await self.gate.wait()
-        return await self._inner.publish(publishes)
+        return await self._inner.publish(publishes, accepted)
 
 
 def test_server_stops_reading_while_too_much_is_in_hand(tmp_path: Path) -> None:
@@ -158,6 +160,48 @@ def test_what_was_read_is_answered_when_the_api_stops(tmp_path: Path) -> None:
     assert end.code() is grpc.StatusCode.UNAVAILABLE
     assert reason_of(end) == "NODE_STOPPING"
     assert api.log.store.last_offset == 1
+
+
+class SlowDisk:
+    """Publishes, and holds the answers of what reached the log back until the gate opens."""
+
+    gate: trio.Event
+
+    def __init__(self, inner: Publishing) -> None:
+        self._inner = inner
+
+    async def publish(self, publishes: Any, accepted: Any = None) -> Any:
+        outcomes = await self._inner.publish(publishes, accepted)
+        if any(isinstance(outcome, Published) for outcome in outcomes):
+            await self.gate.wait()
+        return outcomes
+
+
+def test_publishes_reach_the_log_while_answers_before_them_wait_for_the_disk(
+    tmp_path: Path,
+) -> None:
+    asked: queue.Queue[Any] = queue.Queue()
+    SlowDisk.gate = trio.Event()
+    with (
+        running_api(tmp_path, change=publishing_through(SlowDisk)) as api,
+        api.channel() as channel,
+    ):
+        follower = Follower(stub_of(channel).PublishStream(iter(asked.get, None)))
+        for offset, text in enumerate(("first", "second", "third"), start=1):
+            asked.put(request(text))
+            wait_until(lambda: api.log.store.last_offset, lambda last, at=offset: last == at)
+        asked.put(request(""))
+        assert not follower.batches
+        api.on_trio(SlowDisk.gate.set)
+        results = wait_until(
+            lambda: [result for batch in follower.batches for result in batch.results],
+            lambda results: len(results) == 4,
+        )
+        asked.put(None)
+    assert [result.client_message_id for result in results] == ["first", "second", "third", ""]
+    assert [result.HasField("published") for result in results] == [True, True, True, False]
+    stored = [one.message.data for one in api.log.store.read(0, 3, 1 << 20)]
+    assert stored == [b"first", b"second", b"third"]
 
 
 def _stays_at(taken: list[int]) -> bool:
