@@ -7,13 +7,17 @@ from libp2p.io.trio import TrioTCPStream
 from libp2p.transport.websocket.connection import P2PWebSocketConnection
 from trio_websocket import Endpoint
 
+from p2pd.net.quic.connection import QuicMuxer
+
 
 def local_host_of(connection: INetConn) -> str | None:
     """Return the own address that a connection is bound to; None where it is to none.
 
-    QUIC connections share a socket of all addresses, relayed ones have the socket of
-    the connection to their relay.
+    A QUIC connection that this side opened goes on from another address, and one that
+    the peer opened does not; relayed ones have the socket of the connection to their relay.
     """
+    if isinstance(connection.muxed_conn, QuicMuxer):
+        return connection.muxed_conn.local_host
     secured = getattr(connection.muxed_conn, "secured_conn", None)
     stream = getattr(getattr(secured, "raw", None), "stream", None)
     match stream:

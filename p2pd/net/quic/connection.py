@@ -21,7 +21,7 @@ from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.quic.core import MAX_STREAMS, CreditedQuic
-from p2pd.net.quic.sources import Source
+from p2pd.net.quic.sources import Source, host_of
 from p2pd.net.quic.stream import QuicMuxedStream
 from p2pd.net.yamux.pings import Pings
 
@@ -122,6 +122,11 @@ class QuicMuxer(IMuxedConn):
     def get_remote_address(self) -> tuple[str, int] | None:
         """Return host and port of the other end."""
         return self._remote
+
+    @property
+    def local_host(self) -> str | None:
+        """The own address that the connection cannot do without; None where it migrates."""
+        return None if self._source is None else host_of(self._source)
 
     async def start(self) -> None:
         """Return when the connection has ended; the endpoint runs it."""

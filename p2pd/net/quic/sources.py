@@ -33,6 +33,14 @@ def report_sources(bound: socket.socket) -> bool:
     return True
 
 
+def host_of(source: Source) -> str:
+    """Return the address of this machine in what an answer is sent with."""
+    level, _, data = source
+    if level == socket.IPPROTO_IP:
+        return socket.inet_ntop(socket.AF_INET, PACKET_INFO_4.unpack(data)[1])
+    return socket.inet_ntop(socket.AF_INET6, PACKET_INFO_6.unpack(data)[0])
+
+
 def source_of(ancillary: list[tuple[int, int, bytes]]) -> Source | None:
     """Return what to send an answer with, so that it leaves from where the datagram came to."""
     for level, kind, data in ancillary:

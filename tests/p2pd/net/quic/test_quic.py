@@ -20,6 +20,7 @@ from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
+from p2pd.net.connections.local_end import local_host_of
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.quic import connection, endpoint
@@ -201,6 +202,10 @@ async def test_both_ip_versions_share_a_port() -> None:
             lambda addresses: len(addresses) == 2,
         )
         assert sorted(address[:4] for address in seen) == ["/ip4", "/ip6"]
+        ends = [local_host_of(each) for each in listener.get_network().get_connections()]
+        assert sorted(map(str, ends)) == ["127.0.0.1", "::1"]
+        ends = [local_host_of(each) for each in dialler.get_network().get_connections()]
+        assert ends == [None, None], "what this side opened goes on from another address"
 
 
 @pytest.mark.trio
