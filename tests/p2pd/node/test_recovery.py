@@ -18,7 +18,7 @@ from p2pd.domain.messages import Message
 from p2pd.domain.state import State
 from p2pd.log.log import Log
 from p2pd.node.recovery import salvage_all
-from p2pd.store import damage, sqlite_store
+from p2pd.store import damage, succession
 from p2pd.store.sqlite_store import FILE_NAME, SqliteStore, open_store
 from p2pd.store.store_file import StoreFile
 from tests.p2pd.facts import make_node
@@ -102,10 +102,10 @@ def test_a_kill_in_a_salvage_loses_nothing(tmp_path: Path, name: str, nth: int) 
 @pytest.mark.parametrize(
     ("target", "name", "nth"),
     [
-        (sqlite_store, "quarantine", 1),
+        (succession, "quarantine", 1),
         (damage, "sync_directory", 1),
-        (sqlite_store, "StoreFile", 2),
-        (sqlite_store, "inheritance_of", 1),
+        (succession, "StoreFile", 2),
+        (succession, "inheritance_of", 1),
         (StoreFile, "inherit", 1),
     ],
 )

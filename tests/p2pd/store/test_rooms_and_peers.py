@@ -172,7 +172,7 @@ def test_a_kill_in_the_middle_of_the_import_loses_nothing(
     write_legacy(tmp_path)
     killed = pytest.raises(KeyboardInterrupt)
     with monkeypatch.context() as patch, killed:
-        patch.setattr(f"p2pd.store.sqlite_store.{moment}", _interrupt)
+        patch.setattr(f"p2pd.store.succession.{moment}", _interrupt)
         with open_importing(tmp_path):
             pass
     assert (tmp_path / "rooms.json").exists()
