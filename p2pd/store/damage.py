@@ -1,6 +1,6 @@
 """What SQLite's errors mean, and how a damaged file is quarantined.
 
-Called by ``p2pd.store.sqlite_store``. A damaged file is never repaired in place
+Called by ``p2pd.store.succession``. A damaged file is never repaired in place
 and never deleted: it is renamed, so that an operator can look at it, and
 ``p2pd.store.salvage`` reads what can still be read of it.
 """

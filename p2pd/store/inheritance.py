@@ -1,6 +1,6 @@
 """What a new store file has to take from those before it, beside messages.
 
-Called by ``p2pd.store.sqlite_store`` for a file that is not complete yet: one
+Called by ``p2pd.store.succession`` for a file that is not complete yet: one
 just made, or one of a schema version that had no memberships. Everything is
 written in one transaction; a process killed before it gathers again.
 """

@@ -1,6 +1,6 @@
 """``rooms.json`` and ``peers.json`` of releases before 0.2, read once into the store.
 
-Called by ``p2pd.store.sqlite_store`` for a store that is not complete yet. The
+Called by ``p2pd.store.succession`` for a store that is not complete yet. The
 files are removed once the store says that it has what they held, on disk.
 """
 

@@ -1,6 +1,6 @@
 """One store file from open to close: the writer, the readers, the write-ahead log.
 
-``p2pd.store.sqlite_store`` holds the present one and replaces it when it is damaged.
+``p2pd.store.succession`` holds the present one and replaces it when it is damaged.
 Errors leave here as SQLite's own; the caller gives them their meaning.
 
 The write-ahead log is committed to without an fsync. ``sync`` makes it last, and

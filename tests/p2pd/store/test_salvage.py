@@ -11,8 +11,10 @@ import pytest
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId
+from p2pd.store.damage import quarantine
 from p2pd.store.salvage import salvage
 from p2pd.store.sqlite_store import FILE_NAME, open_store
+from tests.p2pd.facts import NOW_NS
 from tests.p2pd.store.stores import message_of
 
 COUNT = 2_000
@@ -114,3 +116,19 @@ def test_a_lost_table_of_rooms_costs_no_message(tmp_path: Path) -> None:
     messages = fill(tmp_path)
     change(tmp_path, "DELETE FROM rooms")
     assert salvaged(tmp_path) == messages
+
+
+def test_a_quarantined_file_is_read_again_only_where_the_store_beside_it_was_deleted(
+    tmp_path: Path,
+) -> None:
+    with open_store(tmp_path) as store:
+        store.append([message_of(1)])
+    quarantined = Path(quarantine(tmp_path / FILE_NAME, "a test", NOW_NS).path)
+    with open_store(tmp_path) as store:
+        assert store.unread_quarantined() == {quarantined: 0}
+        store.save_quarantined(quarantined, None)
+    with open_store(tmp_path) as store:
+        assert store.unread_quarantined() == {}
+    (tmp_path / FILE_NAME).unlink()
+    with open_store(tmp_path) as store:
+        assert store.unread_quarantined() == {quarantined: 0}
