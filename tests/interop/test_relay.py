@@ -1,15 +1,27 @@
-"""Relays and peers behind relays, of go-libp2p and ours, with one another."""
+"""Relays and peers behind relays, of go-libp2p, js-libp2p and ours, with one another."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
 
 from tests.driver import EventListener, NodeProcess
 from tests.driver.fixtures import StartNode
 from tests.driver.waiting import wait_until
 from tests.interop.foreign_peer import ForeignPeer
-from tests.interop.programs import go_program
+from tests.interop.programs import go_program, node_program
 from tests.network.test_relay import ELSEWHERE, RELAYED, STAYING, connect, relayed_address
 
 KIB = 1024
+BEHIND: dict[str, Callable[[], tuple[str, ...]]] = {
+    "go": lambda: (go_program("go-peer"), "-behind"),
+    "js": lambda: (*node_program("js-peer.js"), "--behind"),
+}
+DIALLING: dict[str, Callable[[], tuple[str, ...]]] = {
+    "go": lambda: (go_program("go-peer"),),
+    "js": lambda: (*node_program("js-peer.js"), "--circuits"),
+}
 
 
 def test_our_nodes_chat_through_a_go_relay(start_node: StartNode) -> None:
@@ -39,34 +51,36 @@ def test_chat_survives_the_resets_of_a_limited_go_relay(start_node: StartNode) -
         assert (connection.kind, connection.is_limited) == (RELAYED, True)
 
 
-def test_go_peer_behind_our_relay_chats(start_node: StartNode) -> None:
+@pytest.mark.parametrize("name", BEHIND)
+def test_peer_behind_our_relay_chats(start_node: StartNode, name: str) -> None:
     relay = start_node("relay", relay_service="on")
-    with ForeignPeer([go_program("go-peer"), "-behind", relay.address]) as hidden:
+    with ForeignPeer([*BEHIND[name](), relay.address]) as hidden:
         hidden.wait_joined(relay.peer_id)
-        caller = start_node("caller")
-        connect(caller, hidden.address)
+        caller = start_node("caller", **STAYING)
+        connect(caller, f"{relay.address}/p2p-circuit/p2p/{hidden.peer_id}")
         assert caller.peers()[hidden.peer_id].connection.relay_id == relay.peer_id
         hidden.wait_joined(caller.peer_id)
         with EventListener(caller) as listener:
-            caller.publish("to go")
-            assert hidden.wait_message("to go")["author"] == caller.peer_id
-            hidden.say("from go")
-            assert listener.wait_text("from go").author_id == hidden.peer_id
+            caller.publish("there")
+            assert hidden.wait_message("there")["author"] == caller.peer_id
+            hidden.say("and back")
+            assert listener.wait_text("and back").author_id == hidden.peer_id
 
 
-def test_go_peer_dials_us_behind_our_relay(start_node: StartNode) -> None:
-    """Defect 38: with a limit on the wire go would send no gossip over the connection."""
+@pytest.mark.parametrize("name", DIALLING)
+def test_peer_that_dials_us_behind_our_relay_chats(start_node: StartNode, name: str) -> None:
+    """Defect 38: with a limit on the wire go and js send no gossip over the connection."""
     relay = start_node("relay", relay_service="on", rooms=ELSEWHERE)
     rooms = f"chat-room,{ELSEWHERE}"
-    hidden = start_node("hidden", listen="none", relays=relay.address, rooms=rooms)
+    hidden = start_node("hidden", listen="none", relays=relay.address, rooms=rooms, **STAYING)
     relay.wait_peer(hidden, ELSEWHERE)
-    with ForeignPeer([go_program("go-peer"), relayed_address(hidden, relay)]) as caller:
+    with ForeignPeer([*DIALLING[name](), relayed_address(hidden, relay)]) as caller:
         caller.wait_joined(hidden.peer_id)
         with EventListener(hidden) as listener:
-            caller.say("from go")
-            assert listener.wait_text("from go").forwarder_id == caller.peer_id
-            hidden.publish("to go")
-            assert caller.wait_message("to go")["forwarder"] == hidden.peer_id
+            caller.say("there")
+            assert listener.wait_text("there").forwarder_id == caller.peer_id
+            hidden.publish("and back")
+            assert caller.wait_message("and back")["author"] == hidden.peer_id
 
 
 def assert_chat(a: NodeProcess, b: NodeProcess) -> None:

@@ -1,9 +1,10 @@
 // A js-libp2p chat peer for the tests: every line of its input is a message to
 // the room, every message of the room is a line of its output.
 //
-//   node js-peer.js [--room NAME] [ADDRESS…]
+//   node js-peer.js [--room NAME] [--circuits] [--behind ADDRESS] [ADDRESS…]
 //
-// It dials the addresses given. Output lines are JSON objects with a "type":
+// It dials the addresses given, those behind relays with --circuits; with --behind it
+// listens nowhere and is reached through the relay at that address. Output lines are JSON objects with a "type":
 // ready (id, addresses), joined (peer), message (author, text).
 
 import { createInterface } from "node:readline";
@@ -20,11 +21,20 @@ import { createLibp2p } from "libp2p";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { room: { type: "string", default: "chat-room" } },
+  options: {
+    room: { type: "string", default: "chat-room" },
+    circuits: { type: "boolean", default: false },
+    behind: { type: "string", default: "" },
+  },
 });
+const transports = [tcp()];
+if (values.circuits || values.behind) {
+  const { circuitRelayTransport } = await import("@libp2p/circuit-relay-v2");
+  transports.push(circuitRelayTransport());
+}
 const peer = await createLibp2p({
-  addresses: { listen: ["/ip4/127.0.0.1/tcp/0"] },
-  transports: [tcp()],
+  addresses: { listen: [values.behind ? `${values.behind}/p2p-circuit` : "/ip4/127.0.0.1/tcp/0"] },
+  transports,
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
   services: {
