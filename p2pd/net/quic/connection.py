@@ -218,8 +218,7 @@ class QuicMuxer(IMuxedConn):
             self._fail(error)
 
     def _advance(self) -> None:
-        while not self.is_closed and (event := self._core.next_event()) is not None:
-            self._take_event(event)
+        self._take_events()
         if self.is_closed:
             return
         if self._core.end_reason is not None:
@@ -309,6 +308,10 @@ class QuicMuxer(IMuxedConn):
 
     # Events.
 
+    def _take_events(self) -> None:
+        while not self.is_closed and (event := self._core.next_event()) is not None:
+            self._take_event(event)
+
     def _take_event(self, event: events.QuicEvent) -> None:
         match event:
             case events.StreamDataReceived(data=data, end_stream=is_last, stream_id=stream_id):
@@ -394,7 +397,10 @@ class QuicMuxer(IMuxedConn):
         self.end()
 
     def _transmit(self) -> None:
-        for data, address in self._core.datagrams_to_send(now=trio.current_time()):
+        datagrams = self._core.datagrams_to_send(now=trio.current_time())
+        # Packets name new ids of this connection: a peer may answer to one at once.
+        self._take_events()
+        for data, address in datagrams:
             self._wire.transmit(data, address, self._source)
 
     def end(self) -> None:

@@ -343,3 +343,18 @@ async def test_peer_whose_tcp_is_blocked_is_reached_over_quic_at_once() -> None:
                     listener.get_id(), [blocked, *peer_info(listener).addrs]
                 )
             assert transport_of(dialled.get_transport_addresses()[0]) is QUIC
+
+
+@pytest.mark.trio
+async def test_id_is_known_before_the_peer_may_use_it() -> None:
+    """go changes to a new id with its first answer; ours and aioquic's do not."""
+    async with pair() as two:
+        muxer, peer = two.inbound.muxed_conn, two.connection.muxed_conn
+        routes = muxer._wire._routes
+        await peer.ping()
+        muxer._core._host_cids.pop()
+        muxer._core._replenish_connection_ids()
+        newest = muxer._core._host_cids[-1].cid
+        assert newest not in routes
+        muxer.flush()
+        assert routes[newest] is muxer
