@@ -23,7 +23,7 @@ from gateway.errors import NodeError, Refusal
 
 log = structlog.get_logger(__name__)
 
-QUIET_S = 0.4
+QUIET_S = 0.7
 """Silence after which the node is asked whether it is there."""
 ANSWER_S = 1.2
 """How long it may take to answer; with ``QUIET_S`` less than two seconds."""
