@@ -11,6 +11,7 @@ from libp2p.abc import INetStream
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.custom_types import TProtocol
 from libp2p.network.exceptions import SwarmException
+from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import Rejections
 from p2pd.net.admission import ConnectionLimits
@@ -31,6 +32,20 @@ async def test_announced_addresses_are_told_in_the_place_of_the_bound_ones() -> 
     async with open_host(options, Rejections()) as host:
         told = [str(address) for address in host.get_addrs()]
     assert told == [f"{each}/p2p/{host.get_id()}" for each in announce]
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("announce", [(), ("/dns4/node.example/tcp/4001",)])
+async def test_public_address_comes_first_unless_the_settings_say_what_to_announce(
+    announce: tuple[str, ...],
+) -> None:
+    options = HostOptions(create_new_key_pair(), LOOPBACK, announce=announce)
+    public = Multiaddr("/ip4/11.0.0.1/tcp/4001")
+    async with open_host(options, Rejections()) as host:
+        bound = host.get_addrs()
+        assert host.set_public_addresses([public]) is (not announce)
+        added = [] if announce else [Multiaddr(f"{public}/p2p/{host.get_id()}")]
+        assert host.get_addrs() == added + bound
 
 
 @pytest.mark.trio

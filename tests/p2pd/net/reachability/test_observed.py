@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import pytest
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.identity.identify.pb.identify_pb2 import Identify
+from libp2p.peer.peerinfo import PeerInfo
+from libp2p.utils.varint import encode_uvarint
 from multiaddr import Multiaddr
 
+from p2pd.domain.rejections import Rejections
+from p2pd.net.host import HostOptions, open_host
+from p2pd.net.patches.identify import IDENTIFY_PUSH
 from p2pd.net.reachability.endpoints import Endpoint, endpoint_from_address, group_of
 from p2pd.net.reachability.observed import Observation, ObservedAddresses
+from p2pd.net.relay.streams import open_stream
+from tests.driver.waiting import wait_until_async
 
 OURS = "11.0.0.1"
 OBSERVERS = {"a": "11.0.1.1", "b": "11.0.1.2", "c": "11.0.1.3", "liar": "11.6.6.1"}
@@ -87,3 +96,27 @@ def test_addresses_of_one_subscriber_are_one_group() -> None:
     assert group_of("2001:db8:0:1200::1") == group_of("2001:db8:0:12ff::2")
     assert group_of("2001:db8:0:1200::1") != group_of("2001:db8:0:1300::1")
     assert group_of("11.0.0.1") != group_of("11.0.0.2")
+
+
+@pytest.mark.trio
+async def test_report_counts_for_the_connection_that_it_came_on() -> None:
+    listen = ("/ip4/127.0.0.1/tcp/0",)
+    reported: list[tuple[object, str]] = []
+    async with (
+        open_host(HostOptions(create_new_key_pair(), listen), Rejections()) as host,
+        open_host(HostOptions(create_new_key_pair(), listen), Rejections()) as peer,
+    ):
+        own = host.get_transport_addrs()
+        await peer.connect(PeerInfo(host.get_id(), own))
+        second = await peer.swarm.dial_addr(own[0], host.get_id())
+        host.on_observed.append(lambda at, address: reported.append((at, str(address))))
+        stream = await open_stream(peer, second, IDENTIFY_PUSH)
+        message = Identify(observed_addr=Multiaddr(f"/ip4/{OURS}/tcp/4001").to_bytes())
+        encoded = message.SerializeToString()
+        await stream.write(encode_uvarint(len(encoded)) + encoded)
+
+        async def seen() -> list[object]:
+            return [at for at, address in reported if OURS in address]
+
+        (connection,) = await wait_until_async(seen)
+        assert connection is host.swarm.get_connections(peer.get_id())[1]
