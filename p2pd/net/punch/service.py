@@ -121,7 +121,8 @@ class HolePuncher:
         try:
             for rest_s in (*REST_S, 0.0):
                 await self._attempt(run)
-                if run.result is HolePunchResult.REFUSED or run.settled.is_set():
+                # go peers serve the protocol only once they know where they are seen.
+                if run.settled.is_set():
                     return
                 with trio.move_on_after(rest_s):
                     await run.settled.wait()

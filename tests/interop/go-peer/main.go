@@ -47,6 +47,7 @@ func main() {
 	behind := flag.String("behind", "", "address of the relay to be reached through")
 	autonat := flag.Bool("autonat", false, "whether it dials peers that ask for it")
 	listen := flag.String("listen", "/ip4/127.0.0.1/tcp/0", "address to listen on")
+	punch := flag.Bool("punch", false, "whether it listens, and punches holes, behind a relay too")
 	flag.Parse()
 	options, err := reachOptions(*relay, *behind, *listen)
 	if err != nil {
@@ -54,6 +55,12 @@ func main() {
 	}
 	if *autonat {
 		options = append(options, libp2p.ForceReachabilityPublic(), libp2p.EnableNATService())
+	}
+	if *punch {
+		options = append(options, libp2p.EnableHolePunching())
+		if *behind != "" {
+			options = append(options, libp2p.ListenAddrStrings(*listen))
+		}
 	}
 	if err := chat(context.Background(), *key, *room, *behind, options, flag.Args()); err != nil {
 		log.Fatal(err)
