@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from common.errors import SettingsError
+from common.garbage import freeze_loaded
 from common.logs import configure_logs, report_failure, wanted_format
 from common.settings import report_unknown
 from common.stop_switch import StopSwitch, end_process
@@ -60,6 +61,7 @@ def _serve(settings: Settings, switch: StopSwitch) -> int:
 
     from gateway.app import run as run_gateway
 
+    freeze_loaded()
     uvloop.run(run_gateway(settings, switch.subscribe))
     return 0
 

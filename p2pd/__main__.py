@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from common.errors import SettingsError
+from common.garbage import freeze_loaded
 from common.logs import configure_logs, report_failure, wanted_format
 from common.open_files import raise_open_file_limit
 from common.settings import report_unknown
@@ -59,6 +60,7 @@ def _run(settings: Settings, switch: StopSwitch) -> int:
     raise_open_file_limit(WANTED_FILES)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     os.umask(OWNER_ONLY_UMASK)
+    freeze_loaded()
     try:
         trio.run(run_node, settings, _print_ready, switch.subscribe)
     except (*EXPECTED_ERRORS, BaseExceptionGroup) as error:
