@@ -15,7 +15,9 @@ from p2pd.net.relay.addresses import (
     spread_over_relays,
 )
 
-RELAY, OTHER, PEER = (ID.from_pubkey(create_new_key_pair().public_key) for _ in range(3))
+RELAY, OTHER, PEER = (
+    ID.from_pubkey(create_new_key_pair(bytes([number] * 32)).public_key) for number in range(3)
+)
 PUBLIC = Multiaddr("/ip4/192.0.2.7/tcp/4001")
 
 
