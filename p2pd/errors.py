@@ -4,6 +4,7 @@
     ├── InvalidInputError       a field breaks the rules        (names the field)
     ├── MessageTooLargeError    over the publish limit          (names the field)
     ├── RoomNotJoinedError      the room must be joined first   (names the field)
+    ├── NoAddressError          nobody can dial this node, so an invite leads nowhere
     ├── ClientMessageIdReusedError  the id names another publish (names the field)
     ├── LimitReachedError       come back after ``retry_after_s``
     ├── StorageFullError        no room on the disk; come back after ``retry_after_s``
@@ -61,6 +62,17 @@ class RoomNotJoinedError(ChatError):
     def __init__(self, room: str, field: str = "room") -> None:
         super().__init__(f"room {room!r} is not joined; join it first")
         self.field = field
+
+
+class NoAddressError(ChatError):
+    """This node has no address that could be dialled."""
+
+    reason = "NO_ADDRESS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nobody can dial this node yet: it listens nowhere and holds no place at a relay"
+        )
 
 
 class ClientMessageIdReusedError(ChatError):

@@ -43,8 +43,9 @@ class Dialling:
         return self._directory.with_rooms(peer)
 
     async def keep(self, peer_id: PeerId, addresses: Sequence[str]) -> None:
-        """Dial a peer from now on until it answers, over restarts too."""
-        for address in addresses:
+        """Dial a peer from now on until it answers, best addresses first, over restarts too."""
+        # The address named last is dialled first.
+        for address in reversed(addresses):
             self._network.keep(f"{address}/p2p/{peer_id}")
         await self._remember(peer_id, addresses)
 

@@ -13,7 +13,13 @@ from p2pd.chat.membership import Membership
 from p2pd.domain.invites import Accepted, Invite, best_addresses
 from p2pd.domain.names import RoomName
 from p2pd.domain.peers import Peer
-from p2pd.errors import DialFailedError, DialTimeoutError, InvalidInputError, RoomNotJoinedError
+from p2pd.errors import (
+    DialFailedError,
+    DialTimeoutError,
+    InvalidInputError,
+    NoAddressError,
+    RoomNotJoinedError,
+)
 
 NO_ANSWER = "nobody answered at {}; they may be offline, and this node goes on trying"
 OWN_INVITE = "that is an invite of this node itself"
@@ -32,13 +38,16 @@ class Invites:
 
         Raises:
             RoomNotJoinedError: The room is not joined.
+            NoAddressError: Nobody can dial this node.
         """
         if room not in self._membership:
             raise RoomNotJoinedError(room)
         node = self._directory.node()
         own = f"/p2p/{node.peer_id}"
-        addresses = (address.removesuffix(own) for address in node.addresses)
-        return Invite(room, node.peer_id, best_addresses(addresses))
+        addresses = best_addresses(address.removesuffix(own) for address in node.addresses)
+        if not addresses:
+            raise NoAddressError
+        return Invite(room, node.peer_id, addresses)
 
     async def accept(self, invite: Invite, within_s: float) -> Accepted:
         """Join the room and dial the peer; one that does not answer is dialled again later.

@@ -15,6 +15,8 @@ from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Peer
 from p2pd.domain.rooms import Room
 
+MAX_ADDRESS_CHARS = 256
+"""Peers read none that is longer."""
 MAX_ADDRESSES = 5
 """A line with more would be a QR code that phones read badly."""
 
@@ -67,7 +69,7 @@ def best_addresses(addresses: Iterable[str], max_count: int = MAX_ADDRESSES) -> 
     only this machine can dial are chosen where there are no others. Within a scope
     the order stays.
     """
-    known = list(dict.fromkeys(addresses))
+    known = [each for each in dict.fromkeys(addresses) if len(each) <= MAX_ADDRESS_CHARS]
     wider = [each for each in known if _scope_of(each) is not _Scope.MACHINE]
     ranked = sorted(wider or known, key=_scope_of)
     taken: Counter[_Scope] = Counter()

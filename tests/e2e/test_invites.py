@@ -14,7 +14,7 @@ from tests.driver.fixtures import StartGateway, StartNode
 from tests.e2e.chat_page import ChatPage
 from tests.e2e.conftest import OpenPage
 
-STALE = "/ip4/127.0.0.1/tcp/1"
+STALE = [f"/ip4/127.0.0.1/tcp/{port}" for port in (1, 2, 3, 4)]
 
 
 def enter(page: ChatPage, text: str) -> None:
@@ -53,11 +53,15 @@ def test_a_link_asks_first_and_passes_over_stale_addresses(
     start_node: StartNode, start_gateway: StartGateway, open_page: OpenPage
 ) -> None:
     host, guest = start_node("host"), start_node("guest")
-    line = line_of(host, [STALE, host.address.partition("/p2p/")[0]])
+    line = line_of(host, [*STALE, host.address.partition("/p2p/")[0]])
     page = open_page(start_gateway(guest))
     page.page.goto(f"{page.url}/#invite={line}")
-    page.page.reload()
     page.wait_text("#invited-room", "chat-room")
+    page.page.click("#invited-decline")
+    expect(page.page.locator("#invited-dialog")).not_to_be_visible()
+    assert page.page.evaluate("location.hash") == "#room=chat-room"
+    page.page.goto(f"{page.url}/#invite={line}")
+    expect(page.page.locator("#invited-dialog")).to_be_visible()
     assert page.page.evaluate("location.hash").startswith("#invite=")
     page.page.click("#invited-accept")
     page.wait_text("#invited-result", f"Connected directly to {host.peer_id[-8:]}.")
@@ -71,12 +75,12 @@ def test_an_invite_that_leads_nowhere_or_is_none_says_so(
     start_node: StartNode, start_gateway: StartGateway, open_page: OpenPage
 ) -> None:
     host = start_node("host")
-    line = line_of(host, [STALE])
+    line = line_of(host, STALE[:1])
     host.kill()
     page = open_page(start_gateway(start_node("guest")))
     enter(page, line)
     said = page.wait_text("#dial-result", "Nobody answered")
-    assert f"at {STALE}; they may be offline" in said
+    assert f"at {STALE[0]}; they may be offline" in said
     enter(page, "wsp:nonsense")
     page.wait_text("#dial-result", "Not an invite")
     assert page.page.input_value("#dial-address") == "wsp:nonsense"

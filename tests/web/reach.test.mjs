@@ -10,7 +10,7 @@ const name = (id) => id.slice(-4);
 const GOLDEN = JSON.parse(readFileSync(new URL("../golden/snapshot.json", import.meta.url), "utf8"));
 const node = (changes = {}) => ({ peer_id: ME, reachability: "unknown", ...changes });
 const peer = (id, connection) => ({ peer_id: id, connection });
-const DIRECT = { kind: "direct", relay_id: null };
+const DIRECT = { kind: "direct", relay_id: null, round_trip_ms: 12 };
 
 test("the verdict is one sentence, also for what is not known", () => {
   assert.match(verdictOf(node({ reachability: "public" })), /^Others can connect/);
@@ -42,6 +42,7 @@ test("direct peers have a line of their own, relayed ones a line over their rela
   assert.deepEqual(dots.map(({ kind, id }) => [kind, id]), [["me", ME], ["router", "router"], ["relay", "r"], ["peer", "a"], ["peer", "b"]]);
   assert.deepEqual(lines.map(({ kind, points }) => [kind, points.length]), [["direct", 3], ["direct", 3], ["relayed", 4]]);
   assert.equal(hidden, 0);
+  assert.equal(dots.find(({ id }) => id === "a").roundTripMs, 12);
   const alsoPeer = drawingOf(node(), [...peers, peer("r", DIRECT)]);
   assert.deepEqual(alsoPeer.dots.filter(({ id }) => id === "r").map(({ kind }) => kind), ["relay"]);
 });

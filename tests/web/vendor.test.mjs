@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { encode } from "../../web/vendor/uqr/uqr.js";
+import jsQR from "../javascript/node_modules/jsqr/dist/jsQR.js";
 
 const VENDOR = new URL("../../web/vendor/", import.meta.url);
 const ROW = /^\| `([^`]+)` \|.*\| `([0-9a-f]{64})` \|$/gm;
@@ -31,3 +32,23 @@ test("a QR code is square and has its three corners", () => {
     assert.ok(data[y].slice(x, x + 7).every(Boolean), `corner at ${x}, ${y}`);
   }
 });
+
+test("a QR code is read back by another program, as long as an invite may be", () => {
+  for (const length of [1, 166, 856, 1_900]) {
+    const text = `wsp:${"Ab0-_z".repeat(400).slice(0, length)}`;
+    assert.equal(jsQR(...imageOf(encode(text, { ecc: "L", border: 2 }))).data, text);
+  }
+});
+
+/** Draw a code as a camera would see it: four pixels a module. */
+function imageOf({ data, size }) {
+  const scale = 4;
+  const width = size * scale;
+  const pixels = new Uint8ClampedArray(width * width * 4).fill(255);
+  for (let y = 0; y < width; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      if (data[Math.floor(y / scale)][Math.floor(x / scale)]) pixels.fill(0, (y * width + x) * 4, (y * width + x) * 4 + 3);
+    }
+  }
+  return [pixels, width, width];
+}

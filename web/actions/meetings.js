@@ -5,7 +5,6 @@ export class Meetings {
   #source;
   #route;
   #enter;
-  #declined = null;
 
   /** @param enter shows a room */
   constructor({ source, route, enter }) {
@@ -14,10 +13,9 @@ export class Meetings {
     this.#enter = enter;
   }
 
-  /** The invite that the page's address holds and that nobody has declined, or null. */
+  /** The invite that the page's address holds, or null. */
   get invite() {
-    const { invite } = this.#route;
-    return invite === this.#declined ? null : invite;
+    return this.#route.invite;
   }
 
   /** Promise an invite to a room. */
@@ -32,9 +30,8 @@ export class Meetings {
     return answer;
   }
 
-  /** Forget the invite that the page was opened with, and show a room instead. */
+  /** Forget the invite that the page was opened with: the address names a room instead. */
   decline(room) {
-    this.#declined = this.invite;
     this.#enter(room);
   }
 

@@ -20,7 +20,8 @@ export function drawingOf(node, peers) {
   const me = { kind: "me", id: node.peer_id, x: COLUMNS.me, y: height / 2 };
   const router = hasRouter(node) ? { kind: "router", id: "router", x: COLUMNS.router, y: height / 2 } : null;
   const relayDots = column("relay", relays, height);
-  const peerDots = column("peer", shown.map((peer) => peer.peer_id), height);
+  const peerDots = column("peer", shown.map((peer) => peer.peer_id), height)
+    .map((dot, index) => ({ ...dot, roundTripMs: shown[index].connection.round_trip_ms }));
   const path = (...dots) => dots.filter(Boolean).map(({ x, y }) => [x, y]);
   const lines = shown.map(({ connection }, index) => {
     const relay = relayDots.find(({ id }) => id === connection.relay_id);

@@ -29,7 +29,7 @@ async function show(room, invite) {
     const { invite: line } = await invite(room);
     dialog.dataset.link = inviteLink(document.baseURI, line);
     setText(byId("invite-line"), line);
-    byId("invite-qr").replaceChildren(qrCode(line));
+    byId("invite-qr").replaceChildren(qrCode(line, "QR code of the invite"));
     report("", "done");
   } catch (error) {
     report(error.message, "failed");

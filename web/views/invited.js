@@ -10,10 +10,11 @@ export function mountInvited(chat, meetings) {
   let asked = null;
 
   async function run() {
+    const invite = asked;
     accept.disabled = true;
     report("Connecting…", "busy");
     try {
-      const answer = await meetings.accept(asked);
+      const answer = await meetings.accept(invite);
       report(meetingText(answer), answer.failure ? "failed" : "done");
       accept.hidden = true;
       setText(byId("invited-decline"), "Close");
@@ -30,8 +31,9 @@ export function mountInvited(chat, meetings) {
   });
   return function render() {
     const { invite } = meetings;
-    if (!chat.isReady || invite === null || invite === asked) return;
+    if (!chat.isReady || invite === asked) return;
     asked = invite;
+    if (invite === null) return;
     setText(byId("invited-room"), roomOfInvite(asked) || "a room");
     setText(byId("invited-decline"), "Not now");
     accept.hidden = false;

@@ -3,6 +3,7 @@ import { shortId } from "../model/author.js";
 import { drawingOf, WIDTH } from "../model/reach-drawing.js";
 import { reachLines, verdictOf } from "../model/reach.js";
 import { byId, el, setText, svg } from "./dom.js";
+import { milliseconds } from "./formats.js";
 
 const LABELS = { me: "you", router: "router", relay: "relay" };
 const RADIUS = 7;
@@ -31,8 +32,9 @@ function drawn({ height, dots, lines }) {
   );
 }
 
-function dotWithLabel({ kind, id, x, y }) {
-  const label = LABELS[kind] ?? shortId(id);
+function dotWithLabel({ kind, id, x, y, roundTripMs }) {
+  const name = LABELS[kind] ?? shortId(id);
+  const label = typeof roundTripMs === "number" ? `${name} · ${milliseconds(roundTripMs)}` : name;
   return [
     svg("circle", { class: `reach-dot ${kind}`, cx: x, cy: y, r: RADIUS }, svg("title", {}, kind === "router" ? "your router" : id)),
     svg("text", { class: "reach-label", x, y: y + RADIUS + 9, "text-anchor": "middle" }, label),

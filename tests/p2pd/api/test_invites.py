@@ -11,6 +11,7 @@ import pytest
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.net.addresses import bytes_from_address, bytes_from_peer_id
+from tests.driver.fixtures import StartNode
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, field_of, reason_of
 from tests.p2pd.api.running import RunningApi, running_api, stub_of
@@ -107,3 +108,11 @@ def test_own_invite_is_refused(api: RunningApi, stub: Any) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         accept(stub, made.invite)
     assert reason_of(caught.value) == "SELF_DIAL"
+
+
+def test_a_node_that_nobody_can_dial_says_so_instead_of_inviting(start_node: StartNode) -> None:
+    node = start_node("hidden", listen="none")
+    with node.open_channel() as channel, pytest.raises(grpc.RpcError) as caught:
+        stub_of(channel).CreateInvite(chat_pb2.CreateInviteRequest())
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert reason_of(caught.value) == "NO_ADDRESS"

@@ -25,6 +25,7 @@ RELAYED = [f"{RELAY}/p2p-circuit", f"{RELAY.replace('/tcp/', '/udp/')}/p2p-circu
         ([*LAN, *OPEN, *RELAYED], [*OPEN[:2], *RELAYED, LAN[0]]),
         ([*OPEN, LAN[0]], [*OPEN, LAN[0]]),
         ([LAN[0], LAN[0]], [LAN[0]]),
+        ([f"/dns4/{'a' * 256}/tcp/1", LAN[0]], [LAN[0]]),
     ],
 )
 def test_addresses_that_work_from_outside_come_first(known: list[str], chosen: list[str]) -> None:
