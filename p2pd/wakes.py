@@ -38,7 +38,11 @@ _before_sleep: trio.lowlevel.RunVar[_BeforeSleep] = trio.lowlevel.RunVar("before
 
 
 def call_before_sleep(wake: Callable[[], None]) -> None:
-    """Call a function that must not raise before trio sleeps next; in trio's thread only."""
+    """Call a function before trio sleeps next; in trio's thread only.
+
+    The function wakes another thread. It must not raise, nor wake a task of trio: the
+    loop has settled by then how long it sleeps.
+    """
     try:
         before_sleep = _before_sleep.get()
     except LookupError:

@@ -20,9 +20,12 @@ LEAST_BYTES_PER_S = 1024
 def unacknowledged_bytes(transport: asyncio.Transport) -> int:
     """Return what the kernel holds of a connection's bytes; 0 where it does not say.
 
+    Of a connection that is closed it holds none that anybody could still read.
+
     Without it a slow reader would seem to drain nothing for long and then much at once.
     """
-    with suppress(OSError, AttributeError):
+    # A closed socket has no descriptor: its number is negative.
+    with suppress(OSError, AttributeError, ValueError):
         answer = fcntl.ioctl(
             transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, struct.pack("i", 0)
         )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from typing import cast
+
 import pytest
 
-from gateway.http.draining import LEAST_BYTES_PER_S, Draining
+from gateway.http.draining import LEAST_BYTES_PER_S, Draining, unacknowledged_bytes
 
 WINDOW_S = 20.0
 LOOK_S = 2.0
@@ -47,3 +51,21 @@ def test_a_reader_for_which_nothing_waited_meanwhile_has_the_whole_window_again(
     draining.reset()
     assert not draining.is_stalled(WINDOW_S, 0, WINDOW_S)
     assert draining.is_stalled(2 * WINDOW_S, 0, WINDOW_S)
+
+
+def test_a_connection_that_is_closed_holds_nothing() -> None:
+    async def close_while_data_waits() -> tuple[int, int]:
+        async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as server:
+            host, port = server.sockets[0].getsockname()
+            _, writer = await asyncio.open_connection(host, port)
+            writer.write(b"x" * 4096)
+            transport = cast(asyncio.Transport, writer.transport)
+            open_bytes = unacknowledged_bytes(transport)
+            transport.abort()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            return open_bytes, unacknowledged_bytes(transport)
+
+    open_bytes, closed_bytes = asyncio.run(close_while_data_waits())
+    assert open_bytes >= 0
+    assert closed_bytes == 0

@@ -39,6 +39,8 @@ GETS_THROUGH = (Nat.OPEN, Nat.FULL_CONE)
 FLOW_S = 14.0
 """Longer than the relayed connection lives beside a direct one."""
 PER_S = 20
+CIRCUIT_BYTES = 4 << 20
+"""More than a pair says that stays relayed: what a used-up circuit means is tested elsewhere."""
 SELDOM_PER_S = 2
 
 
@@ -66,6 +68,8 @@ class Lab:
             self._launcher,
             namespace=machine.name,
             grpc_listen=f"unix:{self._directory}/{name}.sock",
+            # Open nodes relay as well, once they are found public.
+            relay_circuit_bytes=CIRCUIT_BYTES,
             **settings,
         )
         self._services.append(node)

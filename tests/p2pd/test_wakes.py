@@ -28,10 +28,12 @@ async def turn(happened: list[str]) -> None:
 def test_threads_are_woken_behind_what_is_ready_to_run_and_before_the_loop_sleeps() -> None:
     async def scenario(happened: list[str]) -> None:
         woken = trio.Event()
+        token = trio.lowlevel.current_trio_token()
 
         def wake() -> None:
             happened.append("woken")
-            woken.set()
+            # As another thread that was woken would: the loop itself is about to sleep.
+            token.run_sync_soon(woken.set)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(turn, happened)
