@@ -96,9 +96,11 @@ class Runs:
             run.settled.set()
             self.end(run, transport.name if transport else "unknown")
 
-    def closed(self, connection: INetConn) -> None:
-        """Take a relayed connection that has closed: its run can go on no more."""
+    def closed(self, connection: INetConn) -> bool:
+        """Take a relayed connection that has closed; returns whether a run ended by it."""
         run = self._runs.get(connection.muxed_conn.peer_id)
-        if run is not None and run.connection is connection:
-            run.settled.set()
-            self.end(run)
+        if run is None or run.connection is not connection:
+            return False
+        run.settled.set()
+        self.end(run)
+        return True

@@ -102,13 +102,17 @@ class HolePuncher:
         """Take a new connection from the swarm."""
         if not is_relayed(connection):
             self._runs.opened(connection)
-        elif getattr(connection, "direction", None) is Direction.INBOUND:
+        elif _is_inbound(connection):
             self._nursery.start_soon(attempt, "hole punching", partial(self._initiate, connection))
 
     def closed(self, connection: INetConn) -> None:
-        """Take a closed connection from the swarm."""
-        if is_relayed(connection):
-            self._runs.closed(connection)
+        """Take a closed connection from the swarm; its run goes on over another one."""
+        if not is_relayed(connection) or not self._runs.closed(connection):
+            return
+        for each in self._host.swarm.get_connections(connection.muxed_conn.peer_id):
+            if each is not connection and not each.is_closed and is_relayed(each):
+                self.opened(each)
+                return
 
     # As the initiator
 
@@ -236,6 +240,10 @@ class HolePuncher:
     def _has_direct(self, peer_id: ID) -> bool:
         open_now = self._host.swarm.get_connections(peer_id)
         return any(not each.is_closed and not is_relayed(each) for each in open_now)
+
+
+def _is_inbound(connection: INetConn) -> bool:
+    return getattr(connection, "direction", None) is Direction.INBOUND
 
 
 async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
