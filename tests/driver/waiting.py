@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 #: Deadline of a wait that names none; generous, since machines are busy.
 DEADLINE_S = 60.0
+#: Added to a time that is promised, since a machine that runs tests may be several times
+#: slower than one that the promise is for.
+SLACK_S = 10.0
 #: Pause between two looks.
 PAUSE_S = 0.02
 

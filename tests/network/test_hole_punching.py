@@ -17,16 +17,16 @@ from tests.driver.forked import ForkedNode, Launcher
 from tests.driver.listener import EventListener
 from tests.driver.nat_lab import Nat, NatLab, open_nat_lab
 from tests.driver.process import Service
-from tests.driver.waiting import wait_until
+from tests.driver.waiting import SLACK_S, wait_until
 from tests.network.test_relay import ELSEWHERE, connect, get_node, relayed_address
 
 pytestmark = pytest.mark.netns
 
 LISTEN = {"tcp": "/ip4/0.0.0.0/tcp/4001", "quic-v1": "/ip4/0.0.0.0/udp/4001/quic-v1"}
 NATS = (Nat.OPEN, Nat.FULL_CONE, Nat.PORT_KEEPING, Nat.SYMMETRIC)
-FIRST_WORD_WITHIN_S = 10.0
-DIRECT_WITHIN_S = 5.0
-ALL_WITHIN_S = 10.0
+FIRST_WORD_WITHIN_S = 10.0 + SLACK_S
+DIRECT_WITHIN_S = 5.0 + SLACK_S
+ALL_WITHIN_S = 10.0 + SLACK_S
 MAX_ATTEMPTS = 3
 PAIRS = {
     "tcp": list(itertools.product(NATS, NATS)),
