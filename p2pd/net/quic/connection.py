@@ -20,10 +20,10 @@ from libp2p.transport.quic.security import PeerAuthenticator
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.muxing.pings import Pings
 from p2pd.net.quic.core import MAX_STREAMS, CreditedQuic
 from p2pd.net.quic.sources import Source, host_of
 from p2pd.net.quic.stream import QuicMuxedStream
-from p2pd.net.yamux.pings import Pings
 
 log = structlog.get_logger(__name__)
 
@@ -168,13 +168,8 @@ class QuicMuxer(IMuxedConn):
 
         Cancellation: safe; the caller sets the deadline.
         """
-        if self.is_closed:
-            raise MuxedConnUnavailable("connection is closed")
-        with self._pings.asked(self._send_ping) as ping:
-            await ping.ended.wait()
-        if ping.round_trip_s is None:
-            raise MuxedConnUnavailable("connection is closed")
-        return min(ping.round_trip_s, self._core.latest_round_trip_s or ping.round_trip_s)
+        round_trip_s = await self._pings.measure_s(self._send_ping)
+        return min(round_trip_s, self._core.latest_round_trip_s or round_trip_s)
 
     def _send_ping(self, ping_id: int) -> None:
         self._core.send_ping(ping_id)

@@ -15,6 +15,7 @@ from libp2p.stream_muxer.exceptions import MuxedConnUnavailable, MuxedStreamErro
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.muxing.pings import Pings
 from p2pd.net.yamux.frames import (
     HEADER,
     INITIAL_WINDOW_BYTES,
@@ -28,7 +29,6 @@ from p2pd.net.yamux.frames import (
     encode_frame,
 )
 from p2pd.net.yamux.outbox import Outbox
-from p2pd.net.yamux.pings import Pings
 from p2pd.net.yamux.stream import YamuxStream
 
 log = structlog.get_logger(__name__)
@@ -146,13 +146,7 @@ class YamuxConnection(IMuxedConn):
 
         Cancellation: safe; the caller sets the deadline.
         """
-        if self._is_closing:
-            raise MuxedConnUnavailable("connection is closed")
-        with self._pings.asked(self._send_ping) as ping:
-            await ping.ended.wait()
-        if ping.round_trip_s is None:
-            raise MuxedConnUnavailable("connection is closed")
-        return ping.round_trip_s
+        return await self._pings.measure_s(self._send_ping)
 
     def _send_ping(self, ping_id: int) -> None:
         self.send(encode_frame(FrameType.PING, Flag.SYN, SESSION_ID, ping_id))

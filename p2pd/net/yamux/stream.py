@@ -1,22 +1,15 @@
-"""One stream of a connection: what was received and not yet read, and the credits.
+"""One stream of a yamux connection, and its credits.
 
-Made by ``connection``, used by the library through ``IMuxedStream``.
+Made by ``connection``.
 """
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import trio
-from libp2p.abc import IMuxedStream
-from libp2p.stream_muxer.exceptions import (
-    MuxedStreamClosed,
-    MuxedStreamEOF,
-    MuxedStreamError,
-    MuxedStreamReset,
-)
 
+from p2pd.net.muxing.stream import BufferedStream
 from p2pd.net.yamux.frames import (
     INITIAL_WINDOW_BYTES,
     MAX_DATA_BYTES,
@@ -29,61 +22,24 @@ from p2pd.net.yamux.frames import (
 if TYPE_CHECKING:
     from p2pd.net.yamux.connection import YamuxConnection
 
-STALL_TIMEOUT_S = 20.0
-"""How long a peer may grant no credit before the stream is reset: nobody reads."""
 
-
-class YamuxStream(IMuxedStream):
+class YamuxStream(BufferedStream):
     """A stream; at most a window, 256 KiB, waits here to be read."""
 
     def __init__(self, stream_id: int, connection: YamuxConnection) -> None:
-        self.stream_id = stream_id
-        self.muxed_conn = connection
+        super().__init__(stream_id, connection, INITIAL_WINDOW_BYTES)
         self._connection = connection
-        self._received = bytearray()
         self._send_credit = INITIAL_WINDOW_BYTES
         self._receive_credit = INITIAL_WINDOW_BYTES
-        self._read_since_grant = 0
-        self._changed = trio.lowlevel.ParkingLot()
-        self._is_reset = False
-        self._is_write_closed = False
-        self._is_read_closed = False
-        self.write_closed_at_s: float | None = None
-
-    # What the library calls.
-
-    async def read(self, n: int | None = None) -> bytes:
-        """Return what has come, at most ``n`` bytes; wait where nothing has.
-
-        Raises:
-            MuxedStreamEOF: The peer has said all.
-            MuxedStreamReset: The stream was reset, or its connection is gone.
-        """
-        if n == 0:
-            return b""
-        while not self._received:
-            if self._is_reset:
-                raise MuxedStreamReset("stream was reset")
-            if self._is_read_closed:
-                raise MuxedStreamEOF("stream is at its end")
-            await self._changed.park()
-        size = len(self._received) if n is None or n < 0 else min(n, len(self._received))
-        taken = bytes(self._received[:size])
-        del self._received[:size]
-        self._grant(size)
-        return taken
 
     async def write(self, data: bytes) -> None:
         """Send bytes, as the peer's credit and the connection allow.
 
-        Raises:
-            MuxedStreamClosed: This side has said that it sends no more.
-            MuxedStreamReset: The stream was reset, or its connection is gone.
-            MuxedStreamError: The peer granted no credit for 20 s.
+        Raises what ``_wait_writable`` does.
         """
         offset = 0
         while offset < len(data):
-            await self._wait_credit()
+            await self._wait_writable()
             size = min(self._send_credit, MAX_DATA_BYTES, len(data) - offset)
             self._send_credit -= size
             header = encode_frame(FrameType.DATA, Flag.NONE, self.stream_id, size)
@@ -93,59 +49,11 @@ class YamuxStream(IMuxedStream):
         if not data:
             await trio.lowlevel.checkpoint()
 
-    async def close(self) -> None:
-        """Say that this side sends no more; what the peer sends can still be read."""
-        if not self._is_write_closed and not self._is_reset:
-            self._is_write_closed = True
-            self.write_closed_at_s = trio.current_time()
-            self._connection.send(
-                encode_frame(FrameType.WINDOW_UPDATE, Flag.FIN, self.stream_id, 0)
-            )
-            self._forget_if_done()
-        await trio.lowlevel.checkpoint()
-
-    async def reset(self) -> None:
-        """End the stream in both directions at once."""
-        self.abandon()
-        await trio.lowlevel.checkpoint()
-
-    def abandon(self) -> None:
-        """Reset without a checkpoint, for callers that are not a task of their own."""
-        if not self._is_reset and not self._is_done:
-            self._connection.send(
-                encode_frame(FrameType.WINDOW_UPDATE, Flag.RST, self.stream_id, 0)
-            )
-        self.take_reset()
-
-    def set_deadline(self, ttl: int) -> None:
-        """Refuse: callers bound their own time."""
-        raise NotImplementedError("use a cancel scope")
-
     def get_remote_address(self) -> tuple[str, int] | None:
-        """Tell the address of the connection's other end."""
+        """Return the address of the connection's other end."""
         return self._connection.get_remote_address()
 
-    async def __aenter__(self) -> YamuxStream:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        await self.close()
-
     # What the connection's reader calls; none of it waits.
-
-    @property
-    def unread_bytes(self) -> int:
-        """How much was received and not yet read."""
-        return len(self._received)
-
-    def is_closed(self) -> bool:
-        """Tell whether the stream has ended in both directions."""
-        return self._is_reset or self._is_done
 
     def take_data(self, data: bytes | bytearray) -> None:
         """Keep received bytes for the reader.
@@ -166,55 +74,26 @@ class YamuxStream(IMuxedStream):
         self._changed.unpark_all()
 
     def take_fin(self) -> None:
-        """Take note that the peer sends no more."""
+        """Note that the peer sends no more."""
         self._is_read_closed = True
         self._changed.unpark_all()
         self._forget_if_done()
 
-    def take_reset(self) -> None:
-        """Take note that the stream is gone."""
-        self._is_reset = True
-        self._is_read_closed = self._is_write_closed = True
-        self._received.clear()
-        self._changed.unpark_all()
+    def _may_write(self) -> bool:
+        return self._send_credit > 0
+
+    def _send_end(self) -> None:
+        self._send_update(Flag.FIN, 0)
+
+    def _send_reset(self) -> None:
+        self._send_update(Flag.RST, 0)
+
+    def _send_grant(self, size: int) -> None:
+        self._receive_credit += size
+        self._send_update(Flag.NONE, size)
+
+    def _send_update(self, flag: int, size: int) -> None:
+        self._connection.send(encode_frame(FrameType.WINDOW_UPDATE, flag, self.stream_id, size))
+
+    def _forget(self) -> None:
         self._connection.forget(self)
-
-    def take_end(self) -> None:
-        """Take note that the connection has ended; what came can still be read."""
-        self._is_reset = True
-        self._changed.unpark_all()
-
-    async def _wait_credit(self) -> None:
-        """Wait until the peer takes data; a stalled one loses the stream."""
-        deadline_s = trio.current_time() + STALL_TIMEOUT_S
-        while True:
-            if self._is_reset:
-                raise MuxedStreamReset("stream was reset")
-            if self._is_write_closed:
-                raise MuxedStreamClosed("stream is closed for writing")
-            if self._send_credit > 0:
-                return
-            with trio.move_on_at(deadline_s) as scope:
-                await self._changed.park()
-            if scope.cancelled_caught:
-                self.abandon()
-                raise MuxedStreamError("the peer reads nothing")
-
-    def _grant(self, size: int) -> None:
-        """Grant credit for what was read, at half a window at once (7)."""
-        self._read_since_grant += size
-        if self._read_since_grant < INITIAL_WINDOW_BYTES // 2 or self._is_read_closed:
-            return
-        granted, self._read_since_grant = self._read_since_grant, 0
-        self._receive_credit += granted
-        self._connection.send(
-            encode_frame(FrameType.WINDOW_UPDATE, Flag.NONE, self.stream_id, granted)
-        )
-
-    @property
-    def _is_done(self) -> bool:
-        return self._is_write_closed and self._is_read_closed
-
-    def _forget_if_done(self) -> None:
-        if self._is_done:
-            self._connection.forget(self)

@@ -22,6 +22,7 @@ from libp2p.stream_muxer.exceptions import (
 )
 
 from p2pd.domain.rejections import Rejections
+from p2pd.net.muxing.stream import STALL_TIMEOUT_S
 from p2pd.net.yamux.connection import LINGER_S, MAX_STREAMS, YamuxConnection
 from p2pd.net.yamux.frames import (
     HEADER,
@@ -32,7 +33,6 @@ from p2pd.net.yamux.frames import (
     Header,
     encode_frame,
 )
-from p2pd.net.yamux.stream import STALL_TIMEOUT_S
 
 PEER = ID.from_pubkey(create_new_key_pair().public_key)
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import trio
+from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 
 LAST_ID = 0xFFFF_FFFF
 
@@ -27,9 +28,25 @@ class Pings:
     def __init__(self) -> None:
         self._waiting: dict[int, Ping] = {}
         self._last_id = 0
+        self._is_over = False
+
+    async def measure_s(self, send: Callable[[int], None]) -> float:
+        """Send a ping and return the round trip.
+
+        Raises:
+            MuxedConnUnavailable: The connection ended before an answer came.
+
+        Cancellation: safe; the caller sets the deadline.
+        """
+        if not self._is_over:
+            with self._asked(send) as ping:
+                await ping.ended.wait()
+            if ping.round_trip_s is not None:
+                return ping.round_trip_s
+        raise MuxedConnUnavailable("connection is closed")
 
     @contextmanager
-    def asked(self, send: Callable[[int], None]) -> Iterator[Ping]:
+    def _asked(self, send: Callable[[int], None]) -> Iterator[Ping]:
         """Send a ping and know its answer inside the block."""
         self._last_id = (self._last_id + 1) & LAST_ID
         ping = self._waiting[self._last_id] = Ping(self._last_id, trio.current_time())
@@ -46,6 +63,7 @@ class Pings:
             ping.ended.set()
 
     def give_up(self) -> None:
-        """Wake everybody who waits: no answer will come."""
+        """Wake everybody who waits: no answer will come, to later pings neither."""
+        self._is_over = True
         for ping in self._waiting.values():
             ping.ended.set()
