@@ -16,7 +16,7 @@ from multiaddr import Multiaddr
 
 from p2pd.net.connections.keepalive import close_quietly
 from p2pd.net.connections.ping import ping
-from p2pd.net.connections.registry import OpenConnection, Registry
+from p2pd.net.connections.registry import Registry
 from p2pd.net.patches.swarm import NodeSwarm
 
 PING_TIMEOUT_S = 4.0
@@ -48,7 +48,7 @@ class AnsweringDial:
             connection = await self._swarm.dial_addresses(peer_id, addresses, named=named)
             if await self._answers(connection):
                 return connection
-            await close_quietly(OpenConnection(connection))
+            await close_quietly(connection)
         raise SwarmException("the peer closes its connections at once")
 
     async def _answers(self, connection: INetConn) -> bool:

@@ -19,7 +19,7 @@ from libp2p.peer.peerinfo import PeerInfo
 from p2pd.domain.peers import NodeWarning
 from p2pd.net.connections.identity_conflicts import IdentityConflicts, is_same_program
 from p2pd.net.connections.keepalive import close_quietly
-from p2pd.net.connections.registry import OpenConnection, Registry
+from p2pd.net.connections.registry import Registry
 from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.names import without_peer_id
@@ -80,7 +80,7 @@ class IdentityGuard:
                 await trio.sleep(LOOK_EVERY_S)
         if self._host.identity_of(peer_id) is None:
             return
-        await close_quietly(OpenConnection(connection))
+        await close_quietly(connection)
         raise SwarmException(
             "the connection carries nothing: another program with this node's identity "
             "may be connected to the peer"
@@ -110,4 +110,4 @@ class IdentityGuard:
         try:
             return await self._conflicts.is_conflicting(connection, ())
         finally:
-            await close_quietly(OpenConnection(connection))
+            await close_quietly(connection)

@@ -10,6 +10,7 @@ import random
 
 import structlog
 import trio
+from libp2p.abc import INetConn
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 
 from p2pd.net.connections.ping import last_heard_s, ping
@@ -46,7 +47,7 @@ class Keepalive:
         await self._rest(FIRST_WITHIN_S * random.random())
         while not self._opened.connection.is_closed:
             if not await self._answers():
-                await close_quietly(self._opened)
+                await close_quietly(self._opened.connection)
                 return
             await self._rest(INTERVAL_S * random.uniform(0.8, 1.0))
 
@@ -73,11 +74,11 @@ class Keepalive:
         return is_alive
 
 
-async def close_quietly(opened: OpenConnection) -> None:
+async def close_quietly(connection: INetConn) -> None:
     """Close a connection, within 2 s and whatever becomes of it."""
     with trio.move_on_after(CLOSE_TIMEOUT_S):
         try:
-            await opened.connection.close()
+            await connection.close()
         # A connection that breaks while it is closed is closed.
         except Exception as error:
             log.debug("connection broke while closing", error=repr(error))

@@ -86,4 +86,4 @@ class Recovery:
         async with trio.open_nursery() as nursery:
             for opened in self._parts.registry.all_connections():
                 if local_host_of(opened.connection) in went:
-                    nursery.start_soon(close_quietly, opened)
+                    nursery.start_soon(close_quietly, opened.connection)

@@ -87,7 +87,7 @@ class Trimmer:
         log.info("connections trimmed", count=len(chosen), of=len(connections))
         async with trio.open_nursery() as nursery:
             for each in chosen:
-                nursery.start_soon(close_quietly, each.connection)
+                nursery.start_soon(close_quietly, each.connection.connection)
 
     def _usefulness_of(self, opened: OpenConnection) -> Usefulness[OpenConnection]:
         age_s = time.monotonic() - opened.opened_s

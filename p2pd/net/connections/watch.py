@@ -83,7 +83,7 @@ class ConnectionWatch:
 
     async def _watch(self, opened: OpenConnection) -> None:
         if await self._guard.is_of_another_program(opened.connection):
-            await close_quietly(opened)
+            await close_quietly(opened.connection)
         else:
             await self._keep_alive(opened)
         # The swarm reports most closes itself; one that was cut short it does not.

@@ -33,7 +33,7 @@ from p2pd.net.pubsub.ports import TopicObserver, WireReceiver
 from p2pd.net.pubsub.router import GossipRouter
 from p2pd.net.pubsub.seen import SeenIds
 from p2pd.net.pubsub.sender import MessageSender
-from p2pd.net.relay.streams import connection_of
+from p2pd.net.streams.opened import connection_of
 
 log = structlog.get_logger(__name__)
 

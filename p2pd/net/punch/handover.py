@@ -16,7 +16,6 @@ from libp2p.peer.id import ID
 
 from p2pd.net.connections.keepalive import close_quietly
 from p2pd.net.connections.notifee import ConnectionNotifee
-from p2pd.net.connections.registry import OpenConnection
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.swarm import is_relayed
 from p2pd.tasks import attempt
@@ -74,7 +73,7 @@ class _Handover:
         if self._has_both(peer_id):
             for each in self._open(peer_id):
                 if is_relayed(each):
-                    await close_quietly(OpenConnection(each))
+                    await close_quietly(each)
 
     async def _move_if_known(self, peer_id: ID) -> None:
         """Move gossip once the peer has said which program it is."""

@@ -30,13 +30,8 @@ from p2pd.net.punch.exchange import Agreement, ExchangeError, Initiator, Respond
 from p2pd.net.punch.outcomes import PunchOutcomes
 from p2pd.net.punch.runs import Run, Runs
 from p2pd.net.relay.messages import RelayError
-from p2pd.net.relay.streams import (
-    connection_of,
-    open_stream,
-    read_message,
-    reset_quietly,
-    write_message,
-)
+from p2pd.net.relay.streams import read_message, write_message
+from p2pd.net.streams.opened import connection_of, open_stream, reset_quietly
 from p2pd.tasks import attempt
 
 DCUTR = TProtocol("/libp2p/dcutr")

@@ -30,7 +30,7 @@ from p2pd.net.reachability.autonat import (
 )
 from p2pd.net.reachability.connections import direct_peer_ip, is_open_and_direct
 from p2pd.net.reachability.endpoints import group_of, is_global
-from p2pd.net.relay.streams import open_stream, reset_quietly
+from p2pd.net.streams.opened import open_stream, reset_quietly
 
 SECONDS = 1.0
 MINUTES = 60.0

@@ -32,7 +32,7 @@ from p2pd.net.reachability.connections import direct_peer_ip, is_open_and_direct
 from p2pd.net.reachability.dial_back import answers_at, can_dial_back
 from p2pd.net.reachability.endpoints import endpoint_from_address, group_of, is_global
 from p2pd.net.reachability.limits import DialBackBudget, DialBackLimits
-from p2pd.net.relay.streams import connection_of, reset_quietly
+from p2pd.net.streams.opened import connection_of, reset_quietly
 from p2pd.net.streams.shares import StreamShares
 
 SECONDS = 1.0

@@ -22,7 +22,8 @@ from p2pd.net.relay.messages import (
     stop_request_from_message,
     stop_status,
 )
-from p2pd.net.relay.streams import connection_of, read_message, write_message
+from p2pd.net.relay.streams import read_message, write_message
+from p2pd.net.streams.opened import connection_of
 
 REQUEST_TIMEOUT_S = 10.0
 

@@ -15,9 +15,9 @@ from multiaddr import Multiaddr
 
 from p2pd.net.advertised import bounded_addresses
 from p2pd.net.multiaddrs import names_in
+from p2pd.net.transports.order import without_loopback
 
 CIRCUIT = "p2p-circuit"
-LOOPBACK_STARTS = ("/ip4/127.", "/ip6/::1/")
 MAX_ADDRESSES_PER_RELAY = 4
 
 
@@ -90,8 +90,7 @@ def circuit_addresses(told: Iterable[bytes | Multiaddr], relay_id: ID) -> list[M
         for address in bounded_addresses(told)
         if CIRCUIT not in names_in(address) and len(names_in(address)) > 1
     )
-    routed = [each for each in relay_addresses if not str(each).startswith(LOOPBACK_STARTS)]
-    chosen = (routed or list(relay_addresses))[:MAX_ADDRESSES_PER_RELAY]
+    chosen = without_loopback(relay_addresses)[:MAX_ADDRESSES_PER_RELAY]
     return [circuit_address(each, relay_id) for each in chosen]
 
 

@@ -19,7 +19,7 @@ from multiaddr import Multiaddr
 
 from p2pd.net.relay.addresses import circuit_address
 from p2pd.net.relay.messages import UNLIMITED, CircuitLimit
-from p2pd.net.relay.streams import muxed_stream_of, reset_quietly
+from p2pd.net.streams.opened import muxed_stream_of, reset_quietly
 
 CLOSE_TIMEOUT_S = 0.3
 """For the other end to close as well; less than the muxer gives a socket to close."""

@@ -22,7 +22,8 @@ from p2pd.net.relay.messages import (
     connect_request,
     limit_from_status,
 )
-from p2pd.net.relay.streams import open_stream, read_message, reset_quietly, write_message
+from p2pd.net.relay.streams import read_message, write_message
+from p2pd.net.streams.opened import open_stream, reset_quietly
 
 
 class CircuitDialler:

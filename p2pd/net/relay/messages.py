@@ -15,12 +15,13 @@ from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, Limit, Status, StopMessage
 
+from p2pd.net.addresses import peer_from_bytes
+
 HOP = TProtocol("/libp2p/circuit/relay/0.2.0/hop")
 STOP = TProtocol("/libp2p/circuit/relay/0.2.0/stop")
 
 MAX_FRAME_BYTES = 4096
 """Of one frame, either way; what go-libp2p takes."""
-MAX_PEER_ID_BYTES = 128
 
 REFUSALS = frozenset(
     (
@@ -191,17 +192,10 @@ def peer_id_from_bytes(raw: bytes) -> ID:
     Raises:
         RelayError: It is none (MALFORMED_MESSAGE).
     """
-    if not 0 < len(raw) <= MAX_PEER_ID_BYTES:
-        raise malformed("no peer id")
-    peer_id = ID(raw)
-    if not _is_multihash(raw):
+    peer_id = peer_from_bytes(raw)
+    if peer_id is None:
         raise malformed("no peer id")
     return peer_id
-
-
-def _is_multihash(raw: bytes) -> bool:
-    """Tell an id by its beginning: an inlined key, or a SHA-256 digest."""
-    return len(raw) > 2 and raw[0] in (0x00, 0x12) and raw[1] == len(raw) - 2
 
 
 def frame_from_message(message: Message) -> bytes:

@@ -28,7 +28,8 @@ from p2pd.net.relay.messages import (
     limit_from_message,
     reserve_request,
 )
-from p2pd.net.relay.streams import open_stream, read_message, reset_quietly, write_message
+from p2pd.net.relay.streams import read_message, write_message
+from p2pd.net.streams.opened import open_stream, reset_quietly
 
 RESERVE_TIMEOUT_S = 10.0
 LEAST_RENEWAL_S = 5.0

@@ -21,7 +21,6 @@ from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.multiaddrs import names_in
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.swarm import is_relayed
-from p2pd.net.relay.addresses import LOOPBACK_STARTS
 from p2pd.net.relay.addresses import is_relayed as leads_through_relay
 from p2pd.net.relay.forwarding import Circuit
 from p2pd.net.relay.messages import (
@@ -35,16 +34,11 @@ from p2pd.net.relay.messages import (
     stop_request,
 )
 from p2pd.net.relay.rules import RelayRules
-from p2pd.net.relay.streams import (
-    connection_of,
-    muxed_stream_of,
-    open_stream,
-    read_message,
-    reset_quietly,
-    write_message,
-)
+from p2pd.net.relay.streams import read_message, write_message
 from p2pd.net.relay.voucher import voucher_for
+from p2pd.net.streams.opened import connection_of, muxed_stream_of, open_stream, reset_quietly
 from p2pd.net.streams.shares import StreamShares
+from p2pd.net.transports.order import without_loopback
 
 REQUEST_TIMEOUT_S = 10.0
 """For the whole request, the consent of the other end included."""
@@ -178,8 +172,7 @@ class RelayServer:
     def _own_addresses(self) -> list[Multiaddr]:
         """List where this relay is dialled; loopback only where there is nothing else."""
         direct = [each for each in self._host.get_addrs() if not leads_through_relay(each)]
-        routed = [each for each in direct if not str(each).startswith(LOOPBACK_STARTS)]
-        return (routed or direct)[:MAX_ADDRESSES]
+        return without_loopback(direct)[:MAX_ADDRESSES]
 
     async def _connect(self, stream: INetStream, request: HopMessage, held: ExitStack) -> Offer:
         source, target = stream.muxed_conn.peer_id, peer_id_from_bytes(request.peer.id)

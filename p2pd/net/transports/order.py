@@ -36,8 +36,13 @@ def dialling_order(addresses: Iterable[Multiaddr]) -> list[Multiaddr]:
 
 def announcing_order(addresses: Iterable[Multiaddr]) -> list[Multiaddr]:
     """Sort addresses by transport, IPv4 first; loopback only where there is nothing else."""
-    ordered = sorted(addresses, key=_announcing_key)
-    return [address for address in ordered if not is_loopback(address)] or ordered
+    return without_loopback(sorted(addresses, key=_announcing_key))
+
+
+def without_loopback(addresses: Iterable[Multiaddr]) -> list[Multiaddr]:
+    """Leave out what only this machine can dial, unless there is nothing else."""
+    known = list(addresses)
+    return [address for address in known if not is_loopback(address)] or known
 
 
 def _rank(address: Multiaddr) -> tuple[int, bool]:

@@ -15,7 +15,7 @@ from p2pd.net.pubsub.gossip import open_gossip
 from p2pd.net.punch import handover
 from p2pd.net.punch.handover import open_handover
 from p2pd.net.relay.service import RelayMode
-from p2pd.net.relay.streams import connection_of
+from p2pd.net.streams.opened import connection_of
 from tests.p2pd.net.relay.nodes import RelayingNode, relaying_node
 from tests.upstream.stacks import OurNode
 from tests.upstream.strangers import ROOM, wait_acquainted

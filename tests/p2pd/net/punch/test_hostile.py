@@ -18,7 +18,8 @@ from p2pd.domain.rejections import RejectionReason
 from p2pd.net.punch.outcomes import PunchOutcomes
 from p2pd.net.punch.service import DCUTR, open_hole_punching
 from p2pd.net.relay.service import RelayMode
-from p2pd.net.relay.streams import open_stream, write_message
+from p2pd.net.relay.streams import write_message
+from p2pd.net.streams.opened import open_stream
 from tests.p2pd.net.relay.nodes import RelayingNode, relaying_node
 from tests.upstream.waiting import wait_seen
 

@@ -14,7 +14,7 @@ from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.identify import IDENTIFY_PUSH
 from p2pd.net.reachability.endpoints import Endpoint, endpoint_from_address, group_of
 from p2pd.net.reachability.observed import Observation, ObservedAddresses
-from p2pd.net.relay.streams import open_stream
+from p2pd.net.streams.opened import open_stream
 from tests.driver.waiting import wait_until_async
 
 OURS = "11.0.0.1"
