@@ -33,6 +33,8 @@ if (values.circuits || values.behind) {
   transports.push(circuitRelayTransport());
 }
 const peer = await createLibp2p({
+  // A relay's subscriptions come while the reservation is made, which is part of the start.
+  start: false,
   addresses: { listen: [values.behind ? `${values.behind}/p2p-circuit` : "/ip4/127.0.0.1/tcp/0"] },
   transports,
   connectionEncrypters: [noise()],
@@ -59,6 +61,7 @@ pubsub.addEventListener("subscription-change", ({ detail }) => {
     tell({ type: "joined", peer: id });
   }
 });
+await peer.start();
 pubsub.subscribe(values.room);
 tell({
   type: "ready",
