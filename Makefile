@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export GOTOOLCHAIN := local
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo asyncapi check check-js test test-needs test-compose test-kills test-steps test-upstream bench lock release-image clean
+.PHONY: help install up demo asyncapi check check-js test test-needs test-compose test-kills test-steps test-upstream bench figures lock release-image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,12 +58,15 @@ test-upstream: test-needs ## Show that the stock py-libp2p needs each patch; CI 
 bench: test-needs ## Measure, beside peers in the same run; ARGS choose what
 	$(BIN)/python -m bench $(ARGS)
 
+figures: $(VENV)/.bench ## Put what make bench has measured on docs/figures.md, with plots
+	$(BIN)/python -m bench.report $(ARGS)
+
 asyncapi: $(VENV)/.test ## Write the generated parts of docs/asyncapi.yaml anew
 	$(BIN)/python -m codegen.asyncapi
 
 lock: $(VENV)/.created ## Resolve requirements/*.in anew
 	@command -v uv >/dev/null || $(PIP) install uv
-	for set in run build check test; do \
+	for set in run build check test bench; do \
 	  uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header \
 	    --override requirements/override.txt requirements/$$set.in -o requirements/$$set.txt || exit 1; \
 	done
@@ -107,6 +110,11 @@ $(VENV)/.test: $(VENV)/.installed requirements/test.txt
 	@echo "Installing what the tests need."
 	@$(INSTALL) -r requirements/test.txt
 	@touch $@ $(VENV)/.check
+
+$(VENV)/.bench: $(VENV)/.installed requirements/bench.txt
+	@echo "Installing what draws plots."
+	@$(INSTALL) -r requirements/bench.txt
+	@touch $@
 
 $(NODE_TESTS)/node_modules/.installed: $(VENV)/.test $(NODE_TESTS)/package.json $(NODE_TESTS)/package-lock.json
 	cd $(NODE_TESTS) && npm ci --no-audit --no-fund --loglevel=error

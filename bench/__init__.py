@@ -1,7 +1,10 @@
 """What is measured, each thing beside a peer in the same run: ``python -m bench``.
 
 __main__      the command: runs, prints the table, writes build/bench.json
-rows          the table: what is compared with what, and what it should reach
+rows          the table: what is compared with what, and its target
+lines         what the rows say once they are measured; results keeps runs as files
+report        docs/figures.md from the results: page writes, plots draws, topics explains
+machine       on what and of what was measured
 subjects      everything that can be measured, by name
 sizes         how much of everything
 measure       rounds of several subjects interleaved, medians, percentiles

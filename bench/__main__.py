@@ -1,5 +1,7 @@
 """``python -m bench``: measure, print the table, write ``build/bench.json``.
 
+``python -m bench.report`` puts that on ``docs/figures.md``.
+
 ``python -m bench pages memory`` measures these topics only; ``--quick`` shows
 that everything runs, with sizes too small to mean anything.
 """
@@ -7,16 +9,17 @@ that everything runs, with sizes too small to mean anything.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from bench.lines import line_of, markdown_table
+from bench.machine import circumstances
 from bench.measure import Figures, interleaved_medians
-from bench.rows import ROWS, TOPICS, line_of, markdown_table, subjects_of
+from bench.results import Run, save_run
+from bench.rows import ROWS, TOPICS, subjects_of
 from bench.sizes import QUICK, Sizes
 from bench.subjects import SUBJECTS
 
@@ -28,11 +31,10 @@ def main() -> None:
     sizes = QUICK if arguments.quick else Sizes(rounds=arguments.rounds)
     rows = tuple(row for row in ROWS if row.topic in (arguments.topics or TOPICS))
     runs = {name: partial(_run, name, SUBJECTS[name], sizes) for name in subjects_of(rows)}
+    found = circumstances()
     figures = interleaved_medians(runs, sizes.rounds)
-    lines = [line_of(row, figures) for row in rows]
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    found = {"sizes": asdict(sizes), "lines": [asdict(line) for line in lines], "figures": figures}
-    arguments.output.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    lines = tuple(line_of(row, figures) for row in rows)
+    save_run(arguments.output, Run(found, sizes.rounds, lines), sizes, figures)
     print(markdown_table(lines))
 
 

@@ -1,16 +1,15 @@
-"""The table: what is compared with what, and what it should reach.
+"""The table: what is compared with what, and its target.
 
 Used by ``bench.__main__``. A row names figures of subjects; what it says once
-they are measured is a ``Line``.
+they are measured is a ``Line`` of ``bench.lines``. A new row, with a topic of its own
+or not, needs nothing else to be on ``docs/figures.md``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
-from bench.measure import Figures
 from bench.subjects import (
     ALL_TRANSPORTS,
     API,
@@ -90,21 +89,6 @@ class Row:
     ours: tuple[str, str]
     beside: tuple[str, str] | None = None
     reach: Reach = None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What a row says of one run; ``ratio`` is ours over what is beside it."""
-
-    topic: str
-    title: str
-    unit: str
-    ours: float
-    beside: float | None
-    beside_name: str
-    ratio: float | None
-    reach: str
-    reached: bool | None
 
 
 def _way_rows(rate: int, p50_factor: float, p99_factor: float, cpu_factor: float) -> list[Row]:
@@ -210,61 +194,3 @@ def subjects_of(rows: tuple[Row, ...]) -> list[str]:
     """Return the subjects that these rows need."""
     places = [place for row in rows for place in (row.ours, row.beside) if place is not None]
     return list(dict.fromkeys(subject for subject, _ in places))
-
-
-def line_of(row: Row, figures: Mapping[str, Figures]) -> Line:
-    """Fill in what was measured."""
-    ours = figures[row.ours[0]][row.ours[1]]
-    beside = figures[row.beside[0]][row.beside[1]] if row.beside else None
-    reach, reached = _judge(row.reach, ours, beside)
-    return Line(
-        row.topic,
-        row.title,
-        row.unit,
-        ours,
-        beside,
-        row.beside[0] if row.beside else "",
-        ours / beside if beside else None,
-        reach,
-        reached,
-    )
-
-
-def _judge(reach: Reach, ours: float, beside: float | None) -> tuple[str, bool | None]:
-    match reach:
-        case None:
-            return "", None
-        case Times(factor):
-            assert beside is not None
-            return f"≥ {factor:g} ×", ours >= factor * beside
-        case Within(factor):
-            assert beside is not None
-            return f"≤ {factor:g} ×", ours <= factor * beside
-        case Plus(allowance):
-            assert beside is not None
-            return f"≤ + {allowance:g}", ours <= beside + allowance
-        case AtLeast(bound):
-            return f"≥ {bound:,g}", ours >= bound
-        case AtMost(bound):
-            return f"≤ {bound:g}", ours <= bound
-        case _:
-            assert_never(reach)
-
-
-def markdown_table(lines: list[Line]) -> str:
-    """Write the lines as a table."""
-    head = "| | unit | ours | beside it | | ratio | reach | reached |"
-    rule = "|---|---|---:|---:|---|---:|---|---|"
-    return "\n".join((head, rule, *map(_markdown_row, lines)))
-
-
-def _markdown_row(line: Line) -> str:
-    beside = "" if line.beside is None else _shown(line.beside)
-    ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
-    reached = {None: "", True: "yes", False: "no"}[line.reached]
-    cells = (line.title, line.unit, _shown(line.ours), beside, line.beside_name, ratio, line.reach)
-    return f"| {' | '.join(cells)} | {reached} |"
-
-
-def _shown(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

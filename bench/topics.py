@@ -1,0 +1,79 @@
+"""What the topics are called on ``docs/figures.md``, in order, and how they were measured.
+
+A topic that is not here is shown as well, behind the others and without a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TITLES: Mapping[str, str] = {
+    "libp2p": "The libp2p layer alone",
+    "way": "The whole way, one message at a time",
+    "pages": "From page to page",
+    "api": "From gRPC to gRPC",
+    "transports": "QUIC and WebSocket",
+    "relay": "Over a relay",
+    "fan-out": "One gateway, many browsers",
+    "storm": "Browsers that come back all at once",
+    "disk": "Durable before it is acknowledged",
+    "sync": "Synchronisation",
+    "store": "A full store",
+    "memory": "Memory",
+}
+
+NOTES: Mapping[str, str] = {
+    "libp2p": """
+Processes of one node each, 100-byte messages, every signature checked, nothing lost:
+each implementation has the settings that lose no messages.
+""",
+    "way": """
+Page to page over two nodes and two gateways, one message at a time at three rates, then
+2,000 at once, beside a Go node (go-libp2p, GossipSub) and a Rust gateway (one task and
+one broadcast receiver per browser) that speak JSON lines over standard input and output.
+That pair neither stores nor acknowledges, and loses what comes too fast. The run builds
+it, which needs Go and Cargo. Processor time is counted by process; that of the two pages
+is not.
+""",
+    "pages": """
+Two nodes, two gateways, one WebSocket client at each; the lines that begin with … are
+the hops of the same messages.
+""",
+    "api": """
+PublishStream at one node, Events at the other.
+""",
+    "transports": """
+Two nodes over QUIC beside two over TCP, and a node that idles with every transport
+beside one with TCP alone.
+""",
+    "relay": """
+The way from gRPC to gRPC between two nodes that only dial, over a third that relays,
+beside two that are connected directly.
+""",
+    "fan-out": """
+One gateway or one broadcast server with the library `ws` on Node, 1,000 WebSocket
+clients, the same client program for both.
+""",
+    "storm": """
+A gateway just started, 2,000 WebSocket clients in one process, 100 different cursors,
+every frame looked at.
+""",
+    "disk": """
+One node alone with 32 unary callers, each a call after the other; two pages on two
+nodes as above. The baseline is the same with `P2PD_STORE=memory`.
+""",
+    "sync": """
+Two nodes meet, one without some of the messages; the bytes that one of them counts, both
+ways, over the size of the signed messages. Which of the two initiates decides whether it
+asks for the messages or is given them unasked: about 1.2 or 1.0.
+""",
+    "store": """
+The quickest of three starts each time, the newest page over gRPC. A page of 100 messages
+costs what it holds, so it is compared with a store that has nothing else; the empty page
+is an empty answer.
+""",
+    "memory": """
+Resident, of processes that have nothing to do; of a connection, the difference between
+none and 1,000.
+""",
+}
