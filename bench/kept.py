@@ -21,8 +21,8 @@ from bench.services import (
     running_services,
 )
 from bench.sizes import Sizes
+from p2pd.domain.items import END, LOWEST
 from p2pd.store.sqlite_store import open_store
-from p2pd.sync.reconciliation import END, LOWEST
 from p2pd.sync.room_items import RoomItems
 from tests.driver import NodeProcess
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from p2pd.chat.membership import Membership
+from p2pd.domain.items import Item
 from p2pd.domain.messages import EARLIEST_SEND_TIME_NS
 from p2pd.domain.names import RoomName
 from p2pd.log.log import Log
 from p2pd.store.message_store import Dropped
 from p2pd.sync import Scope, SessionResult
-from p2pd.sync.reconciliation import Item
 
 BEGIN = Item(EARLIEST_SEND_TIME_NS, b"")
 """Below it, sequence numbers are counters: they tell no time and are always compared."""

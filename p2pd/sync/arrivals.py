@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 
 import trio
 
+from p2pd.domain.items import Item, item_digest
 from p2pd.domain.messages import is_displaced
 from p2pd.domain.names import PeerId
 from p2pd.domain.rejections import MessageRefusedError, RejectionReason, Rejections
 from p2pd.domain.verdicts import MessageReceiver, Verdict
 from p2pd.sync.errors import SyncAbuseError, SyncUnstoredError
 from p2pd.sync.ports import MessageReader, WireMessage
-from p2pd.sync.reconciliation import Item, item_digest
 from p2pd.sync.scope import Scope
 
 MAX_AT_ONCE = 64

@@ -13,7 +13,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from p2pd.sync.reconciliation import Bound, End, Item, Summary, Upper, summary_of
+from p2pd.domain.items import Bound, End, Item, Summary, Upper, summary_of
 
 MAX_REMOVED = 2_048
 """Items of a room that retention removed, the newest, until the node stops.

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from p2pd.sync.reconciliation import LOWEST, Bound, End, Item, Summary, Upper, summary_of
+from p2pd.domain.items import LOWEST, Bound, End, Item, Summary, Upper, summary_of
 
 CHUNK_ITEMS = 2048
 FEW_CHUNKS = 4

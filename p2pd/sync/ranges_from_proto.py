@@ -6,22 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from wsp.sync.v1 import sync_pb2
 
+from p2pd.domain.items import DIGEST_BYTES, FINGERPRINT_BYTES, End, Fingerprint, Item, Upper
 from p2pd.domain.rejections import RejectionReason
 from p2pd.sync.errors import SyncAbuseError
-from p2pd.sync.reconciliation import (
-    DIGEST_BYTES,
-    FINGERPRINT_BYTES,
-    MAX_REPLY_BYTES,
-    RANGE_BYTES,
-    End,
-    Fingerprint,
-    Hashed,
-    Item,
-    Listed,
-    Range,
-    Settled,
-    Upper,
-)
+from p2pd.sync.reconciliation import MAX_REPLY_BYTES, RANGE_BYTES, Hashed, Listed, Range, Settled
 
 MAX_RANGES = 2 * MAX_REPLY_BYTES // RANGE_BYTES
 """In one frame; as many fingerprints as an honest peer sends, and as many gaps."""

@@ -14,14 +14,22 @@ Source: Aljoscha Meyer, "Range-Based Set Reconciliation", 2023.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NewType, Protocol, TypeAlias, assert_never
+from typing import Protocol, TypeAlias, assert_never
 
-DIGEST_BYTES = 16
-"""Of an item: what tells two items of the same sequence number apart."""
-FINGERPRINT_BYTES = 16
+from p2pd.domain.items import (
+    DIGEST_BYTES,
+    END,
+    LOWEST,
+    Bound,
+    End,
+    Fingerprint,
+    Item,
+    Summary,
+    Upper,
+)
+
 SPLIT_PARTS = 16
 LIST_ITEMS = 32
 """Ranges with at most so many items are listed instead of split."""
@@ -30,66 +38,6 @@ MAX_REPLY_BYTES = 512 << 10
 RANGE_BYTES = 48
 """About what a range takes there, its items left aside, which take ITEM_BYTES each."""
 ITEM_BYTES = 8 + DIGEST_BYTES
-_SUM_BITS = 256
-_SUM_MODULUS = 1 << _SUM_BITS
-MAX_SEQNO = (1 << 64) - 1
-
-Fingerprint = NewType("Fingerprint", bytes)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Item:
-    """A message by its place in the common order.
-
-    Attributes:
-        seqno: The author's sequence number, 0 to 2⁶⁴ - 1.
-        digest: 16 bytes of the message id's SHA-256; see ``item_digest``.
-    """
-
-    seqno: int
-    digest: bytes
-
-
-Bound: TypeAlias = Item
-"""A place between items: before every item that is not less than it."""
-LOWEST = Item(0, b"")
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Behind every item."""
-
-
-END = End()
-Upper: TypeAlias = Bound | End
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """How many items a range holds, and the sum of their digests' hashes."""
-
-    count: int = 0
-    total: int = 0
-
-    def __add__(self, other: Summary) -> Summary:
-        return Summary(self.count + other.count, (self.total + other.total) % _SUM_MODULUS)
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """The summary, hashed: equal for equal sets, and hard to make equal for others."""
-        content = self.total.to_bytes(_SUM_BITS // 8, "big") + self.count.to_bytes(8, "big")
-        return Fingerprint(hashlib.sha256(content).digest()[:FINGERPRINT_BYTES])
-
-
-def summary_of(items: Iterable[Item]) -> Summary:
-    """Summarise items; the sum of two disjoint sets' summaries is their union's."""
-    count = total = 0
-    for item in items:
-        count += 1
-        total += int.from_bytes(
-            hashlib.sha256(item.seqno.to_bytes(8, "big") + item.digest).digest(), "big"
-        )
-    return Summary(count, total % _SUM_MODULUS)
 
 
 class ItemSet(Protocol):
@@ -218,11 +166,6 @@ def next_step(ranges: Sequence[Range], own: ItemSet) -> Outcome:
             case _:
                 assert_never(part)
     return Outcome(reply.finished(), tuple(have), tuple(need))
-
-
-def item_digest(message_id: bytes) -> bytes:
-    """Shorten a message id to the digest that stands for it in an item."""
-    return hashlib.sha256(message_id).digest()[:DIGEST_BYTES]
 
 
 class _Reply:

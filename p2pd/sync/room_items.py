@@ -12,6 +12,7 @@ from heapq import merge
 from itertools import groupby
 from operator import attrgetter
 
+from p2pd.domain.items import MAX_SEQNO, Item, item_digest
 from p2pd.domain.messages import (
     EARLIEST_SEND_TIME_NS,
     MAX_CLOCK_BEHIND_NS,
@@ -23,7 +24,6 @@ from p2pd.store import message_store as kept
 from p2pd.store.message_store import NO_MESSAGE, Dropped, MessageStore
 from p2pd.sync.displaced_items import DisplacedItems
 from p2pd.sync.item_index import ItemIndex
-from p2pd.sync.reconciliation import MAX_SEQNO, Item, item_digest
 
 _SEQNO = attrgetter("seqno")
 MAX_GONE = 2_048

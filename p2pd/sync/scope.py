@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from p2pd.domain.items import Bound, Item
 from p2pd.domain.names import RoomName
-from p2pd.sync.reconciliation import Bound, Item, ItemSet
+from p2pd.sync.reconciliation import ItemSet
 
 
 class SessionSource(Protocol):

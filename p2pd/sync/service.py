@@ -18,6 +18,7 @@ from typing import Never, Protocol
 import structlog
 import trio
 
+from p2pd.domain.items import LOWEST, Item
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.verdicts import MessageReceiver
@@ -27,7 +28,6 @@ from p2pd.sync.errors import SyncRefusedError
 from p2pd.sync.frames import FrameStream
 from p2pd.sync.peer_schedule import PeerSchedule
 from p2pd.sync.ports import ByteStream, MessageReader, RoomPeers
-from p2pd.sync.reconciliation import LOWEST, Item
 from p2pd.sync.scope import Accept, DisplacedSource, Scope, SessionResult, SyncSource
 from p2pd.sync.session import initiate, respond
 from p2pd.sync.session_runner import SessionRunner

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 from wsp.sync.v1 import sync_pb2
 
+from p2pd.domain.items import Item
 from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import RejectionReason
 from p2pd.sync.errors import SyncAbuseError
 from p2pd.sync.frames import FrameStream
 from p2pd.sync.ranges_from_proto import proto_from_ranges, ranges_from_proto
 from p2pd.sync.reconciliation import (
-    Item,
     ItemSet,
     Outcome,
     RangesError,

@@ -10,12 +10,12 @@ from functools import partial
 
 from wsp.sync.v1 import sync_pb2
 
+from p2pd.domain.items import Item
 from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import RejectionReason
 from p2pd.sync.errors import SyncAbuseError
 from p2pd.sync.frames import MAX_FRAME_BYTES, FrameStream
 from p2pd.sync.ranges_from_proto import WANTED_DIGEST_BYTES, items_from_proto, proto_from_items
-from p2pd.sync.reconciliation import Item
 from p2pd.sync.scope import Accept, SessionSource
 from p2pd.sync.worker_budget import WorkerBudget
 

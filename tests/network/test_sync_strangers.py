@@ -11,8 +11,9 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.network.stream.exceptions import StreamError
 from prometheus_client.parser import text_string_to_metric_families
 
+from p2pd.domain.items import END
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
-from p2pd.sync.reconciliation import END, Listed, Settled
+from p2pd.sync.reconciliation import Listed, Settled
 from tests.driver.fixtures import StartNode
 from tests.driver.listener import EventListener
 from tests.driver.waiting import wait_until

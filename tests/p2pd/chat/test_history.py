@@ -6,13 +6,13 @@ import pytest
 
 from p2pd.chat.history import BEGIN, History
 from p2pd.chat.membership import Membership
+from p2pd.domain.items import Item
 from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.state import State
 from p2pd.log.log import Log
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import Dropped
 from p2pd.sync import Scope, SessionResult
-from p2pd.sync.reconciliation import Item
 from tests.p2pd.chat.ports import make_membership
 from tests.p2pd.facts import NOW_NS, make_node
 

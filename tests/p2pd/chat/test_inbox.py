@@ -10,6 +10,7 @@ import trio.testing
 from p2pd.chat.inbox import REPORT_INTERVAL_S, Inbox
 from p2pd.chat.validators import Validator
 from p2pd.domain.events import Gap, GapReason
+from p2pd.domain.items import END, LOWEST
 from p2pd.domain.messages import Message
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.domain.rejections import RejectionReason, Rejections
@@ -19,7 +20,6 @@ from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.log.log import Log
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import Stored
-from p2pd.sync.reconciliation import END, LOWEST
 from tests.p2pd.facts import make_message, make_node
 
 LOBBY = RoomName("lobby")

@@ -10,6 +10,7 @@ from libp2p.custom_types import TProtocol
 from libp2p.utils.varint import encode_varint_prefixed
 from wsp.sync.v1 import sync_pb2
 
+from p2pd.domain.items import END, Item, item_digest
 from p2pd.domain.messages import Message
 from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.streams.peer_stream import PeerStream
@@ -20,7 +21,7 @@ from p2pd.sync.ranges_from_proto import (
     proto_from_items,
     proto_from_ranges,
 )
-from p2pd.sync.reconciliation import END, Item, Listed, Range, item_digest
+from p2pd.sync.reconciliation import Listed, Range
 from p2pd.sync.service import PROTOCOL
 from tests.p2pd.sync.members import ROOM
 

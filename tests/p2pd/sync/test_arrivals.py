@@ -10,6 +10,7 @@ import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.pubsub.pb import rpc_pb2
 
+from p2pd.domain.items import LOWEST, Item, item_digest
 from p2pd.domain.messages import MAX_CLOCK_BEHIND_NS, Delivery, Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import Rejections
@@ -18,7 +19,6 @@ from p2pd.net.pubsub.messages import MAX_DATA_BYTES, MessageSigner, WireMessage
 from p2pd.net.pubsub.reading import SignedMessages
 from p2pd.sync.arrivals import Arrivals
 from p2pd.sync.errors import SyncAbuseError
-from p2pd.sync.reconciliation import LOWEST, Item, item_digest
 from p2pd.sync.scope import Scope
 
 LOBBY = RoomName("lobby")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pd.domain.items import END, LOWEST, Item, item_digest
 from p2pd.domain.messages import EARLIEST_SEND_TIME_NS, MAX_CLOCK_BEHIND_NS, Message
 from p2pd.domain.names import DEFAULT_ROOM
 from p2pd.domain.state import State
@@ -13,7 +14,6 @@ from p2pd.log.log import Log
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import Dropped
 from p2pd.sync.displaced_items import MAX_REMOVED, DisplacedItems
-from p2pd.sync.reconciliation import END, LOWEST, Item, item_digest
 from tests.p2pd.facts import NOW_NS, make_message, make_node
 
 EARLIEST_TIMELY = NOW_NS - MAX_CLOCK_BEHIND_NS

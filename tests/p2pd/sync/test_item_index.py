@@ -6,9 +6,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from p2pd.domain.items import END, LOWEST, End, Item, Summary, Upper, item_digest, summary_of
 from p2pd.sync import item_index
 from p2pd.sync.item_index import ItemIndex
-from p2pd.sync.reconciliation import END, LOWEST, End, Item, Summary, Upper, item_digest, summary_of
 
 
 class Room:

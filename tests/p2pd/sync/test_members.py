@@ -12,7 +12,7 @@ import pytest
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 
-from p2pd.sync.reconciliation import MAX_SEQNO
+from p2pd.domain.items import MAX_SEQNO
 from tests.p2pd.sync.members import (
     fill,
     in_order,

@@ -7,25 +7,18 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from p2pd.domain.items import LOWEST, Bound, End, Item, Summary, Upper, item_digest, summary_of
 from p2pd.sync import reconciliation
 from p2pd.sync.ranges_from_proto import proto_from_ranges
 from p2pd.sync.reconciliation import (
-    LOWEST,
-    Bound,
-    End,
     Hashed,
-    Item,
     Listed,
     Range,
     RangesError,
     Settled,
-    Summary,
-    Upper,
     first_ranges,
-    item_digest,
     next_step,
     reply_to,
-    summary_of,
 )
 
 

@@ -13,21 +13,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from p2pd.domain.items import END, LOWEST, MAX_SEQNO, Item
 from p2pd.domain.messages import EARLIEST_SEND_TIME_NS, Message
 from p2pd.domain.names import DEFAULT_ROOM, MessageId, PeerId, RoomName
 from p2pd.store.message_store import Dropped
 from p2pd.store.sqlite_store import SqliteStore, open_store
 from p2pd.sync import item_index
 from p2pd.sync.ranges_from_proto import proto_from_ranges
-from p2pd.sync.reconciliation import (
-    END,
-    LOWEST,
-    MAX_SEQNO,
-    Item,
-    first_ranges,
-    next_step,
-    reply_to,
-)
+from p2pd.sync.reconciliation import first_ranges, next_step, reply_to
 from p2pd.sync.room_items import RoomItems
 from tests.p2pd.facts import NOW_NS, make_message
 

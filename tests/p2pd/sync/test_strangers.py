@@ -21,6 +21,7 @@ from libp2p.pubsub.pb import rpc_pb2
 from libp2p.utils.varint import encode_uvarint
 from wsp.sync.v1 import sync_pb2
 
+from p2pd.domain.items import END, Fingerprint, Item, item_digest
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.net.addresses import peer_info_from_text
@@ -29,15 +30,7 @@ from p2pd.net.streams.peer_stream import PeerStream
 from p2pd.sync import admission, session_runner
 from p2pd.sync.frames import FrameStream
 from p2pd.sync.ranges_from_proto import MAX_RANGES
-from p2pd.sync.reconciliation import (
-    END,
-    Fingerprint,
-    Hashed,
-    Item,
-    Listed,
-    Settled,
-    item_digest,
-)
+from p2pd.sync.reconciliation import Hashed, Listed, Settled
 from p2pd.sync.service import PROTOCOL
 from p2pd.sync.session import MAX_ROUNDS
 from p2pd.sync.transfer import MAX_WANTED_ITEMS
