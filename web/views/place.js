@@ -3,6 +3,7 @@ import { AT_END_PX, NEAR_EDGE_PX } from "../model/limits.js";
 
 export class Place {
   #log;
+  #exactTop = 0;
 
   constructor(log) {
     this.#log = log;
@@ -33,7 +34,18 @@ export class Place {
     const text = anchor?.querySelector(".bubble") ?? anchor;
     const before = text?.getBoundingClientRect().top;
     change();
-    if (anchor?.isConnected) this.#log.scrollTop += text.getBoundingClientRect().top - before;
+    if (anchor?.isConnected) this.#scrollBy(text.getBoundingClientRect().top - before);
+  }
+
+  /**
+   * Rows have fractions of a pixel, and a browser scrolls by whole ones: what it rounds
+   * away is added to the next change, or many small changes would move the reader.
+   */
+  #scrollBy(moved) {
+    const { scrollTop } = this.#log;
+    const isUntouched = Math.abs(scrollTop - this.#exactTop) < 1;
+    this.#exactTop = (isUntouched ? this.#exactTop : scrollTop) + moved;
+    this.#log.scrollTop = this.#exactTop;
   }
 
   get #toEnd() {
