@@ -124,5 +124,9 @@ build/interop/.built: $(VENV)/.test proto/chat.proto tests/setup/go-programs $(w
 	tests/setup/go-programs
 	@touch $@
 
-test-needs: $(NODE_TESTS)/node_modules/.installed build/interop/.built
+build/interop/.rust: tests/setup/rust-programs $(wildcard tests/interop/rust-peer/Cargo.toml tests/interop/rust-peer/src/*.rs)
+	tests/setup/rust-programs
+	@mkdir -p $(@D) && touch $@
+
+test-needs: $(NODE_TESTS)/node_modules/.installed build/interop/.built build/interop/.rust
 	@tests/setup/system-programs

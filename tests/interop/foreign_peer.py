@@ -1,7 +1,7 @@
 """A chat peer of another libp2p, as a process that speaks JSON lines.
 
-Used by the tests of go-libp2p and js-libp2p; both programs take a message a
-line and tell ``ready``, ``joined`` and ``message``.
+Used by the tests of go, js and rust-libp2p; each program takes a message a line and
+tells ``ready``, ``joined`` and ``message``.
 """
 
 from __future__ import annotations
@@ -75,6 +75,10 @@ class ForeignPeer:
     def wait_joined(self, peer_id: str) -> None:
         """Wait until it knows that a peer is in the room."""
         self._wait_told("joined", peer=peer_id)
+
+    def wait_found(self, peer_id: str) -> None:
+        """Wait until it has found a record in the DHT that names a peer."""
+        self._wait_told("found", peer=peer_id)
 
     def wait_reachability(self, verdict: str) -> None:
         """Wait until it has found out whether the internet reaches it."""

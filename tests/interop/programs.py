@@ -1,6 +1,6 @@
 """Where the programs of other languages are, and how to run them to their end.
 
-``make test-needs`` builds the Go ones and installs Node and its packages.
+``make test-needs`` builds those in Go and Rust, and installs Node and its packages.
 """
 
 from __future__ import annotations
@@ -18,6 +18,15 @@ PROTO_DIR = ROOT / "proto"
 
 def go_program(name: str) -> str:
     """Return the path of a program that ``make test-needs`` built from Go."""
+    return _built(name)
+
+
+def rust_program(name: str) -> str:
+    """Return the path of a program that ``make test-needs`` built from Rust."""
+    return _built(name)
+
+
+def _built(name: str) -> str:
     path = BUILT / name
     assert path.exists(), f"{path} is not built; run: make test-needs"
     return str(path)

@@ -1,4 +1,4 @@
-"""Peers of other libp2p in the room, each dialling and dialled: go, js and stock py.
+"""Peers of other libp2p in the room, each dialling and dialled: go, js, rust and stock py.
 
 None of them synchronises, and our node keeps on disk; each is simply a peer.
 """
@@ -17,7 +17,7 @@ from tests.driver import EventListener, NodeProcess
 from tests.driver.fixtures import StartNode
 from tests.driver.waiting import wait_until
 from tests.interop.foreign_peer import ForeignPeer
-from tests.interop.programs import go_program, node_program
+from tests.interop.programs import go_program, node_program, rust_program
 
 STOCK_PEER = Path(__file__).with_name("stock_peer.py")
 SYNC = "/wsp/sync/1.0.0"
@@ -32,6 +32,7 @@ PEERS: dict[str, Callable[[], tuple[str, ...]]] = {
     "go-rsa": lambda: (go_program("go-peer"), "-key", "rsa"),
     "go-secp256k1": lambda: (go_program("go-peer"), "-key", "secp256k1"),
     "js": lambda: node_program("js-peer.js"),
+    "rust": lambda: (rust_program("rust-peer"),),
     "stock-py": lambda: (sys.executable, str(STOCK_PEER)),
 }
 
@@ -60,10 +61,10 @@ def test_foreign_peer_that_we_dial_chats_both_ways(
         assert_chat(node, listener, peer)
 
 
-@pytest.mark.parametrize("key", ["ed25519", "ecdsa"])
-def test_go_peer_that_dials_us_chats_over_quic(start_node: StartNode, key: str) -> None:
+@pytest.mark.parametrize("name", ["go-ed25519", "go-ecdsa", "rust"])
+def test_foreign_peer_that_dials_us_chats_over_quic(start_node: StartNode, name: str) -> None:
     node = start_node("quic", listen=QUIC)
-    command = (go_program("go-peer"), "-key", key, node.address)
+    command = (*PEERS[name](), node.address)
     with EventListener(node) as listener, ForeignPeer(command) as peer:
         assert_chat(node, listener, peer)
         assert node.peers("chat-room")[peer.peer_id].connection.transport == "quic-v1"

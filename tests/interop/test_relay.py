@@ -1,4 +1,4 @@
-"""Relays and peers behind relays, of go-libp2p, js-libp2p and ours, with one another."""
+"""Relays and peers behind relays, of go, js and rust-libp2p and ours, with one another."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from tests.driver import EventListener, NodeProcess
 from tests.driver.fixtures import StartNode
 from tests.driver.waiting import wait_until
 from tests.interop.foreign_peer import ForeignPeer
-from tests.interop.programs import go_program, node_program
+from tests.interop.programs import go_program, node_program, rust_program
 from tests.network.test_relay import ELSEWHERE, RELAYED, STAYING, connect, relayed_address
 
 KIB = 1024
 BEHIND: dict[str, Callable[[], tuple[str, ...]]] = {
     "go": lambda: (go_program("go-peer"), "-behind"),
     "js": lambda: (*node_program("js-peer.js"), "--behind"),
+    "rust": lambda: (rust_program("rust-peer"), "--behind"),
 }
 DIALLING: dict[str, Callable[[], tuple[str, ...]]] = {
     "go": lambda: (go_program("go-peer"),),
     "js": lambda: (*node_program("js-peer.js"), "--circuits"),
+    "rust": lambda: (rust_program("rust-peer"),),
 }
 
 
