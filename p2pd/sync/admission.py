@@ -26,7 +26,6 @@ WORK_S_BURST = 60.0
 MAX_SLOTS = 8
 """Of each role."""
 HOLD_S = 20.0
-"""No session is ended for another one sooner."""
 PENALTY_S = 600.0
 COOLDOWN_S = 30.0
 MAX_PEERS_COUNTED = 4_096
@@ -79,10 +78,12 @@ class Admission:
     Args:
         own_id: Of two nodes that initiate a session with each other at once, the one
             with the lower id goes on.
+        hold_s: Seconds in which no session is ended for another one.
     """
 
-    def __init__(self, own_id: PeerId) -> None:
+    def __init__(self, own_id: PeerId, hold_s: float = HOLD_S) -> None:
         self._own_id = own_id
+        self._hold_s = hold_s
         self._now_s = 0.0
         self._shared = _Account(0.0)
         self._accounts: BoundedTable[PeerId, _Account] = BoundedTable(
@@ -139,7 +140,7 @@ class Admission:
         if len(occupied) < MAX_SLOTS:
             return True
         longest = min(occupied, key=lambda slot: slot.since_s)
-        if now_s - longest.since_s < HOLD_S:
+        if now_s - longest.since_s < self._hold_s:
             return False
         del self._slots[longest.peer_id, is_initiator]
         longest.scope.cancel()

@@ -1,11 +1,11 @@
 """What a session is about: the room's part that is wanted, and what the store gives of it.
 
-Used by ``session`` and by ``service``, which makes a ``Scope`` for each session.
+Used by the rules of ``session`` and by ``service``, which makes a ``Scope`` for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -48,14 +48,6 @@ class DisplacedSource:
     def signed_bytes(self, room: RoomName, items: Sequence[Item]) -> Sequence[bytes]:
         """Return the messages of these items that are stored."""
         return self._source.signed_bytes(room, items)
-
-
-Accept = Callable[[Sequence[bytes], set[Item] | None], Awaitable[int]]
-"""Verify and append messages; count the new ones. With a set, only what is in it
-is taken, and taken out of it.
-
-Raises SyncAbuseError on a message that no honest peer would send.
-"""
 
 
 @dataclass(frozen=True, slots=True)

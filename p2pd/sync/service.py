@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,20 +18,20 @@ from typing import Never, Protocol
 import structlog
 import trio
 
-from p2pd.domain.items import LOWEST, Item
+from p2pd.domain.items import LOWEST
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.verdicts import MessageReceiver
-from p2pd.sync.admission import Admission
+from p2pd.sync.admission import HOLD_S, Admission
 from p2pd.sync.arrivals import Arrivals
-from p2pd.sync.errors import SyncRefusedError
-from p2pd.sync.frames import FrameStream
 from p2pd.sync.peer_schedule import PeerSchedule
 from p2pd.sync.ports import ByteStream, MessageReader, RoomPeers
-from p2pd.sync.scope import Accept, DisplacedSource, Scope, SessionResult, SyncSource
-from p2pd.sync.session import initiate, respond
+from p2pd.sync.room_access import RoomAccess
+from p2pd.sync.scope import DisplacedSource, Scope, SessionResult, SyncSource
+from p2pd.sync.session.initiator import initiate
+from p2pd.sync.session.machine import SESSION_LIMITS, SessionLimits
+from p2pd.sync.session.responder import respond
 from p2pd.sync.session_runner import SessionRunner
-from p2pd.sync.worker_budget import WorkerBudget
 from p2pd.tasks import attempt, run_guarded
 
 PROTOCOL = "/wsp/sync/1.0.0"
@@ -56,12 +56,16 @@ class SyncOptions:
         meeting_s: Seconds to wait, at most, after a peer came into a room.
         retry_s: Seconds after which a session that did not come about is tried again.
         clock_ns: The node's clock, nanoseconds since the epoch.
+        limits: What one session may cost.
+        hold_s: Seconds in which no session is ended for another one.
     """
 
     interval_s: float = 10.0
     meeting_s: float = 1.0
     retry_s: float = 2.0
     clock_ns: Callable[[], int] = time.time_ns  # noqa: TID251
+    limits: SessionLimits = SESSION_LIMITS
+    hold_s: float = HOLD_S
 
 
 class SyncListener(Protocol):
@@ -117,8 +121,8 @@ class Sync:
         self._options = options
         self._nursery = nursery
         self._own_id = peers.own_id
-        self._admission = Admission(self._own_id)
-        self._runner = SessionRunner(self._admission, rejections)
+        self._admission = Admission(self._own_id, options.hold_s)
+        self._runner = SessionRunner(self._admission, rejections, options.limits)
         self._arrivals = arrivals
         self._schedule = PeerSchedule()
         self._planned: set[tuple[PeerId, RoomName]] = set()
@@ -162,38 +166,25 @@ class Sync:
         await self._answer(peer_id, stream, is_displaced=True)
 
     async def _answer(self, peer_id: PeerId, stream: ByteStream, *, is_displaced: bool) -> None:
-        rooms: list[RoomName] = []
+        room = self._room_access(peer_id, is_displaced=is_displaced)
+        result = await self._runner.run(peer_id, False, stream, respond(), room)
+        if result is not None and result.received and room.scope is not None:
+            self._plan_some(room.scope.room, SPREAD_PEERS, besides=peer_id)
 
-        def enter(room: RoomName) -> tuple[Scope, Accept] | None:
-            entrance = self._entrance(peer_id, room, is_displaced=is_displaced)
-            if entrance is not None:
-                rooms.append(room)
-            return entrance
-
-        async def session(frames: FrameStream, budget: WorkerBudget) -> SessionResult:
-            return await respond(frames, source, budget, enter)
-
-        source = DisplacedSource(self._source) if is_displaced else self._source
-        result = await self._runner.hold(peer_id, False, stream, session)
-        if result is not None and result.received:
-            self._plan_some(rooms[0], SPREAD_PEERS, besides=peer_id)
-
-    def _entrance(
-        self, peer_id: PeerId, room: RoomName, *, is_displaced: bool = False
-    ) -> tuple[Scope, Accept] | None:
-        """Return what is wanted of a room and how to accept it; None where it is not joined."""
-        scope = self._listener.scope(room)
-        if scope is None or room not in self._peers.rooms:
-            return None
+    def _room_access(self, peer_id: PeerId, *, is_displaced: bool = False) -> RoomAccess:
         if is_displaced:
-            scope = Scope(room, LOWEST, LOWEST, LOWEST, is_displaced=True)
+            source = DisplacedSource(self._source)
+            return RoomAccess(peer_id, source, self._arrivals, self._displaced_scope)
+        return RoomAccess(peer_id, self._source, self._arrivals, self._scope)
 
-        async def accept(signed: Sequence[bytes], wanted: set[Item] | None) -> int:
-            if room not in self._peers.rooms:
-                raise SyncRefusedError("the room has been left")
-            return await self._arrivals.accept(scope, peer_id, signed, wanted)
+    def _scope(self, room: RoomName) -> Scope | None:
+        """Return what is wanted of a room; None where it is not joined."""
+        return self._listener.scope(room) if room in self._peers.rooms else None
 
-        return scope, accept
+    def _displaced_scope(self, room: RoomName) -> Scope | None:
+        if self._scope(room) is None:
+            return None
+        return Scope(room, LOWEST, LOWEST, LOWEST, is_displaced=True)
 
     def _plan_some(self, room: RoomName, count: int, besides: PeerId | None = None) -> None:
         peers = self._peers.peers_in(room) - {besides}
@@ -227,38 +218,31 @@ class Sync:
     async def _initiate(self, peer_id: PeerId, room: RoomName) -> SessionResult | None:
         now_s = trio.current_time()
         self._schedule.initiated(peer_id, room, now_s)
-        entrance = self._entrance(peer_id, room)
-        if entrance is None:
+        access = self._room_access(peer_id)
+        scope = access.enter(room)
+        if scope is None:
             return None
-        scope, accept = entrance
         seeks_past = scope.newest is not None and self._schedule.seeks(peer_id, room, now_s)
         stream = await self._peers.open_stream(peer_id, PROTOCOL)
         if stream is None:
             return None
-
-        async def session(frames: FrameStream, budget: WorkerBudget) -> SessionResult:
-            return await initiate(frames, scope, seeks_past, self._source, budget, accept)
-
-        result = await self._runner.hold(peer_id, True, stream, session)
+        rules = initiate(scope, seeks_past)
+        result = await self._runner.run(peer_id, True, stream, rules, access)
         if result is not None and seeks_past:
             self._schedule.sought(peer_id, room, result.received, now_s)
         return result
 
     async def _initiate_displaced(self, peer_id: PeerId, room: RoomName) -> None:
         """Compare the messages that cannot be found by their time, all of them."""
-        entrance = self._entrance(peer_id, room, is_displaced=True)
-        if entrance is None or not self._peers.speaks(peer_id, DISPLACED_PROTOCOL):
+        access = self._room_access(peer_id, is_displaced=True)
+        scope = access.enter(room)
+        if scope is None or not self._peers.speaks(peer_id, DISPLACED_PROTOCOL):
             return
-        scope, accept = entrance
         stream = await self._peers.open_stream(peer_id, DISPLACED_PROTOCOL)
         if stream is None:
             return
-        source = DisplacedSource(self._source)
-
-        async def session(frames: FrameStream, budget: WorkerBudget) -> SessionResult:
-            return await initiate(frames, scope, False, source, budget, accept)
-
-        result = await self._runner.hold(peer_id, True, stream, session)
+        rules = initiate(scope, seeks_past=False)
+        result = await self._runner.run(peer_id, True, stream, rules, access)
         if result is not None and result.received:
             self._plan_some(room, SPREAD_PEERS, besides=peer_id)
 

@@ -1,14 +1,14 @@
-"""Sessions held within their bounds: whatever a peer does in one ends here.
+"""Sessions run within their bounds: whatever a peer does in one ends here.
 
-Used by ``p2pd.sync.service`` for both roles. A session has a slot, a number of
-bytes, and time that it earns by bringing or taking bytes: one that trickles ends
-soon. How it ended is counted and remembered of the peer.
+Used by ``p2pd.sync.service`` for both roles. The runner does what a ``SyncSession`` names:
+it reads and writes the stream, has worker threads answer from the store, and hands
+messages on. How a session ended is counted and remembered of the peer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import structlog
 import trio
@@ -18,74 +18,85 @@ from p2pd.domain.names import PeerId
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.errors import ChatError
 from p2pd.sync.admission import Admission, Slot
-from p2pd.sync.errors import SyncAbuseError, SyncError, SyncLimitError
-from p2pd.sync.frames import FrameStream
+from p2pd.sync.errors import SyncAbuseError, SyncClosedError, SyncError, SyncLimitError
 from p2pd.sync.ports import ByteStream
+from p2pd.sync.room_access import RoomAccess
 from p2pd.sync.scope import SessionResult
-from p2pd.sync.worker_budget import WorkerBudget
+from p2pd.sync.session.effects import (
+    AcceptMessages,
+    Ended,
+    EnterRoom,
+    Receive,
+    Send,
+    Steps,
+)
+from p2pd.sync.session.frames import encode_frame
+from p2pd.sync.session.machine import SessionLimits, SyncSession
+from p2pd.sync.worker_threads import answer_in_thread
 
-SESSION_TIMEOUT_S = 300.0
-GRACE_S = 30.0
-MIN_BYTES_PER_S = 8 << 10
-"""Behind the grace, a session that moves less ends."""
-SESSION_MAX_BYTES = 160 << 20
-
-Session = Callable[[FrameStream, WorkerBudget], Awaitable[SessionResult]]
+READ_BYTES = 1 << 16
 
 log = structlog.get_logger(__name__)
 
 
 class SessionRunner:
-    """Hold sessions; ``admission`` says with whom.
+    """Run sessions; ``admission`` says with whom.
 
     Attributes:
         bytes_moved: Sent and received in all sessions that have ended.
     """
 
-    def __init__(self, admission: Admission, rejections: Rejections) -> None:
+    def __init__(self, admission: Admission, rejections: Rejections, limits: SessionLimits) -> None:
         self.bytes_moved = 0
         self._admission = admission
         self._rejections = rejections
+        self._limits = limits
         self._limiters = {is_initiator: trio.CapacityLimiter(1) for is_initiator in (True, False)}
 
-    async def hold(
-        self, peer_id: PeerId, is_initiator: bool, stream: ByteStream, session: Session
+    async def run(
+        self,
+        peer_id: PeerId,
+        is_initiator: bool,
+        stream: ByteStream,
+        rules: Steps[SessionResult],
+        room: RoomAccess,
     ) -> SessionResult | None:
         """Run a session on a stream and end the stream; None where it broke off."""
         slot = self._admission.admit(peer_id, is_initiator, trio.current_time())
         if isinstance(slot, str):
             self._rejections.count(RejectionReason(f"sync_{slot}"))
-            await _send_done(FrameStream(stream, 0), slot)
+            await _send_done(stream, slot)
             await stream.close()
             return None
-        frames = FrameStream(stream, SESSION_MAX_BYTES, lambda moved: _earn_time(slot, moved))
-        budget = WorkerBudget(self._limiters[is_initiator])
-        _earn_time(slot, 0)
+        session = SyncSession(rules, slot.since_s, self._limits)
         result = None
         try:
+            slot.scope.deadline = session.deadline_s
             with slot.scope:
-                result = await self._run(slot, frames, budget, session)
+                result = await self._run_until_error(slot, session, stream, room)
             if slot.scope.cancelled_caught:
                 self._count_cut(slot)
         finally:
-            self.bytes_moved += frames.bytes_moved
-            self._admission.release(slot, frames.bytes_moved, budget.spent_s)
+            self.bytes_moved += session.bytes_moved
+            self._admission.release(slot, session.bytes_moved, session.worker_s)
             await (stream.reset() if result is None else stream.close())
         return result
 
-    async def _run(
-        self, slot: Slot, frames: FrameStream, budget: WorkerBudget, session: Session
+    async def _run_until_error(
+        self, slot: Slot, session: SyncSession, stream: ByteStream, room: RoomAccess
     ) -> SessionResult | None:
         peer_id = slot.peer_id
         try:
-            return await session(frames, budget)
+            while not isinstance(session.effect, Ended):
+                await self._do_effect(slot, session, stream, room)
+                slot.scope.deadline = session.deadline_s
         except SyncAbuseError as error:
             self._rejections.count(error.reason)
             self._admission.bar(peer_id, trio.current_time())
             log.warning("peer barred from synchronising", peer_id=peer_id, reason=error.reason)
         except SyncLimitError:
             self._rejections.count(RejectionReason.SYNC_LIMIT)
-            await _send_done(frames, "limit")
+            await _send_done(stream, "limit")
         except SyncError as error:
             log.debug("sync session ended early", peer_id=peer_id, error=str(error))
         except ChatError as error:
@@ -95,7 +106,27 @@ class SessionRunner:
         except Exception as error:
             self._rejections.count(RejectionReason.SYNC_FAILED)
             log.warning("sync session failed", peer_id=peer_id, error=repr(error))
-        return None
+        return session.effect.result if isinstance(session.effect, Ended) else None
+
+    async def _do_effect(
+        self, slot: Slot, session: SyncSession, stream: ByteStream, room: RoomAccess
+    ) -> None:
+        match session.effect:
+            case Send(data):
+                await _write(stream, data)
+                session.sent()
+            case Receive():
+                session.received(await _read(stream))
+            case EnterRoom(name):
+                session.entered(room.enter(name))
+            case AcceptMessages(signed, wanted):
+                session.accepted(await room.accept(signed, wanted))
+            case Ended():
+                pass
+            case lookup:
+                limiter = self._limiters[slot.is_initiator]
+                answer, worker_s = await answer_in_thread(limiter, partial(lookup.answer, room))
+                session.looked_up(answer, worker_s)
 
     def _count_cut(self, slot: Slot) -> None:
         now_s = trio.current_time()
@@ -105,11 +136,20 @@ class SessionRunner:
         self._admission.start_cooldown(slot.peer_id, now_s)
 
 
-def _earn_time(slot: Slot, moved_bytes: int) -> None:
-    earned_s = min(SESSION_TIMEOUT_S, GRACE_S + moved_bytes / MIN_BYTES_PER_S)
-    slot.scope.deadline = slot.since_s + earned_s
+async def _read(stream: ByteStream) -> bytes:
+    try:
+        return await stream.read(READ_BYTES)
+    except (ConnectionError, TimeoutError) as error:
+        raise SyncClosedError(str(error)) from error
 
 
-async def _send_done(frames: FrameStream, reason: str) -> None:
+async def _write(stream: ByteStream, data: bytes) -> None:
+    try:
+        await stream.write(data)
+    except (ConnectionError, TimeoutError) as error:
+        raise SyncClosedError(str(error)) from error
+
+
+async def _send_done(stream: ByteStream, reason: str) -> None:
     with suppress(SyncError):
-        await frames.send(sync_pb2.Frame(done=sync_pb2.Done(reason=reason)))
+        await _write(stream, encode_frame(sync_pb2.Frame(done=sync_pb2.Done(reason=reason))))

@@ -29,6 +29,8 @@ from p2pd.net.pubsub.reading import SignedMessages
 from p2pd.store.retention import Retention, keep_trimmed
 from p2pd.store.sqlite_store import open_store
 from p2pd.sync import Sync, SyncOptions, open_sync
+from p2pd.sync.admission import HOLD_S
+from p2pd.sync.session.machine import SESSION_LIMITS, SessionLimits
 from tests.p2pd.facts import make_node
 from tests.upstream.strangers import signed_message
 from tests.upstream.waiting import wait_seen
@@ -87,12 +89,16 @@ async def open_member(
     keeps: int = 1_000_000,
     newest: int = 1_000_000,
     interval_s: float = 0.5,
+    limits: SessionLimits = SESSION_LIMITS,
+    hold_s: float = HOLD_S,
 ) -> AsyncIterator[Member]:
     """Run a member that has just joined, with what its store holds already.
 
     Args:
         keeps: Messages that retention leaves.
         newest: Messages from before it joined that it fetches at most.
+        limits: What one session may cost.
+        hold_s: Seconds in which no session is ended for another one.
     """
     key_pair = key_pair or create_new_key_pair()
     rejections = Rejections()
@@ -123,7 +129,7 @@ async def open_member(
                 inbox,
                 history,
                 rejections,
-                SyncOptions(interval_s=interval_s),
+                SyncOptions(interval_s=interval_s, limits=limits, hold_s=hold_s),
             ) as sync,
             trio.open_nursery() as nursery,
         ):

@@ -7,15 +7,11 @@ from contextlib import asynccontextmanager
 
 from libp2p.abc import IHost, INetStream
 from libp2p.custom_types import TProtocol
-from libp2p.utils.varint import encode_varint_prefixed
 from wsp.sync.v1 import sync_pb2
 
 from p2pd.domain.items import END, Item, item_digest
 from p2pd.domain.messages import Message
 from p2pd.net.addresses import peer_info_from_text
-from p2pd.net.streams.peer_stream import PeerStream
-from p2pd.sync.errors import SyncRefusedError
-from p2pd.sync.frames import FrameStream
 from p2pd.sync.ranges_from_proto import (
     WANTED_DIGEST_BYTES,
     proto_from_items,
@@ -23,6 +19,7 @@ from p2pd.sync.ranges_from_proto import (
 )
 from p2pd.sync.reconciliation import Listed, Range
 from p2pd.sync.service import PROTOCOL
+from p2pd.sync.session.frames import FrameDecoder, encode_frame
 from tests.p2pd.sync.members import ROOM
 
 
@@ -50,8 +47,17 @@ def giving(*messages: bytes, last: bool = False) -> bytes:
 
 def framed(frame: sync_pb2.Frame) -> bytes:
     """Put the length before a frame."""
-    encoded: bytes = encode_varint_prefixed(frame.SerializeToString())
-    return encoded
+    return encode_frame(frame)
+
+
+async def read_frame(stream: INetStream) -> sync_pb2.Frame:
+    """Wait for a frame; nothing may follow it."""
+    decoder = FrameDecoder()
+    while (frame := decoder.next_frame()) is None:
+        read = await stream.read(1 << 16)
+        assert read, "the stream ended"
+        decoder.feed(read)
+    return frame
 
 
 def item_of(message: Message) -> Item:
@@ -75,8 +81,4 @@ async def refusal_of(address: str, stranger: IHost) -> str:
     """Open a session as it should be; return why it is refused, "" where it is not."""
     async with stream_to(address, stranger) as stream:
         await stream.write(opening(Listed(END, ())))
-        try:
-            await FrameStream(PeerStream(stream), 1 << 20).receive()
-        except SyncRefusedError as error:
-            return str(error)
-        return ""
+        return (await read_frame(stream)).done.reason

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from p2pd.domain.items import LOWEST, Bound, End, Item, Summary, Upper, item_digest, summary_of
+from p2pd.domain.items import LOWEST, Bound, End, Item, item_digest, summary_of
 from p2pd.sync import reconciliation
 from p2pd.sync.ranges_from_proto import proto_from_ranges
 from p2pd.sync.reconciliation import (
@@ -20,33 +19,7 @@ from p2pd.sync.reconciliation import (
     next_step,
     reply_to,
 )
-
-
-class SortedItems:
-    """An item set over a sorted list."""
-
-    def __init__(self, items: set[Item]) -> None:
-        self._items = sorted(items)
-
-    def _cut(self, lower: Bound, upper: Upper) -> list[Item]:
-        end = len(self._items) if isinstance(upper, End) else bisect_left(self._items, upper)
-        return self._items[bisect_left(self._items, lower) : end]
-
-    def summary(self, lower: Bound, upper: Upper) -> Summary:
-        return summary_of(self._cut(lower, upper))
-
-    def items(self, lower: Bound, upper: Upper) -> Sequence[Item]:
-        return self._cut(lower, upper)
-
-    def split(self, lower: Bound, upper: Upper, parts: int) -> Sequence[tuple[Upper, Summary]]:
-        items = self._cut(lower, upper)
-        size = -(-len(items) // parts)
-        chunks = [items[start : start + size] for start in range(0, len(items), size)]
-        uppers: list[Upper] = [chunk[0] for chunk in chunks[1:]]
-        return [
-            (bound, summary_of(chunk))
-            for bound, chunk in zip([*uppers, upper], chunks, strict=True)
-        ]
+from tests.p2pd.sync.sorted_items import SortedItems
 
 
 def wire_bytes(ranges: Sequence[Range]) -> int:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,18 @@ from libp2p.network.stream.exceptions import StreamError
 from libp2p.peer.id import ID
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.utils.varint import encode_uvarint
-from wsp.sync.v1 import sync_pb2
 
 from p2pd.domain.items import END, Fingerprint, Item, item_digest
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.net.addresses import peer_info_from_text
 from p2pd.net.streams import peer_stream
-from p2pd.net.streams.peer_stream import PeerStream
-from p2pd.sync import admission, session_runner
-from p2pd.sync.frames import FrameStream
-from p2pd.sync.ranges_from_proto import MAX_RANGES
-from p2pd.sync.reconciliation import Hashed, Listed, Settled
+from p2pd.sync import admission
+from p2pd.sync.reconciliation import Hashed, Listed
 from p2pd.sync.service import PROTOCOL
-from p2pd.sync.session import MAX_ROUNDS
-from p2pd.sync.transfer import MAX_WANTED_ITEMS
+from p2pd.sync.session.machine import SESSION_LIMITS
+from p2pd.sync.session.responder import MAX_ROUNDS
+from p2pd.sync.session.transfer import MAX_WANTED_ITEMS
 from tests.p2pd.sync.members import (
     ROOM,
     Member,
@@ -45,9 +43,9 @@ from tests.p2pd.sync.members import (
 )
 from tests.p2pd.sync.strangers import (
     asking,
-    framed,
     giving,
     opening,
+    read_frame,
     refusal_of,
     stream_to,
     telling,
@@ -87,12 +85,6 @@ def item_in(content: bytes) -> Item:
     return Item(int.from_bytes(fields.seqno, "big"), item_digest(fields.from_id + fields.seqno))
 
 
-def opening_raw(**fields: object) -> bytes:
-    """Open with one range made of raw fields."""
-    ranges = sync_pb2.Ranges(ranges=[sync_pb2.Range(**fields)])  # type: ignore[arg-type]
-    return framed(sync_pb2.Frame(open=sync_pb2.Open(room=ROOM, ranges=ranges)))
-
-
 FALSE_MESSAGES = {
     "forged signature": (altered(HONEST, signature=b"x" * 64), "sync_message_signature_wrong"),
     "signed by another": (
@@ -110,45 +102,14 @@ FALSE_MESSAGES = {
     "no message": (b"\xff\xff\xff", "sync_message_malformed"),
 }
 
+# The rules of sessions themselves are tested in ``test_session``: here is what a stream adds.
 ATTACKS = {
     "no frame": (b"\x05\xff\xff\xff\xff\xff", "sync_frame_malformed"),
     "frame over 1 MiB": (encode_uvarint((1 << 20) + 1), "sync_frame_too_large"),
     "endless length": (b"\xff" * 12, "sync_frame_too_large"),
-    "nothing opened": (asking(ITEM), "sync_frame_unexpected"),
-    "empty frame": (b"\x00", "sync_frame_unexpected"),
-    "opened twice": (OPEN + OPEN, "sync_frame_unexpected"),
     "no ranges": (opening(), "sync_ranges_malformed"),
-    "no end": (opening(Settled(AT_5)), "sync_ranges_malformed"),
-    "behind the end": (opening(Settled(END), Settled(END)), "sync_ranges_malformed"),
-    "bounds that stand": (
-        opening(Settled(AT_5), Settled(AT_5), Settled(END)),
-        "sync_ranges_malformed",
-    ),
-    "bounds that fall": (
-        opening(Settled(AT_6), Hashed(AT_5, PRINT), Settled(END)),
-        "sync_ranges_malformed",
-    ),
-    "item outside": (
-        opening(Settled(AT_6), Listed(END, (ITEM,))),
-        "sync_ranges_malformed",
-    ),
-    "long bound": (
-        opening_raw(upper=sync_pb2.Bound(seqno=5, digest_prefix=bytes(17))),
-        "sync_bound_malformed",
-    ),
-    "short fingerprint": (opening_raw(fingerprint=b"f" * 15), "sync_fingerprint_malformed"),
-    "items without digest": (
-        opening_raw(items=sync_pb2.Items(seqnos=[5])),
-        "sync_items_malformed",
-    ),
-    "too many ranges": (
-        opening(*(Settled(Item(at + 1, b"")) for at in range(MAX_RANGES)), Settled(END)),
-        "sync_ranges_excess",
-    ),
     "endless rounds": (OPEN + telling(Hashed(END, PRINT)) * MAX_ROUNDS, "sync_too_many_rounds"),
     "too much asked for": (OPEN + asking(*[ITEM] * (MAX_WANTED_ITEMS + 1)), "sync_wanted_count"),
-    "nothing asked for": (OPEN + asking(), "sync_wanted_count"),
-    "empty messages": (OPEN + giving() * 3, "sync_frame_empty"),
     **{name: (OPEN + giving(one), reason) for name, (one, reason) in FALSE_MESSAGES.items()},
 }
 
@@ -176,11 +137,9 @@ async def test_who_breaks_the_rules_is_counted_and_barred(
 
 
 @pytest.mark.trio
-async def test_who_sends_without_end_is_cut_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session_runner, "SESSION_MAX_BYTES", 1 << 20)
-    async with open_member(tmp_path / "a") as member, OURS.host() as stranger:
+async def test_who_sends_without_end_is_cut_off(tmp_path: Path) -> None:
+    limits = replace(SESSION_LIMITS, max_received_bytes=1 << 20)
+    async with open_member(tmp_path / "a", limits=limits) as member, OURS.host() as stranger:
         async with stream_to(member.address, stranger) as stream:
             await pour(stream, OPEN + giving(*[HONEST.signed_bytes] * 1_000) * 9)
             await wait_seen(lambda: dict(member.rejections.totals))
@@ -189,11 +148,9 @@ async def test_who_sends_without_end_is_cut_off(
 
 
 @pytest.mark.trio
-async def test_a_stranger_that_trickles_loses_its_slot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session_runner, "GRACE_S", 1.0)
-    async with open_member(tmp_path / "a") as member, OURS.host() as stranger:
+async def test_a_stranger_that_trickles_loses_its_slot(tmp_path: Path) -> None:
+    limits = replace(SESSION_LIMITS, grace_s=1.0)
+    async with open_member(tmp_path / "a", limits=limits) as member, OURS.host() as stranger:
         async with stream_to(member.address, stranger) as stream:
             await stream.write(OPEN)
             with pytest.raises(StreamError):
@@ -208,12 +165,11 @@ async def test_a_stranger_that_trickles_loses_its_slot(
 async def test_honest_members_meet_while_strangers_hold_every_slot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admission, "HOLD_S", math.inf)
     monkeypatch.setattr(peer_stream, "STEP_TIMEOUT_S", 600.0)
-    monkeypatch.setattr(session_runner, "GRACE_S", 600.0)
+    limits = replace(SESSION_LIMITS, grace_s=600.0)
     fill(tmp_path / "b", past_messages(300))
     async with (
-        open_member(tmp_path / "a") as a,
+        open_member(tmp_path / "a", limits=limits, hold_s=math.inf) as a,
         open_member(tmp_path / "b") as b,
         trio.open_nursery() as nursery,
     ):
@@ -250,10 +206,9 @@ class Liar:
         self._given = given
 
     async def answer(self, stream: INetStream) -> None:
-        heard = FrameStream(PeerStream(stream), 1 << 30)
-        await heard.receive()
+        await read_frame(stream)
         await stream.write(telling(Listed(END, (self._item,))))
-        await heard.receive()
+        await read_frame(stream)
         await stream.write(giving(*self._given, last=True))
 
 

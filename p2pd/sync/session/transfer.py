@@ -1,23 +1,20 @@
 """The messages of a session: asked for by item, given in frames that a relay lets pass.
 
-Used by ``session`` in both roles.
+A part of the rules of both roles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 
 from wsp.sync.v1 import sync_pb2
 
 from p2pd.domain.items import Item
-from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import RejectionReason
 from p2pd.sync.errors import SyncAbuseError
-from p2pd.sync.frames import MAX_FRAME_BYTES, FrameStream
 from p2pd.sync.ranges_from_proto import WANTED_DIGEST_BYTES, items_from_proto, proto_from_items
-from p2pd.sync.scope import Accept, SessionSource
-from p2pd.sync.worker_budget import WorkerBudget
+from p2pd.sync.session.effects import Steps, StoredMessages, accept, look_up, receive, send
+from p2pd.sync.session.frames import MAX_FRAME_BYTES
 
 MAX_WANTED_ITEMS = 1_000
 MAX_FETCHED_BYTES = 64 << 20
@@ -29,44 +26,41 @@ whole frames count."""
 MAX_SIGNED_BYTES = MAX_FRAME_BYTES - MAX_BATCH_BYTES - 1024
 
 
-async def fetch(frames: FrameStream, need: Sequence[Item], accept: Accept) -> tuple[int, bool]:
+def fetch(need: Sequence[Item]) -> Steps[tuple[int, bool]]:
     """Ask for messages; return how many were new, and whether all were given."""
-    received = given = 0
+    received = given = fetched_bytes = 0
     for at in range(0, len(need), MAX_WANTED_ITEMS):
-        if frames.bytes_received > MAX_FETCHED_BYTES:
+        if fetched_bytes > MAX_FETCHED_BYTES:
             break
         wanted = need[at : at + MAX_WANTED_ITEMS]
         items = proto_from_items(wanted, WANTED_DIGEST_BYTES)
-        await frames.send(sync_pb2.Frame(want=sync_pb2.Want(items=items)))
-        outstanding = set(wanted)
+        yield from send(want=sync_pb2.Want(items=items))
+        outstanding = frozenset(wanted)
         is_last = False
         while not is_last:
-            frame = await frames.receive()
+            frame = yield from receive()
             if frame.WhichOneof("frame") != "messages":
                 raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
-            received += await accept(messages_of(frame.messages), outstanding)
+            signed = messages_of(frame.messages)
+            accepted = yield from accept(signed, outstanding)
+            outstanding = accepted.wanted
+            received += accepted.new_count
+            fetched_bytes += sum(map(len, signed))
             is_last = frame.messages.last
         given += len(wanted) - len(outstanding)
     return received, given == len(need)
 
 
-async def give(
-    frames: FrameStream,
-    source: SessionSource,
-    budget: WorkerBudget,
-    room: RoomName,
-    items: Sequence[Item],
-) -> int:
-    """Send the messages that are still kept; return how many."""
+def give(items: Sequence[Item]) -> Steps[int]:
+    """Send the messages that are still stored; return how many."""
     sent = 0
     sizes = _batch_sizes()
     for at in range(0, len(items), MAX_WANTED_ITEMS):
-        wanted = items[at : at + MAX_WANTED_ITEMS]
-        found = await budget.ask(partial(source.signed_bytes, room, wanted))
-        for batch in _batches(found, sizes):
-            await frames.send(sync_pb2.Frame(messages=sync_pb2.Messages(messages=batch)))
+        stored = yield from look_up(StoredMessages(items[at : at + MAX_WANTED_ITEMS]))
+        for batch in _batches(stored, sizes):
+            yield from send(messages=sync_pb2.Messages(messages=batch))
             sent += len(batch)
-    await frames.send(sync_pb2.Frame(messages=sync_pb2.Messages(last=True)))
+    yield from send(messages=sync_pb2.Messages(last=True))
     return sent
 
 
