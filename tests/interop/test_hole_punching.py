@@ -17,7 +17,7 @@ from tests.network.test_relay import ELSEWHERE, connect, get_node, relayed_addre
 
 pytestmark = pytest.mark.netns
 
-LISTEN = "/ip4/0.0.0.0/tcp/4001"
+LISTEN = {"tcp": "/ip4/0.0.0.0/tcp/4001", "quic-v1": "/ip4/0.0.0.0/udp/4001/quic-v1"}
 DCUTR = "/libp2p/dcutr"
 DIRECT_WITHIN_S = 15.0
 SUCCEEDED = chat_pb2.HOLE_PUNCH_RESULT_SUCCEEDED
@@ -26,7 +26,10 @@ SUCCEEDED = chat_pb2.HOLE_PUNCH_RESULT_SUCCEEDED
 class Ends:
     """A relay of ours in the open, a node of ours and a go peer behind routers."""
 
-    def __init__(self, lab: NatLab, directory: Path, services: list[Service]) -> None:
+    def __init__(
+        self, lab: NatLab, directory: Path, services: list[Service], transport: str
+    ) -> None:
+        self._transport = transport
         self._lab = lab
         self._directory = directory
         self._services = services
@@ -39,7 +42,7 @@ class Ends:
             name,
             self._directory,
             prefix=self._lab.add_machine(nat).prefix,
-            listen=LISTEN,
+            listen=LISTEN[self._transport],
             grpc_listen=f"unix:{self._directory}/{name}.sock",
             **settings,
         )
@@ -49,7 +52,7 @@ class Ends:
 
     def go_peer(self, *arguments: str) -> ForeignPeer:
         command = [*self.go_machine.prefix, go_program("go-peer"), "-punch"]
-        return ForeignPeer([*command, "-listen", LISTEN, *arguments])
+        return ForeignPeer([*command, "-listen", LISTEN[self._transport], *arguments])
 
     def wait_ready(self, go: ForeignPeer) -> None:
         """Wait until the go peer punches holes: once it knows where it is seen."""
@@ -68,15 +71,18 @@ class Ends:
             return [each for each in punches if each.peer_id == other]
 
         [punch] = wait_until(look, timeout_s=DIRECT_WITHIN_S)
-        assert (punch.result, punch.transport) == (SUCCEEDED, "tcp")
+        assert (punch.result, punch.transport) == (SUCCEEDED, self._transport)
         connection = self.node.peers()[other].connection
         assert connection.kind == chat_pb2.CONNECTION_KIND_DIRECT
         return punch
 
 
-def test_holes_are_punched_with_go_whoever_begins(tmp_path: Path, services: list[Service]) -> None:
+@pytest.mark.parametrize("transport", LISTEN)
+def test_holes_are_punched_with_go_whoever_begins(
+    tmp_path: Path, services: list[Service], transport: str
+) -> None:
     with open_nat_lab() as lab:
-        ends = Ends(lab, tmp_path, services)
+        ends = Ends(lab, tmp_path, services, transport)
         with ends.go_peer("-behind", ends.relay.address) as go:
             ends.wait_ready(go)
             connect(ends.node, go.address)
