@@ -1,6 +1,6 @@
 """A router that maps ports when it is asked: Debian's ``miniupnpd`` in a namespace.
 
-Used with ``home.home_behind``.
+Used with ``nat_lab.open_nat_lab``, on a router whose machines are on ``inside``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.driver.home import ROUTER_INSIDE
 from tests.driver.lan import Machine, run_program
 from tests.driver.waiting import wait_until
 
@@ -18,7 +17,7 @@ STOP_TIMEOUT_S = 10
 TABLE = "miniupnpd"
 CONFIGURATION = """
 ext_ifname=eth0
-listening_ip={inside}
+listening_ip=inside
 port=5555
 enable_upnp={upnp}
 enable_natpmp={pcp}
@@ -32,7 +31,7 @@ upnp_nat_table_name={table}
 upnp_forward_chain=forwarded
 upnp_nat_chain=mapped
 upnp_nat_postrouting_chain=unmapped
-allow 1024-65535 192.168.77.0/24 1024-65535
+allow 1024-65535 192.168.0.0/16 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
 """
 
@@ -48,11 +47,9 @@ def port_mapping(
 ) -> Iterator[None]:
     """Run the daemon on a router until the block ends; what it mapped goes with it."""
     run_program(*router.prefix, "nft", "\n".join(_chains()))
-    run_program(*router.prefix, "nft", "insert rule ip home in iifname inside accept")
     configuration, log = directory / "miniupnpd.conf", directory / "miniupnpd.log"
     configuration.write_text(
         CONFIGURATION.format(
-            inside=f"{ROUTER_INSIDE}/24",
             upnp=_word(is_upnp),
             pcp=_word(is_pcp),
             max_lifetime_s=max_lifetime_s,

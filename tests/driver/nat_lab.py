@@ -43,6 +43,7 @@ class NatLab:
     name: str
     undo: ExitStack
     _count: int = field(default=0)
+    _routers: dict[str, Machine] = field(default_factory=dict)
 
     @property
     def _bridge(self) -> str:
@@ -54,9 +55,15 @@ class NatLab:
             return self._add_outside()
         if nat is Nat.CARRIER_GRADE:
             carrier = self._add_outside()
-            home_router = self._add_behind(carrier, Nat.PORT_KEEPING, "100.64.{}")
-            return self._add_behind(home_router, Nat.PORT_KEEPING)
-        return self._add_behind(self._add_outside(), nat)
+            home_router = self.add_behind(carrier, Nat.PORT_KEEPING, "100.64.{}")
+            return self.add_behind(home_router, Nat.PORT_KEEPING)
+        return self.add_behind(self._add_outside(), nat)
+
+    def outside_of(self, machine: Machine) -> Machine:
+        """Return what a machine is seen as: the outermost router in front of it, or itself."""
+        while machine.name in self._routers:
+            machine = self._routers[machine.name]
+        return machine
 
     def _add_outside(self) -> Machine:
         number = self._next_number()
@@ -71,9 +78,11 @@ class NatLab:
         machine.plug_in()
         return machine
 
-    def _add_behind(self, router: Machine, nat: Nat, network: str = "192.168.{}") -> Machine:
+    def add_behind(self, router: Machine, nat: Nat, network: str = "192.168.{}") -> Machine:
+        """Make a machine into a router, and another one behind it."""
         prefix = network.format(self._next_number())
         machine = Machine(f"{self.name}-{self._count}", f"{prefix}.2")
+        self._routers[machine.name] = router
         self._add_namespace(machine.name)
         run_ip(
             router.name,
@@ -137,6 +146,8 @@ def _rules(nat: Nat, inside: str) -> list[str]:
         "add chain ip router out { type nat hook postrouting priority srcnat ; }",
         f"add rule ip router out oifname eth0 {translation}",
         "add chain ip router own { type filter hook input priority 0 ; policy drop ; }",
+        "add rule ip router own iifname inside accept",
+        "add rule ip router own ct state established,related accept",
         "add chain ip router through { type filter hook forward priority 0 ; policy drop ; }",
         "add rule ip router through iifname inside accept",
         "add rule ip router through ct state established,related accept",

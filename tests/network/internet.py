@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import NodeProcess
-from tests.driver.home import home_behind
-from tests.driver.lan import Machine, open_lan
+from tests.driver.lan import Machine
+from tests.driver.nat_lab import Nat, open_nat_lab
 from tests.driver.process import Service
 
 
@@ -44,9 +44,9 @@ class Internet:
 @contextmanager
 def open_internet(machines: int, directory: Path, services: list[Service]) -> Iterator[Internet]:
     """Make so many machines and a router, undone at the end."""
-    with ExitStack() as undo:
-        *others, router = undo.enter_context(open_lan(machines + 1, "11.0.0.{}/24"))
-        home = undo.enter_context(home_behind(router))
+    with open_nat_lab() as lab:
+        *others, router = [lab.add_machine(Nat.OPEN) for _ in range(machines + 1)]
+        home = lab.add_behind(router, Nat.PORT_KEEPING)
         yield Internet(directory, services, others, router, home)
 
 
