@@ -53,7 +53,7 @@ def defect(
                 name = f"{number} ({title})"
                 _expect_failure(scenario, stack, timeout_s, clock_rate, name, fails_with)
 
-        test.__name__ = scenario.__name__  # type: ignore[attr-defined]
+        test.__name__ = scenario.__name__
         test.__doc__ = scenario.__doc__
         test.__module__ = scenario.__module__
         return test

@@ -23,6 +23,7 @@ from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.net.connections import open_connections
 from p2pd.net.discovery import DiscoveryOptions, open_discovery
+from p2pd.net.patches.basic_host import NodeHost
 from tests.p2pd.net.discovery.nodes import Heard
 from tests.upstream.stacks import Stack
 
@@ -52,7 +53,7 @@ class DhtNode:
 async def open_dht(stack: Stack, stock_mode: DHTMode = DHTMode.SERVER) -> AsyncIterator[DhtNode]:
     """Open a host with the stack's DHT; ours is always in server mode."""
     async with stack.host() as host:
-        if not stack.is_ours:
+        if not isinstance(host, NodeHost):
             async with open_stock_dht(host, stock_mode) as dht:
                 yield DhtNode(host, dht)
             return

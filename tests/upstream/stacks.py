@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import trio
 from libp2p import new_host
@@ -17,6 +17,7 @@ from libp2p.abc import IHost, ISubscriptionAPI
 from libp2p.crypto import serialization
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
+from libp2p.custom_types import TProtocol
 from libp2p.network.config import ConnectionConfig
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
@@ -31,13 +32,17 @@ from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import Verdict
 from p2pd.net.admission import ConnectionLimits
 from p2pd.net.host import HostOptions, open_host
+from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, open_gossip
 
 LISTEN = "/ip4/127.0.0.1/tcp/0"
 MAX_CONNECTIONS = 300
 #: The readers of keys as the library brings them, before a host of ours adds any.
 _STOCK_KEY_READERS = dict(serialization.key_type_to_public_key_deserializer)
-PROTOCOLS = ["/meshsub/1.3.0", "/meshsub/1.2.0", "/meshsub/1.1.0", "/meshsub/1.0.0"]
+PROTOCOLS = [
+    TProtocol(name)
+    for name in ("/meshsub/1.3.0", "/meshsub/1.2.0", "/meshsub/1.1.0", "/meshsub/1.0.0")
+]
 #: What one sets on the stock library to make it usable at all.
 SAFE_GOSSIP: dict[str, Any] = {"heartbeat_interval": 1, "spam_protection_enabled": False}
 
@@ -55,10 +60,20 @@ class Received:
 class Node(Protocol):
     """A chat node: a host with GossipSub."""
 
-    host: IHost
-    pubsub: Pubsub
     received: list[Received]
     rejections: Rejections
+
+    @property
+    def host(self) -> IHost:
+        """The host."""
+
+    @property
+    def pubsub(self) -> Pubsub:
+        """Pubsub of the library."""
+
+    @property
+    def router(self) -> Any:
+        """The router, in whose tables scenarios look."""
 
     async def join(self, room: str) -> None:
         """Join a room and keep what is heard there in ``received``."""
@@ -70,8 +85,15 @@ class Node(Protocol):
         """Sign a message and hand it to the peers."""
 
 
-class Stack(Protocol):
-    """How to open hosts and nodes."""
+NodeT_co = TypeVar("NodeT_co", bound=Node, covariant=True)
+
+
+class StackOf(Protocol[NodeT_co]):
+    """How to open hosts and nodes.
+
+    Attributes:
+        is_ours: Whether it has the corrections.
+    """
 
     name: str
     is_ours: bool
@@ -87,12 +109,15 @@ class Stack(Protocol):
 
     def node(
         self, *, key_pair: KeyPair | None = None, is_safe: bool = True
-    ) -> AbstractAsyncContextManager[Node]:
+    ) -> AbstractAsyncContextManager[NodeT_co]:
         """Open a chat node.
 
         Args:
             is_safe: False: stock runs with its own defaults, not ``SAFE_GOSSIP``.
         """
+
+
+Stack: TypeAlias = StackOf[Node]
 
 
 @dataclass
@@ -104,6 +129,10 @@ class StockNode:
     nursery: trio.Nursery
     received: list[Received] = field(default_factory=list)
     rejections: Rejections = field(default_factory=Rejections)
+
+    @property
+    def router(self) -> Any:
+        return self.pubsub.router
 
     async def join(self, room: str) -> None:
         subscription = await self.pubsub.subscribe(room)
@@ -128,7 +157,7 @@ class StockNode:
 class OurNode:
     """Our host and gossip; also the listener that the gossip tells."""
 
-    host: IHost
+    host: NodeHost
     rejections: Rejections
     received: list[Received] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
@@ -140,6 +169,10 @@ class OurNode:
     @property
     def pubsub(self) -> Pubsub:
         return self.gossip.pubsub
+
+    @property
+    def router(self) -> Any:
+        return self.pubsub.router
 
     async def join(self, room: str) -> None:
         await self.gossip.join(RoomName(room))
@@ -233,7 +266,7 @@ class OurStack:
         listen: Sequence[str] = (LISTEN,),
         max_connections: int = MAX_CONNECTIONS,
         rejections: Rejections | None = None,
-    ) -> AsyncIterator[IHost]:
+    ) -> AsyncIterator[NodeHost]:
         options = HostOptions(
             key_pair=key_pair or create_new_key_pair(),
             listen=tuple(listen),

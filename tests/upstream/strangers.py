@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from libp2p.abc import IHost, INetStream
 from libp2p.crypto.keys import KeyPair
@@ -17,8 +18,10 @@ from libp2p.peer.id import ID
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.utils.varint import encode_varint_prefixed
 
-from tests.upstream.stacks import Node, Stack, connect
+from tests.upstream.stacks import Node, StackOf, connect
 from tests.upstream.waiting import wait_seen
+
+NodeT = TypeVar("NodeT", bound=Node)
 
 ROOM = "chat-room"
 MESHSUB = TProtocol("/meshsub/1.1.0")
@@ -60,9 +63,11 @@ async def open_stranger_stream(stranger: IHost, victim: IHost) -> INetStream:
 
 
 @asynccontextmanager
-async def two_in_a_room(stack: Stack, **settings: bool) -> AsyncIterator[tuple[Node, Node]]:
+async def two_in_a_room(
+    stack: StackOf[NodeT], *, is_safe: bool = True
+) -> AsyncIterator[tuple[NodeT, NodeT]]:
     """Open two nodes that are connected and know each other to be in ``ROOM``."""
-    async with stack.node(**settings) as first, stack.node(**settings) as second:
+    async with stack.node(is_safe=is_safe) as first, stack.node(is_safe=is_safe) as second:
         await first.join(ROOM)
         await second.join(ROOM)
         await connect(first.host, second.host)
@@ -73,8 +78,8 @@ async def two_in_a_room(stack: Stack, **settings: bool) -> AsyncIterator[tuple[N
 async def wait_acquainted(first: Node, second: Node) -> None:
     """Wait until both have the other in the mesh of ``ROOM``."""
 
-    def meshes() -> tuple[list[ID], list[ID]]:
-        return tuple(list(node.pubsub.router.mesh.get(ROOM, ())) for node in (first, second))
+    def meshes() -> list[list[ID]]:
+        return [list(node.router.mesh.get(ROOM, ())) for node in (first, second)]
 
     ids = (first.host.get_id(), second.host.get_id())
     await wait_seen(meshes, lambda seen: ids[1] in seen[0] and ids[0] in seen[1])

@@ -165,7 +165,8 @@ async def test_a_full_bucket_with_a_silent_peer_keeps_nobody_waiting(stack: Stac
         table = server.dht.routing_table
         bucket = table.buckets[0]
         bucket.bucket_size = 1
-        table._should_split_bucket = lambda _: False  # as in a table that is full
+        # As in a table that is full.
+        setattr(table, "_should_split_bucket", lambda _: False)  # noqa: B010
         gone = ID.from_pubkey(create_new_key_pair().public_key)
         server.host.get_peerstore().add_addrs(gone, [silent], 600)
         assert await bucket.add_peer(PeerInfo(gone, [silent]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import trio
 from libp2p.abc import INetStream
 from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.custom_types import TProtocol
 from libp2p.network.exceptions import SwarmException
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
@@ -16,6 +17,7 @@ from tests.upstream.stacks import STOCK, Stack, connect, peer_info
 from tests.upstream.waiting import wait_seen
 from tests.upstream.wires import free_port, wire_to
 
+ANSWER = TProtocol("/test/answer/1")
 DIAL_DEADLINE_S = 20.0
 HUNG_DEADLINE_S = 60.0
 CLOCK_RATE = 5.0
@@ -33,8 +35,9 @@ async def test_dial_to_silent_peer_ends_in_time(stack: Stack) -> None:
         await trio.sleep_forever()
 
     async with stack.host() as host, trio.open_nursery() as nursery:
+        listener: trio.SocketListener
         (listener,) = await nursery.start(_serve_loopback, say_nothing)
-        port = listener.socket.getsockname()[1]
+        port: int = listener.socket.getsockname()[1]
         nobody = ID.from_pubkey(create_new_key_pair().public_key)
         async with dialler(stack, host) as dial:
             with trio.fail_after(DIAL_DEADLINE_S):
@@ -86,7 +89,7 @@ async def test_dialled_connection_is_alive(stack: Stack) -> None:
         await stream.write(b"here")
 
     async with stack.host() as host, STOCK.host() as peer, dialler(stack, host) as dial:
-        peer.set_stream_handler("/test/answer/1", answer)
+        peer.set_stream_handler(ANSWER, answer)
         assert await dial(peer_info(peer))
         await wait_seen(peer.get_connected_peers)
         (there,) = peer.get_network().get_connections()
@@ -95,7 +98,7 @@ async def test_dialled_connection_is_alive(stack: Stack) -> None:
             await wait_seen(lambda: there.is_closed)
             assert await dial(peer_info(peer))
             try:
-                stream = await host.new_stream(peer.get_id(), ["/test/answer/1"])
+                stream = await host.new_stream(peer.get_id(), [ANSWER])
                 said = await stream.read(4)
             # Any failure is the same here: the connection was dead.
             except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from libp2p.abc import IHost, INetStream
 from libp2p.crypto.rsa import create_new_key_pair as create_rsa_key_pair
+from libp2p.custom_types import TProtocol
 from libp2p.identity.identify.identify import ID as IDENTIFY
 from libp2p.identity.identify.pb.identify_pb2 import Identify
 from libp2p.utils.varint import read_length_prefixed_protobuf
@@ -14,7 +15,7 @@ from tests.upstream.ecdsa import new_ecdsa_key_pair
 from tests.upstream.stacks import STOCK, Stack, connect, peer_info
 from tests.upstream.waiting import wait_seen
 
-NEW_PROTOCOL = "/test/new/1"
+NEW_PROTOCOL = TProtocol("/test/new/1")
 
 
 async def identify(asker: IHost, host: IHost) -> Identify:

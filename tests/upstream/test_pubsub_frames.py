@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from libp2p.abc import IHost, INetStream
 from libp2p.network.stream.exceptions import StreamError
@@ -47,6 +48,10 @@ def _is_ready(node: Node, stranger: IHost, room: str) -> bool:
     return peer_id in node.pubsub.peer_topics.get(room, ()) and peer_id in node.pubsub.peers
 
 
+def _grafts(rpcs: Iterable[bytes]) -> list[rpc_pb2.ControlMessage]:
+    return [control for control in _controls(list(rpcs)) if control.graft]
+
+
 def _controls(rpcs: list[bytes]) -> list[rpc_pb2.ControlMessage]:
     """Parse the control parts of some RPCs."""
     controls = []
@@ -59,7 +64,7 @@ def _controls(rpcs: list[bytes]) -> list[rpc_pb2.ControlMessage]:
 
 def _keep_out_of_the_mesh(node: Node) -> None:
     """Make the node want no mesh, as if it had one that is full: others get gossip."""
-    router = node.pubsub.router
+    router = node.router
     router.degree = router.degree_low = 0
     router.mesh[ROOM].clear()
 
@@ -87,17 +92,13 @@ async def test_each_peer_is_grafted_in_its_own_topics(stack: Stack) -> None:
             listening_stranger(node, "second") as second,
         ):
             for rpcs in (first, second):
-                await wait_seen(
-                    lambda rpcs=rpcs: [rpc for rpc in _controls(list(rpcs)) if rpc.graft]
-                )
+                await wait_seen(partial(_grafts, rpcs))
             for rpcs in (first, second):
                 rpcs.clear()
-            for peers in node.pubsub.router.mesh.values():
+            for peers in node.router.mesh.values():
                 peers.clear()
             for rpcs in (first, second):
-                await wait_seen(
-                    lambda rpcs=rpcs: [rpc for rpc in _controls(list(rpcs)) if rpc.graft]
-                )
+                await wait_seen(partial(_grafts, rpcs))
             grafted = [
                 {graft.topicID for rpc in _controls(list(rpcs)) for graft in rpc.graft}
                 for rpcs in (first, second)

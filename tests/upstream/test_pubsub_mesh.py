@@ -20,9 +20,9 @@ from tests.upstream.waiting import wait_seen
 @defect(6, "a heartbeat of two minutes")
 async def test_a_broken_mesh_heals_in_seconds(stack: Stack) -> None:
     async with two_in_a_room(stack, is_safe=False) as (first, second):
-        await trio.sleep(2 * first.pubsub.router.heartbeat_initial_delay)
-        first.pubsub.router.mesh[ROOM].clear()
-        second.pubsub.router.mesh[ROOM].clear()
+        await trio.sleep(2 * first.router.heartbeat_initial_delay)
+        first.router.mesh[ROOM].clear()
+        second.router.mesh[ROOM].clear()
         await wait_acquainted(first, second)
 
 
@@ -36,7 +36,7 @@ async def test_prunes_of_unknown_topics_leave_nothing_behind(stack: Stack) -> No
         stream = await open_stranger_stream(stranger, victim.host)
         await stream.write(rpc_frame(rpc_pb2.RPC(control=control)) + rpc_frame(last))
         await wait_seen(lambda: "last" in victim.pubsub.peer_topics)
-        back_offs = victim.pubsub.router.back_off
+        back_offs = victim.router.back_off
         assert sum(len(peers) for peers in back_offs.values()) == 0
 
 
@@ -47,7 +47,7 @@ async def test_a_pruned_peer_is_told_of_messages(stack: Stack) -> None:
         await connect(pruned.host, relay.host)
         await wait_acquainted(relay, pruned)
         for node, other in ((relay, pruned), (pruned, relay)):
-            node.pubsub.router.mesh[ROOM].discard(other.host.get_id())
-            node.pubsub.router._add_back_off(other.host.get_id(), ROOM, False)
+            node.router.mesh[ROOM].discard(other.host.get_id())
+            node.router._add_back_off(other.host.get_id(), ROOM, False)
         await author.publish(ROOM, b"for all")
         await wait_seen(lambda: [r.data for r in pruned.received], lambda seen: b"for all" in seen)

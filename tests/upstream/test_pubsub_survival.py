@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import multihash
 import trio
@@ -13,6 +14,7 @@ from libp2p.crypto.pb import crypto_pb2
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.utils.varint import encode_varint_prefixed
 
+from p2pd.domain.rejections import RejectionReason
 from tests.upstream.defect import defect
 from tests.upstream.stacks import Stack
 from tests.upstream.strangers import (
@@ -31,7 +33,7 @@ async def _survives(stack: Stack, frame: bytes, reason: str) -> None:
     async with two_in_a_room(stack) as (victim, honest), stack.host() as stranger:
         stream = await open_stranger_stream(stranger, victim.host)
         await stream.write(frame)
-        await wait_seen(lambda: victim.rejections.totals.get(reason))
+        await wait_seen(lambda: victim.rejections.totals.get(RejectionReason(reason)))
         await wait_delivered(honest, victim, b"still here")
 
 
@@ -77,14 +79,15 @@ async def test_application_that_fails_on_a_message_hears_the_next(stack: Stack) 
             failed.set()
             raise ApplicationError
 
+        ours: Any = failing
         if stack.is_ours:
-            failing.receive_messages, receive = fail, failing.receive_messages
+            ours.receive_messages, receive = fail, ours.receive_messages
         else:
             failing.pubsub.set_topic_validator(ROOM, fail, False)
         await honest.publish(ROOM, b"hard to take")
         await failed.wait()
         if stack.is_ours:
-            failing.receive_messages = receive
+            ours.receive_messages = receive
         else:
             failing.pubsub.remove_topic_validator(ROOM)
         await wait_delivered(honest, failing, b"easy to take")

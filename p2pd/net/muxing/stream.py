@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import trio
-from libp2p.abc import IMuxedConn, IMuxedStream
+from libp2p.abc import IMuxedStream
 from libp2p.stream_muxer.exceptions import (
     MuxedStreamClosed,
     MuxedStreamEOF,
     MuxedStreamError,
     MuxedStreamReset,
 )
+
+from p2pd.net.muxing.connection import MuxedConnection
 
 STALL_TIMEOUT_S = 20.0
 """How long a peer may take nothing before the stream is reset: nobody reads."""
@@ -30,9 +32,9 @@ class BufferedStream(IMuxedStream):
         window_bytes: What the peer may send ahead; credit is granted half of it at once (7).
     """
 
-    def __init__(self, stream_id: int, connection: IMuxedConn, window_bytes: int) -> None:
+    def __init__(self, stream_id: int, connection: MuxedConnection[Any], window_bytes: int) -> None:
         self.stream_id = stream_id
-        self.muxed_conn = connection
+        self.muxed_conn = self._muxed = connection
         self.write_closed_at_s: float | None = None
         self._grant_from_bytes = window_bytes // 2
         self._received = bytearray()
@@ -106,6 +108,10 @@ class BufferedStream(IMuxedStream):
         if not self._is_reset and not self._is_done:
             self._send_reset()
         self.take_reset()
+
+    def get_remote_address(self) -> tuple[str, int] | None:
+        """Return the address of the connection's other end."""
+        return self._muxed.get_remote_address()
 
     def set_deadline(self, ttl: int) -> None:
         """Refuse: callers bound their own time."""

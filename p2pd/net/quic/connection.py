@@ -6,21 +6,21 @@ through ``IMuxedConn``. Nothing but ``run`` waits for the network.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import structlog
 import trio
 from aioquic.quic import events
-from libp2p.abc import ConnectionType, IMuxedConn
+from libp2p.abc import ConnectionType
 from libp2p.peer.id import ID
 from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
-from libp2p.stream_muxer.exceptions import MuxedConnUnavailable, MuxedStreamError
+from libp2p.stream_muxer.exceptions import MuxedStreamError
 from libp2p.transport.quic.security import PeerAuthenticator
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
-from p2pd.net.muxing.pings import Pings
+from p2pd.net.muxing.connection import MuxedConnection
 from p2pd.net.quic.core import MAX_STREAMS, CreditedQuic
 from p2pd.net.quic.sources import Source, host_of
 from p2pd.net.quic.stream import QuicMuxedStream
@@ -50,7 +50,7 @@ class Wire(Protocol):
         """Forget one of its ids."""
 
 
-class QuicMuxer(IMuxedConn):
+class QuicMuxer(MuxedConnection[QuicMuxedStream]):
     """Bounded like a connection over yamux, without a lock or a task a datagram.
 
     Attributes:
@@ -68,28 +68,19 @@ class QuicMuxer(IMuxedConn):
         expected: ID | None = None,
         cids: Iterable[bytes] = (),
     ) -> None:
-        self.peer_id: ID = expected or ID(b"")
-        self.event_started = trio.Event()
-        self.event_closed = trio.Event()
+        super().__init__(expected or ID(b""), rejections, MAX_STREAMS)
         self.established = trio.Event()
         self.failure: Exception | None = None
-        self.on_close: Callable[[], Awaitable[None]] | None = None
-        self.last_heard_s = trio.current_time()
-        self.last_used_s = self.last_heard_s
         self._core = core
         self._wire = wire
         self._remote = remote
         self._address = address
-        self._rejections = rejections
         self._expected = expected
         self._handshake_until_s = trio.current_time() + HANDSHAKE_TIMEOUT_S
-        self._streams: dict[int, QuicMuxedStream] = {}
         self._next_remote_id = 1 if self.is_initiator else 0
         self._skipped_ids: set[int] = set()
-        self._accepted_in, self._accepted = trio.open_memory_channel[QuicMuxedStream](MAX_STREAMS)
         self._waiting_writers: set[QuicMuxedStream] = set()
         self._cids = {core.host_cid, *cids}
-        self._pings = Pings()
         self._source: Source | None = None
         self._timer_s = self._handshake_until_s
         self._sleep = trio.CancelScope()
@@ -105,11 +96,6 @@ class QuicMuxer(IMuxedConn):
     def is_established(self) -> bool:
         """Whether streams can be opened."""
         return self.established.is_set() and not self.is_closed
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the connection has ended."""
-        return self.event_closed.is_set()
 
     def get_transport_addresses(self) -> list[Multiaddr]:
         """Return the address of the other end."""
@@ -146,19 +132,8 @@ class QuicMuxer(IMuxedConn):
             raise MuxedStreamError("too many streams are open")
         stream_id = self._core.get_next_available_stream_id()
         self._core.send_stream_data(stream_id, b"")
-        stream = self._streams[stream_id] = QuicMuxedStream(stream_id, self)
+        stream = self._streams[stream_id] = QuicMuxedStream(stream_id, self, self)
         return stream
-
-    async def accept_stream(self) -> QuicMuxedStream:
-        """Wait for a stream the peer opens.
-
-        Raises:
-            MuxedConnUnavailable: The connection has ended.
-        """
-        try:
-            return await self._accepted.receive()
-        except (trio.EndOfChannel, trio.ClosedResourceError):
-            raise MuxedConnUnavailable("connection is closed") from None
 
     async def ping(self) -> float:
         """Ask the peer for an answer; returns the round trip in seconds.
@@ -361,7 +336,7 @@ class QuicMuxer(IMuxedConn):
             self._skipped_ids.discard(stream_id)
         else:
             return None  # of a stream that ended here while the data was on its way
-        stream = self._streams[stream_id] = QuicMuxedStream(stream_id, self)
+        stream = self._streams[stream_id] = QuicMuxedStream(stream_id, self, self)
         try:
             self._accepted_in.send_nowait(stream)
         except trio.WouldBlock:
@@ -416,10 +391,7 @@ class QuicMuxer(IMuxedConn):
         self.failure = self.failure or reason
         self.event_closed.set()
         self.established.set()
-        for stream in self._streams.values():
-            stream.take_end()
-        self._accepted_in.close()
-        self._pings.give_up()
+        self._end_streams()
         for cid in self._cids:
             self._wire.unroute(cid)
         log.debug("connection ended", peer_id=str(self.peer_id), reason=str(reason))

@@ -5,36 +5,51 @@ Made by ``connection``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import trio
 
+from p2pd.net.muxing.connection import MuxedConnection
 from p2pd.net.muxing.stream import BufferedStream
 from p2pd.net.quic.core import STREAM_WINDOW_BYTES
 
-if TYPE_CHECKING:
-    from p2pd.net.quic.connection import QuicMuxer
-
 WRITE_BYTES = 64 * 1024
+
+
+class StreamWriter(Protocol):
+    """What a stream asks of its connection."""
+
+    def send(self, stream_id: int, data: bytes, *, is_last: bool = False) -> None:
+        """Send bytes of a stream."""
+
+    def send_reset(self, stream_id: int) -> None:
+        """Tell the peer that a stream is neither written nor read any more."""
+
+    def has_room(self, stream: QuicMuxedStream) -> bool:
+        """Return whether a stream may send more; else it is woken later."""
+
+    def grant(self, stream_id: int, size: int) -> None:
+        """Let the peer send so much more."""
+
+    def forget(self, stream: QuicMuxedStream) -> None:
+        """Drop a stream that has ended."""
 
 
 class QuicMuxedStream(BufferedStream):
     """A stream; at most a window, 256 KiB, waits here to be read."""
 
-    def __init__(self, stream_id: int, connection: QuicMuxer) -> None:
+    def __init__(
+        self, stream_id: int, connection: MuxedConnection[Any], writer: StreamWriter
+    ) -> None:
         super().__init__(stream_id, connection, STREAM_WINDOW_BYTES)
-        self._connection = connection
+        self._writer = writer
 
     async def write(self, data: bytes) -> None:
         """Send bytes, as the peer takes them; raises what ``_wait_writable`` does."""
         for offset in range(0, len(data), WRITE_BYTES):
             await self._wait_writable()
-            self._connection.send(self.stream_id, data[offset : offset + WRITE_BYTES])
+            self._writer.send(self.stream_id, data[offset : offset + WRITE_BYTES])
         await trio.lowlevel.checkpoint()
-
-    def get_remote_address(self) -> tuple[str, int] | None:
-        """Return the address of the connection's other end."""
-        return self._connection.get_remote_address()
 
     # What the connection calls; none of it waits.
 
@@ -58,16 +73,16 @@ class QuicMuxedStream(BufferedStream):
         self._changed.unpark_all()
 
     def _may_write(self) -> bool:
-        return self._connection.has_room(self)
+        return self._writer.has_room(self)
 
     def _send_end(self) -> None:
-        self._connection.send(self.stream_id, b"", is_last=True)
+        self._writer.send(self.stream_id, b"", is_last=True)
 
     def _send_reset(self) -> None:
-        self._connection.send_reset(self.stream_id)
+        self._writer.send_reset(self.stream_id)
 
     def _send_grant(self, size: int) -> None:
-        self._connection.grant(self.stream_id, size)
+        self._writer.grant(self.stream_id, size)
 
     def _forget(self) -> None:
-        self._connection.forget(self)
+        self._writer.forget(self)

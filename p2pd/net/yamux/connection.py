@@ -5,17 +5,15 @@ Made by ``negotiation``; run by the swarm, which calls ``start`` in a task.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import structlog
 import trio
-from libp2p.abc import ConnectionType, IMuxedConn, ISecureConn
+from libp2p.abc import ConnectionType, ISecureConn
 from libp2p.peer.id import ID
-from libp2p.stream_muxer.exceptions import MuxedConnUnavailable, MuxedStreamError
+from libp2p.stream_muxer.exceptions import MuxedStreamError
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
-from p2pd.net.muxing.pings import Pings
+from p2pd.net.muxing.connection import MuxedConnection
 from p2pd.net.yamux.frames import (
     HEADER,
     INITIAL_WINDOW_BYTES,
@@ -47,23 +45,14 @@ SWEEP_INTERVAL_S = 15.0
 FAREWELL_TIMEOUT_S = 0.5
 
 
-class YamuxConnection(IMuxedConn):
+class YamuxConnection(MuxedConnection[YamuxStream]):
     """Corrections 7 and 20: bounded, and without a lock or a task a frame."""
 
     def __init__(self, secured_conn: ISecureConn, peer_id: ID, rejections: Rejections) -> None:
+        super().__init__(peer_id, rejections, MAX_STREAMS)
         self.secured_conn = secured_conn
-        self.peer_id = peer_id
-        self.event_started = trio.Event()
-        self.event_closed = trio.Event()
-        self.on_close: Callable[[], Awaitable[None]] | None = None
-        self.last_heard_s = trio.current_time()
-        self.last_used_s = self.last_heard_s
-        self._rejections = rejections
-        self._streams: dict[int, YamuxStream] = {}
         self._next_id = 1 if secured_conn.is_initiator else 2
-        self._accepted_in, self._accepted = trio.open_memory_channel[YamuxStream](MAX_STREAMS)
         self._outbox = Outbox(secured_conn.write)
-        self._pings = Pings()
         self._tasks: trio.CancelScope | None = None
         self._is_closing = False
 
@@ -78,11 +67,6 @@ class YamuxConnection(IMuxedConn):
     def is_established(self) -> bool:
         """Whether streams can be opened."""
         return self.event_started.is_set() and not self._is_closing
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the connection has ended."""
-        return self.event_closed.is_set()
 
     def get_transport_addresses(self) -> list[Multiaddr]:
         """Tell the address of the other end."""
@@ -122,21 +106,10 @@ class YamuxConnection(IMuxedConn):
             raise MuxedStreamError("connection is closed")
         if self._count_streams(self._next_id) >= MAX_OWN_STREAMS:
             raise MuxedStreamError("too many streams are open")
-        stream = self._streams[self._next_id] = YamuxStream(self._next_id, self)
+        stream = self._streams[self._next_id] = YamuxStream(self._next_id, self, self)
         self.send(encode_frame(FrameType.WINDOW_UPDATE, Flag.SYN, self._next_id, 0))
         self._next_id += 2
         return stream
-
-    async def accept_stream(self) -> YamuxStream:
-        """Wait for a stream the peer opens.
-
-        Raises:
-            MuxedConnUnavailable: The connection has ended.
-        """
-        try:
-            return await self._accepted.receive()
-        except (trio.EndOfChannel, trio.ClosedResourceError):
-            raise MuxedConnUnavailable("connection is closed") from None
 
     async def ping(self) -> float:
         """Ask the peer for an answer; returns the round trip in seconds.
@@ -248,7 +221,7 @@ class YamuxConnection(IMuxedConn):
             self._rejections.count(RejectionReason.YAMUX_STREAMS)
             self.send(encode_frame(FrameType.WINDOW_UPDATE, Flag.RST, stream_id, 0))
             return
-        stream = YamuxStream(stream_id, self)
+        stream = YamuxStream(stream_id, self, self)
         try:
             self._accepted_in.send_nowait(stream)
         except trio.WouldBlock:
@@ -299,10 +272,7 @@ class YamuxConnection(IMuxedConn):
             return
         self.send(encode_frame(FrameType.GO_AWAY, Flag.NONE, SESSION_ID, reason))
         self._is_closing = True
-        for stream in self._streams.values():
-            stream.take_end()
-        self._accepted_in.close()
-        self._pings.give_up()
+        self._end_streams()
         with trio.CancelScope() as scope:
             # Half an ending would leave the swarm with a connection that is none.
             scope.shield = True

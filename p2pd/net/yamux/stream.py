@@ -5,10 +5,11 @@ Made by ``connection``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import trio
 
+from p2pd.net.muxing.connection import MuxedConnection
 from p2pd.net.muxing.stream import BufferedStream
 from p2pd.net.yamux.frames import (
     INITIAL_WINDOW_BYTES,
@@ -19,16 +20,28 @@ from p2pd.net.yamux.frames import (
     encode_frame,
 )
 
-if TYPE_CHECKING:
-    from p2pd.net.yamux.connection import YamuxConnection
+
+class FrameWriter(Protocol):
+    """What a stream asks of its connection."""
+
+    def send(self, frame: bytes) -> None:
+        """Put a frame into the outbox."""
+
+    async def wait_room(self) -> None:
+        """Wait while too much is in the outbox."""
+
+    def forget(self, stream: YamuxStream) -> None:
+        """Drop a stream that has ended."""
 
 
 class YamuxStream(BufferedStream):
     """A stream; at most a window, 256 KiB, waits here to be read."""
 
-    def __init__(self, stream_id: int, connection: YamuxConnection) -> None:
+    def __init__(
+        self, stream_id: int, connection: MuxedConnection[Any], writer: FrameWriter
+    ) -> None:
         super().__init__(stream_id, connection, INITIAL_WINDOW_BYTES)
-        self._connection = connection
+        self._writer = writer
         self._send_credit = INITIAL_WINDOW_BYTES
         self._receive_credit = INITIAL_WINDOW_BYTES
 
@@ -43,15 +56,11 @@ class YamuxStream(BufferedStream):
             size = min(self._send_credit, MAX_DATA_BYTES, len(data) - offset)
             self._send_credit -= size
             header = encode_frame(FrameType.DATA, Flag.NONE, self.stream_id, size)
-            self._connection.send(header + data[offset : offset + size])
+            self._writer.send(header + data[offset : offset + size])
             offset += size
-            await self._connection.wait_room()
+            await self._writer.wait_room()
         if not data:
             await trio.lowlevel.checkpoint()
-
-    def get_remote_address(self) -> tuple[str, int] | None:
-        """Return the address of the connection's other end."""
-        return self._connection.get_remote_address()
 
     # What the connection's reader calls; none of it waits.
 
@@ -93,7 +102,7 @@ class YamuxStream(BufferedStream):
         self._send_update(Flag.NONE, size)
 
     def _send_update(self, flag: int, size: int) -> None:
-        self._connection.send(encode_frame(FrameType.WINDOW_UPDATE, flag, self.stream_id, size))
+        self._writer.send(encode_frame(FrameType.WINDOW_UPDATE, flag, self.stream_id, size))
 
     def _forget(self) -> None:
-        self._connection.forget(self)
+        self._writer.forget(self)

@@ -61,8 +61,9 @@ def status_of(error: Any) -> Status:
 
 def details_of(status: Status) -> dict[type, Any]:
     found: dict[type, Any] = {}
+    kinds: tuple[Any, ...] = (ErrorInfo, BadRequest, RetryInfo)
     for detail in status.details:
-        for kind in (ErrorInfo, BadRequest, RetryInfo):
+        for kind in kinds:
             if detail.Is(kind.DESCRIPTOR):
                 found[kind] = kind.FromString(detail.value)
     return found

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import grpc
 import trio
+from grpc_health.v1 import health_pb2_grpc
 from wsp.chat.v1 import chat_pb2_grpc
 
 from p2pd.api.ports import ChatPorts, Dialling, Publishing
@@ -188,6 +189,12 @@ def running_api(
     finally:
         running.stop()
     running.check()
+
+
+def health_stub_of(channel: grpc.Channel) -> Any:
+    """Make a client of the health service, which has no types."""
+    make: Any = health_pb2_grpc.HealthStub
+    return make(channel)
 
 
 def stub_of(channel: grpc.Channel) -> Any:

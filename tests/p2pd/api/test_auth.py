@@ -9,13 +9,13 @@ from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.errors import ApiSettingsError
 from p2pd.api.handlers import SERVICE
 from tests.p2pd.api.reading import CALL_S, reason_of
-from tests.p2pd.api.running import RunningApi, running_api, stub_of
+from tests.p2pd.api.running import RunningApi, health_stub_of, running_api, stub_of
 
 TOKEN = "a-token-that-nobody-guesses"
 METHODS = list(chat_pb2.DESCRIPTOR.services_by_name["ChatService"].methods)
@@ -37,7 +37,7 @@ def channel(guarded: RunningApi) -> Iterator[grpc.Channel]:
 
 def call_any(channel: grpc.Channel, method: Any, metadata: Any) -> list[Any]:
     """Call a method whatever its shape, with an empty request."""
-    stub = channel.stream_stream(f"/{SERVICE}/{method.name}")
+    stub: Any = channel.stream_stream(f"/{SERVICE}/{method.name}")
     return list(stub(iter([b""]), metadata=metadata, timeout=CALL_S))
 
 
@@ -74,8 +74,9 @@ def test_silent_stream_is_refused_before_it_sends_anything(channel: grpc.Channel
 
 
 def test_unknown_service_is_refused_as_well(channel: grpc.Channel) -> None:
+    call: Any = channel.unary_unary("/later.Service/Call")
     with pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary("/later.Service/Call")(b"", timeout=CALL_S)
+        call(b"", timeout=CALL_S)
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
@@ -90,7 +91,7 @@ def test_token_opens_calls_and_streams(channel: grpc.Channel, scheme: str) -> No
 
 
 def test_health_needs_no_token(channel: grpc.Channel) -> None:
-    health = health_pb2_grpc.HealthStub(channel)
+    health = health_stub_of(channel)
     answer = health.Check(health_pb2.HealthCheckRequest(), timeout=CALL_S)
     assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
 

@@ -128,7 +128,7 @@ def test_close_cancels_what_runs_and_no_cancellation_crosses() -> None:
         running, waiting = bridge.run(never), bridge.run(never)
         outcomes = await asyncio.gather(running, waiting, return_exceptions=True)
         late = await asyncio.gather(bridge.call(lambda: None), return_exceptions=True)
-        return [*outcomes, *late]
+        return [one for one in (*outcomes, *late) if one is not None]
 
     outcomes = run(scenario, close_when=begun)
     assert [type(outcome) for outcome in outcomes] == [NodeStoppingError] * 3

@@ -23,7 +23,7 @@ def test_every_method_of_the_proto_is_served(channel: grpc.Channel) -> None:
     methods = chat_pb2.DESCRIPTOR.services_by_name["ChatService"].methods
     assert len(methods) == 12
     for method in methods:
-        call = channel.stream_stream(f"/{SERVICE}/{method.name}")
+        call: Any = channel.stream_stream(f"/{SERVICE}/{method.name}")
         with pytest.raises(grpc.RpcError) as caught:
             list(call(iter([b"\xff\xff"]), timeout=CALL_S))
         assert caught.value.code() is not grpc.StatusCode.UNIMPLEMENTED, method.name

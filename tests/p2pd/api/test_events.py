@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def test_reader_that_gets_events_gets_no_progress(tmp_path: Path) -> None:
         follower.wait(bool)
         for number in range(1, 6):
             append(api, 1, first=number)
-            follower.wait(lambda events, number=number: len(events) == number + 1)
+            wait_until(lambda: len(follower.events), (number + 1).__eq__)
         assert kinds_of(follower.events) == ["snapshot", *["message"] * 5]
 
 
@@ -150,7 +151,7 @@ def test_event_is_encoded_once_for_all_readers(tmp_path: Path) -> None:
             follower.wait(bool)
         append(api, 1)
         for follower in followers:
-            wait_until(lambda follower=follower: follower.texts)
+            wait_until(partial(getattr, follower, "texts"))
         entry = next(entry for _, entry in api.log.tail.iterate(api.log.tail.end - 1))
         assert (
             entry.encoded
@@ -168,7 +169,7 @@ def test_reader_that_never_reads_costs_the_others_nothing(tmp_path: Path) -> Non
         for number in range(rounds):
             append(api, count, data, first=1 + number * count)
             wanted = (number + 1) * count
-            wait_until(lambda: len(follower.texts), lambda seen, wanted=wanted: seen >= wanted)
+            wait_until(lambda: len(follower.texts), wanted.__le__)
         ids = [event.message.message_id for event in follower.events[1 : rounds * count + 1]]
         assert ids == [f"{number:032x}" for number in range(1, rounds * count + 1)]
         for call in idle:

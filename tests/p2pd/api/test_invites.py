@@ -10,6 +10,7 @@ import grpc
 import pytest
 from wsp.chat.v1 import chat_pb2
 
+from p2pd.domain.names import PeerId
 from p2pd.net.addresses import bytes_from_address, bytes_from_peer_id
 from tests.driver.fixtures import StartNode
 from tests.driver.waiting import wait_until
@@ -27,7 +28,9 @@ def line_of(peer_id: bytes, addresses: list[bytes], room: str = "garden") -> str
 
 
 def accept(stub: Any, line: str) -> chat_pb2.AcceptInviteResponse:
-    return stub.AcceptInvite(chat_pb2.AcceptInviteRequest(invite=line), timeout=CALL_S)
+    request = chat_pb2.AcceptInviteRequest(invite=line)
+    accepted: chat_pb2.AcceptInviteResponse = stub.AcceptInvite(request, timeout=CALL_S)
+    return accepted
 
 
 def test_who_accepts_an_invite_is_in_the_room_with_its_maker(tmp_path: Path) -> None:
@@ -63,7 +66,7 @@ def test_stale_addresses_and_unknown_protocols_do_not_hold_up_the_one_that_answe
 def test_a_peer_that_is_offline_is_named_and_the_room_joined(tmp_path: Path) -> None:
     with running_api(tmp_path / "b") as b:
         guest = stub_of(b.channel())
-        line = line_of(bytes_from_peer_id(NOBODY), [bytes_from_address(STALE[0])])
+        line = line_of(bytes_from_peer_id(PeerId(NOBODY)), [bytes_from_address(STALE[0])])
         accepted = accept(guest, line)
         assert accepted.room.name == "garden"
         assert accepted.peer.peer_id == NOBODY
@@ -73,7 +76,7 @@ def test_a_peer_that_is_offline_is_named_and_the_room_joined(tmp_path: Path) -> 
         assert "garden" in [room.name for room in rooms]
 
 
-PEER = bytes_from_peer_id(NOBODY)
+PEER = bytes_from_peer_id(PeerId(NOBODY))
 PLACE = [bytes_from_address(STALE[0])]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 import trio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.errors import ApiBindError, ApiCrashedError, ApiSettingsError
@@ -20,6 +20,7 @@ from tests.p2pd.api.reading import CALL_S, Follower, reason_of
 from tests.p2pd.api.running import (
     RunningApi,
     dialling_through,
+    health_stub_of,
     publishing_through,
     running_api,
     stub_of,
@@ -180,7 +181,7 @@ def open_files() -> int:
 
 
 def test_crash_of_the_grpc_thread_ends_the_program(tmp_path: Path) -> None:
-    async def crash(_server: grpc.aio.Server) -> None:
+    async def crash(server: grpc.aio.Server) -> None:
         raise RuntimeError("a fault of the thread")
 
     def make_crash(api: RunningApi) -> None:
@@ -196,7 +197,7 @@ def test_crash_of_the_grpc_thread_ends_the_program(tmp_path: Path) -> None:
 @pytest.mark.parametrize("service", ["", "wsp.chat.v1.ChatService"])
 def test_health_serves_only_when_told(tmp_path: Path, service: str) -> None:
     with running_api(tmp_path) as api, api.channel() as channel:
-        health = health_pb2_grpc.HealthStub(channel)
+        health = health_stub_of(channel)
         request = health_pb2.HealthCheckRequest(service=service)
         assert health.Check(request).status == health_pb2.HealthCheckResponse.NOT_SERVING
         watch = Follower(health.Watch(request))
@@ -215,7 +216,7 @@ def statuses(watch: Follower) -> list[int]:
 
 
 def test_health_of_an_unknown_service_is_not_found(channel: grpc.Channel) -> None:
-    health = health_pb2_grpc.HealthStub(channel)
+    health = health_stub_of(channel)
     with pytest.raises(grpc.RpcError) as caught:
         health.Check(health_pb2.HealthCheckRequest(service="nothing"))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
@@ -227,7 +228,7 @@ def test_health_of_an_unknown_service_is_not_found(channel: grpc.Channel) -> Non
 
 def test_one_watcher_leaving_does_not_silence_another(tmp_path: Path) -> None:
     with running_api(tmp_path) as api, api.channel() as channel:
-        health = health_pb2_grpc.HealthStub(channel)
+        health = health_stub_of(channel)
         first, second = (Follower(health.Watch(health_pb2.HealthCheckRequest())) for _ in "ab")
         wait_until(lambda: (statuses(first), statuses(second)), lambda seen: seen == ([2], [2]))
         first.cancel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
@@ -30,7 +32,8 @@ MAX_REQUEST_BYTES = 256 * 1024
 
 def refusal(channel: grpc.Channel, call: str, data: bytes) -> grpc.RpcError:
     with pytest.raises(grpc.RpcError) as caught:
-        list(channel.stream_stream(call)(iter([data]), timeout=CALL_S))
+        stub: Any = channel.stream_stream(call)
+        list(stub(iter([data]), timeout=CALL_S))
     return caught.value
 
 

@@ -49,7 +49,7 @@ def test_client_message_id_of_another_publish_is_refused_by_name(
     stub: Any, other: dict[str, Any]
 ) -> None:
     stub.JoinRoom(chat_pb2.JoinRoomRequest(room="lobby"))
-    first = {"text": "once", "client_message_id": "1"}
+    first: dict[str, Any] = {"text": "once", "client_message_id": "1"}
     answer = stub.Publish(chat_pb2.PublishRequest(**first))
     with pytest.raises(grpc.RpcError) as caught:
         stub.Publish(chat_pb2.PublishRequest(**(first | other)))
@@ -91,7 +91,7 @@ def test_bytes_that_are_not_text_come_as_data(stub: Any) -> None:
     ],
 )
 def test_refused_message_names_reason_and_field(
-    stub: Any, request_: dict[str, str], code: str, reason: str, field: str
+    stub: Any, request_: dict[str, Any], code: str, reason: str, field: str
 ) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         stub.Publish(chat_pb2.PublishRequest(**request_))
@@ -138,9 +138,9 @@ class SlowPublishing:
     def __init__(self, inner: Publishing) -> None:
         self._inner = inner
 
-    async def publish(self, publishes: Any) -> Any:
+    async def publish(self, publishes: Any, accepted: Any = None) -> Any:
         await trio.sleep(0.2)
-        return await self._inner.publish(publishes)
+        return await self._inner.publish(publishes, accepted)
 
 
 class FailingPublishing:
@@ -149,12 +149,12 @@ class FailingPublishing:
     def __init__(self, _inner: Publishing) -> None:
         pass
 
-    async def publish(self, publishes: Any) -> Any:
+    async def publish(self, publishes: Any, accepted: Any = None) -> Any:
         raise RuntimeError("the words of a fault are for the log")
 
 
 def test_burst_beyond_what_may_wait_is_answered_or_refused_by_name(tmp_path: Path) -> None:
-    bounds = {"max_active_calls": 16, "max_waiting_calls": 100}
+    bounds: dict[str, Any] = {"max_active_calls": 16, "max_waiting_calls": 100}
     with (
         running_api(tmp_path, change=publishing_through(SlowPublishing), **bounds) as api,
         api.channel() as channel,

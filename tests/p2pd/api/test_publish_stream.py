@@ -189,7 +189,7 @@ def test_publishes_reach_the_log_while_answers_before_them_wait_for_the_disk(
         follower = Follower(stub_of(channel).PublishStream(iter(asked.get, None)))
         for offset, text in enumerate(("first", "second", "third"), start=1):
             asked.put(request(text))
-            wait_until(lambda: api.log.store.last_offset, lambda last, at=offset: last == at)
+            wait_until(lambda: api.log.store.last_offset, offset.__eq__)
         asked.put(request(""))
         assert not follower.batches
         api.on_trio(SlowDisk.gate.set)

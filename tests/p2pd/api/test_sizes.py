@@ -162,7 +162,13 @@ def test_list_of_peers_is_paged(own_api: RunningApi, own_stub: Any) -> None:
     peers = tuple(wide_peer(number) for number in range(300))
     own_api.chat.directory.peers = lambda room: peers  # type: ignore[method-assign]
     expected = [peer.peer_id for peer in peers]
-    for query in ({}, {"page_size": 7}, {"page_size": 5_000}, {"room": "chat-room"}):
+    queries: list[dict[str, Any]] = [
+        {},
+        {"page_size": 7},
+        {"page_size": 5_000},
+        {"room": "chat-room"},
+    ]
+    for query in queries:
         found = listed(own_stub, "ListPeers", "peers", **query)
         assert [peer.peer_id for page in found for peer in page] == expected
         assert len(found) > 1
@@ -205,7 +211,7 @@ def test_token_that_is_none_is_refused(stub: Any, method: str, token: str) -> No
 
 
 @pytest.mark.parametrize("query", [{}, {"room": "chat-room"}])
-def test_token_of_another_request_is_refused(stub: Any, query: dict[str, str]) -> None:
+def test_token_of_another_request_is_refused(stub: Any, query: dict[str, Any]) -> None:
     token = token_of(stub)
     with pytest.raises(grpc.RpcError) as caught:
         stub.ListPeers(chat_pb2.ListPeersRequest(page_token=token, **query))

@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -102,7 +103,7 @@ def ask(address: str, credentials: grpc.ChannelCredentials) -> bool:
 
 
 def test_tls_serves_those_who_trust_it_and_nobody_in_the_clear(
-    authority: Authority, files: dict[str, Path], tmp_path: Path
+    authority: Authority, files: dict[str, Any], tmp_path: Path
 ) -> None:
     with running_api(tmp_path / "node", **files) as api:
         assert ask(api.address, grpc.ssl_channel_credentials(authority.pem))
@@ -116,11 +117,11 @@ def test_tls_serves_those_who_trust_it_and_nobody_in_the_clear(
 
 
 def test_client_certificates_are_asked_for_where_an_authority_is_set(
-    authority: Authority, files: dict[str, Path], tmp_path: Path
+    authority: Authority, files: dict[str, Any], tmp_path: Path
 ) -> None:
     clients = make_authority("the clients")
     (tmp_path / "clients.pem").write_bytes(clients.pem)
-    settings = {**files, "tls_client_ca": tmp_path / "clients.pem"}
+    settings: dict[str, Any] = {**files, "tls_client_ca": tmp_path / "clients.pem"}
     certificate, key = clients.issue("caller")
     foreign_certificate, foreign_key = authority.issue("caller")
     refused = [
@@ -135,23 +136,23 @@ def test_client_certificates_are_asked_for_where_an_authority_is_set(
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-def without_key(files: dict[str, Path], _authority: Authority) -> None:
+def without_key(files: dict[str, Any], _authority: Authority) -> None:
     del files["tls_key"]
 
 
-def missing_key(files: dict[str, Path], _authority: Authority) -> None:
+def missing_key(files: dict[str, Any], _authority: Authority) -> None:
     files["tls_key"].unlink()
 
 
-def other_key(files: dict[str, Path], authority: Authority) -> None:
+def other_key(files: dict[str, Any], authority: Authority) -> None:
     files["tls_key"].write_bytes(authority.issue("other")[1])
 
 
-def no_pem(files: dict[str, Path], _authority: Authority) -> None:
+def no_pem(files: dict[str, Any], _authority: Authority) -> None:
     files["tls_certificate"].write_text("certainly")
 
 
-def wrong_authority(files: dict[str, Path], _authority: Authority) -> None:
+def wrong_authority(files: dict[str, Any], _authority: Authority) -> None:
     files["tls_client_ca"] = files["tls_key"]
 
 
@@ -167,7 +168,7 @@ def wrong_authority(files: dict[str, Path], _authority: Authority) -> None:
 )
 def test_files_of_no_use_are_one_clear_error(
     authority: Authority,
-    files: dict[str, Path],
+    files: dict[str, Any],
     tmp_path: Path,
     spoil: Callable[[dict[str, Path], Authority], None],
     words: str,
@@ -178,7 +179,7 @@ def test_files_of_no_use_are_one_clear_error(
 
 
 def test_client_message_id_is_per_certificate(
-    authority: Authority, files: dict[str, Path], tmp_path: Path
+    authority: Authority, files: dict[str, Any], tmp_path: Path
 ) -> None:
     client_ca = tmp_path / "clients.pem"
     client_ca.write_bytes(authority.pem)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.admission import ConnectionLimits, InboundAdmission
 
 LIMITS = ConnectionLimits(total=40, inbound=30, per_ipv4=4, per_ipv6_prefix=6)
@@ -30,7 +30,10 @@ def test_household_of_ipv6_is_one_however_many_addresses_it_takes(suffixes: list
     rejections = Rejections()
     hosts = [str(IPv6Address(prefix | suffix)) for suffix in suffixes]
     assert admitted(admission_with(rejections), hosts) == LIMITS.per_ipv6_prefix
-    assert rejections.totals["connections_per_address"] == len(hosts) - LIMITS.per_ipv6_prefix
+    assert (
+        rejections.totals[RejectionReason.CONNECTIONS_PER_ADDRESS]
+        == len(hosts) - LIMITS.per_ipv6_prefix
+    )
 
 
 @given(st.data())
@@ -66,7 +69,7 @@ def test_bounds_of_all_hold_for_many_addresses(others: int, reason: str, places:
     rejections = Rejections()
     hosts = [f"192.0.2.{number}" for number in range(60)]
     assert admitted(admission_with(rejections, others), hosts) == places
-    assert rejections.totals[reason] == len(hosts) - places
+    assert rejections.totals[RejectionReason(reason)] == len(hosts) - places
 
 
 def test_a_whole_company_may_share_an_address_by_default() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 import trio
@@ -13,7 +14,7 @@ from libp2p.custom_types import TProtocol
 from libp2p.network.exceptions import SwarmException
 from multiaddr import Multiaddr
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.admission import ConnectionLimits
 from p2pd.net.errors import ListenError
 from p2pd.net.host import HostOptions, open_host
@@ -69,7 +70,9 @@ async def test_host_closes_in_time_with_peers_connected() -> None:
 
 
 async def _hold_connection(
-    host: object, release: trio.Event, task_status: trio.TaskStatus[None]
+    host: object,
+    release: trio.Event,
+    task_status: trio.TaskStatus[None],  # type: ignore[name-defined]
 ) -> None:
     async with STOCK.host() as peer:
         await connect(peer, host)  # type: ignore[arg-type]
@@ -111,7 +114,7 @@ async def test_one_address_cannot_take_all_connections() -> None:
             assert await each.receive_some(1) == b"\x13"
         async with await trio.open_tcp_stream("127.0.0.1", port) as refused:
             assert await refused.receive_some(1) == b""
-        assert rejections.totals["connections_per_address"] == 1
+        assert rejections.totals[RejectionReason.CONNECTIONS_PER_ADDRESS] == 1
 
 
 @pytest.mark.trio
@@ -122,7 +125,7 @@ async def test_one_peer_cannot_take_all_connections() -> None:
         info = peer_info(host)
         for _ in range(3):
             await peer.get_network().dial_addr(info.addrs[0], info.peer_id)
-        await wait_seen(lambda: rejections.totals["connections_per_peer"] == 1)
+        await wait_seen(lambda: rejections.totals[RejectionReason.CONNECTIONS_PER_PEER] == 1)
         await wait_seen(lambda: len(host.get_network().get_connections(peer.get_id())) == 2)
 
 
@@ -135,7 +138,7 @@ async def test_node_that_is_full_dials_nobody() -> None:
         await host.swarm.dial_addresses(first.peer_id, first.addrs)
         with pytest.raises(SwarmException, match="as many connections as it may have"):
             await host.swarm.dial_addresses(second.peer_id, second.addrs)
-        assert rejections.totals["connections_total"] == 1
+        assert rejections.totals[RejectionReason.CONNECTIONS_TOTAL] == 1
 
 
 @pytest.mark.trio
@@ -149,7 +152,9 @@ async def test_junk_on_the_wire_is_counted_and_harms_nobody() -> None:
             for each in junk:
                 async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
                     await stream.send_all(each)
-        await wait_seen(lambda: rejections.totals["inbound_handshake"], lambda count: count >= 3)
+        await wait_seen(
+            lambda: rejections.totals[RejectionReason.INBOUND_HANDSHAKE], lambda count: count >= 3
+        )
         async with STOCK.host() as friend:
             await connect(friend, host)
 
@@ -163,7 +168,7 @@ async def test_peers_that_answer_nothing_keep_no_change_from_the_others() -> Non
         for _ in range(20):
             silent = await peers.enter_async_context(OURS.host())
             await connect(silent, host)
-            await wait_seen(lambda silent=silent: host.identity_of(silent.get_id()))
+            await wait_seen(partial(host.identity_of, silent.get_id()))
             silent.get_network().set_stream_handler(answer_nothing)
         honest = await peers.enter_async_context(OURS.host())
         await connect(honest, host)

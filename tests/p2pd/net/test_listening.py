@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 
 from p2pd.net.errors import ListenError
 from p2pd.net.listening import listen_addresses_from_text
-from p2pd.net.transports import record
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ class NoUdp(socket.socket):
 
 
 def test_a_machine_without_udp_listens_on_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record.socket, "socket", NoUdp)
+    monkeypatch.setattr(socket, "socket", NoUdp)
     both = ["/ip4/0.0.0.0/tcp/0", "/ip4/0.0.0.0/udp/0/quic-v1"]
     with capture_logs() as lines:
         assert [str(each) for each in listen_addresses_from_text(both)] == both[:1]
@@ -102,7 +101,7 @@ def test_udp_port_in_use_is_refused() -> None:
 
 
 def test_a_machine_without_ipv6_listens_on_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record.socket, "socket", NoIpv6)
+    monkeypatch.setattr(socket, "socket", NoIpv6)
     both = ["/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/0"]
     with capture_logs() as lines:
         assert [str(each) for each in listen_addresses_from_text(both)] == both[:1]

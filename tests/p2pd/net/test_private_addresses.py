@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,14 +68,14 @@ def test_network_of_others_is_not_dialled(
 
 
 @given(st.ip_addresses(), st.booleans())
-def test_settings_decide_for_all(ip: object, is_beside_public: bool) -> None:
-    address = f"/ip{ip.version}/{ip}/tcp/1"  # type: ignore[attr-defined]
+def test_settings_decide_for_all(ip: IPv4Address | IPv6Address, is_beside_public: bool) -> None:
+    address = f"/ip{ip.version}/{ip}/tcp/1"
     addresses = [address, PUBLIC] if is_beside_public else [address]
     text = str(Multiaddr(address))
     assert text in permitted(AT_HOME, *addresses, dials=PrivateDials.ON)
     is_dialled = text in permitted(AT_HOME, *addresses, dials=PrivateDials.OFF)
-    mapped = getattr(ip, "ipv4_mapped", None) or ip
-    assert is_dialled == mapped.is_global  # type: ignore[attr-defined]
+    mapped = ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
+    assert is_dialled == mapped.is_global
 
 
 def test_what_was_named_is_dialled_whatever_it_is() -> None:

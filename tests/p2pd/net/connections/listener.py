@@ -68,7 +68,7 @@ async def connected_node(
     async with (
         OURS.host(key_pair=key_pair, listen=[listen], rejections=rejections) as host,
         open_connections(
-            host,  # type: ignore[arg-type]
+            host,
             told,
             rejections,
             is_room_mate=is_room_mate,
@@ -76,4 +76,4 @@ async def connected_node(
             trim_rules=trim_rules,
         ) as connections,
     ):
-        yield ConnectedNode(host, connections, told, rejections)  # type: ignore[arg-type]
+        yield ConnectedNode(host, connections, told, rejections)

@@ -15,6 +15,7 @@ from libp2p.utils.varint import encode_varint_prefixed
 
 from p2pd.api.peer_from_domain import peer_from_domain
 from p2pd.domain.peers import Peer
+from p2pd.domain.rejections import RejectionReason
 from p2pd.net.patches.identify import IDENTIFY, IDENTIFY_PUSH
 from tests.p2pd.net.connections.listener import ConnectedNode, connected_node
 from tests.upstream.stacks import OURS, connect
@@ -76,7 +77,7 @@ async def test_peers_with_long_protocol_names_stay_small_all_together() -> None:
         sizes = [peer_from_domain(peer).ByteSize() for peer in peers]
         assert max(sizes) <= MAX_PEER_BYTES, max(sizes)
         assert sum(sizes) < 1 << 20
-        assert node.rejections.totals["identify_cut"] >= PEERS
+        assert node.rejections.totals[RejectionReason.IDENTIFY_CUT] >= PEERS
 
 
 @pytest.mark.trio

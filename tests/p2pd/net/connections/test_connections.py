@@ -11,7 +11,7 @@ from multiaddr import Multiaddr
 
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import ConnectionKind, Direction
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.errors import DialFailedError, InvalidInputError
 from p2pd.net.connections import open_connections
 from tests.p2pd.net.connections.listener import Told, connected_node
@@ -98,7 +98,9 @@ async def test_lost_peer_is_dialled_again_for_ever() -> None:
             await peer.close()
         await wait_seen(node.connections.peers, lambda peers: not peers)
         # Some dials in vain, so that it is not the first that succeeds.
-        await wait_seen(lambda: node.rejections.totals["dial_failed"], lambda count: count >= 2)
+        await wait_seen(
+            lambda: node.rejections.totals[RejectionReason.DIAL_FAILED], lambda count: count >= 2
+        )
         async with STOCK.host(key_pair=key_pair, listen=[listen]):
             await wait_seen(node.connections.peers, timeout_s=BACK_WITHIN_S)
     name = str(ID.from_pubkey(key_pair.public_key))
@@ -112,7 +114,7 @@ async def test_kept_peer_is_dialled_until_it_is_there() -> None:
     info = PeerInfo(ID.from_pubkey(key_pair.public_key), [Multiaddr(listen)])
     async with connected_node() as node:
         node.connections.keep(info)
-        await wait_seen(lambda: node.rejections.totals["dial_failed"])
+        await wait_seen(lambda: node.rejections.totals[RejectionReason.DIAL_FAILED])
         async with STOCK.host(key_pair=key_pair, listen=[listen]):
             await wait_seen(node.connections.peers, timeout_s=BACK_WITHIN_S)
 
@@ -124,7 +126,7 @@ async def test_discovered_peer_that_failed_is_left_alone_for_a_while() -> None:
     async with connected_node() as node:
         for _ in range(3):
             assert not await node.connections.dial(info)
-        assert node.rejections.totals["dial_failed"] == 1
+        assert node.rejections.totals[RejectionReason.DIAL_FAILED] == 1
 
 
 @pytest.mark.trio

@@ -6,7 +6,7 @@ import pytest
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.peer.peerinfo import PeerInfo
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.errors import DialFailedError
 from p2pd.net.connections import open_connections
 from p2pd.net.host import HostOptions, open_host
@@ -30,7 +30,7 @@ async def test_reported_private_address_is_dialled_only_once_it_is_named() -> No
         info = peer_info(peer)
         host.get_peerstore().add_addrs(info.peer_id, info.addrs, 600)
         assert not await connections.dial(info)
-        assert rejections.totals["private_address"] > 0
+        assert rejections.totals[RejectionReason.PRIVATE_ADDRESS] > 0
         with pytest.raises(DialFailedError):
             await connections.connect(f"/ip4/127.0.0.1/tcp/1/p2p/{info.peer_id}")
         assert connections.peers() == ()

@@ -11,6 +11,7 @@ import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 
 from p2pd.domain.names import PeerId
+from p2pd.domain.rejections import RejectionReason
 from p2pd.net.connections.interruptions import MachineView
 from p2pd.net.connections.local_end import local_host_of
 from p2pd.net.interfaces import Interface
@@ -103,7 +104,9 @@ async def test_backoffs_are_forgotten_with_the_interruption() -> None:
             await node.connections.connect(other.address)
             name = PeerId(other.peer_id)
         # By then the next dial is four seconds away or more.
-        await wait_seen(lambda: node.rejections.totals["dial_failed"], lambda count: count >= 4)
+        await wait_seen(
+            lambda: node.rejections.totals[RejectionReason.DIAL_FAILED], lambda count: count >= 4
+        )
         async with connected_node(key_pair=key_pair, listen=listen):
             machine.hosts = ("127.0.0.1",)
             with trio.fail_after(2.0):

@@ -15,7 +15,7 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.advertised import MAX_ADDRESSES
 from p2pd.net.connections.redial import Redialler
 from p2pd.net.connections.registry import Registry
@@ -62,7 +62,7 @@ def test_the_peer_named_longest_ago_is_released(named_again: list[int]) -> None:
             await trio.sleep(80)
             dials.begun_s.clear()
             await trio.sleep(80)
-        return set(dials.begun_s), rejections.totals["redial_over_limit"]
+        return set(dials.begun_s), rejections.totals[RejectionReason.REDIAL_OVER_LIMIT]
 
     held, released = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     newest = list(dict.fromkeys(reversed([*range(MAX_HELD), *named_again])))[:MAX_HELD]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from libp2p.peer.id import ID
 
+from p2pd.domain.rejections import RejectionReason
 from p2pd.net.connections.trimmer import TrimRules
 from p2pd.net.connections.usefulness import IDLE_STEP_S, Usefulness, least_useful
 from tests.p2pd.net.connections.listener import connected_node
@@ -80,7 +81,7 @@ async def test_crowd_of_strangers_makes_room_and_no_others() -> None:
         await node.connections.connect(f"{named.get_addrs()[0]}")
         for peer in strangers:
             await connect(peer, node.host)
-        await wait_seen(lambda: node.rejections.totals["connections_trimmed"] >= 2)
+        await wait_seen(lambda: node.rejections.totals[RejectionReason.CONNECTIONS_TRIMMED] >= 2)
         await wait_seen(lambda: len(node.connections.peers()) <= rules.high_water)
         assert {str(each.get_id()) for each in (mate, tagged, named)} <= {
             peer.peer_id for peer in node.connections.peers()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
@@ -18,6 +18,7 @@ from libp2p.utils.varint import encode_varint_prefixed, read_varint_prefixed_byt
 from multiaddr import Multiaddr
 
 from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.rejections import RejectionReason
 from p2pd.net.dht.lookup import MAX_PROVIDERS
 from p2pd.net.dht.stores import MAX_VALUE_BYTES, MAX_VALUES
 from p2pd.net.discovery.rooms import key_from_room
@@ -34,7 +35,7 @@ NOWHERE = Multiaddr("/ip4/127.0.0.1/tcp/1").to_bytes()
 Reply = Callable[[Message], bytes]
 
 
-def run(scenario) -> None:
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
         with trio.fail_after(SCENARIO_TIMEOUT_S):
             await scenario()
@@ -168,7 +169,7 @@ def test_streams_over_a_peers_share_are_refused_and_counted() -> None:
                     nursery.start_soon(_open_quietly, greedy.host, server.host.get_id())
 
                 async def refused() -> int:
-                    return server.rejections.totals.get("kad_streams_over_limit", 0)
+                    return server.rejections.totals.get(RejectionReason.KAD_STREAMS_OVER_LIMIT, 0)
 
                 await wait_until_async(refused, lambda seen: seen >= 8)
                 nursery.cancel_scope.cancel()
@@ -208,7 +209,7 @@ def test_a_failing_walk_does_not_end_the_search(monkeypatch: pytest.MonkeyPatch)
                 await introduce(node, server)
 
                 async def failed() -> int:
-                    return node.rejections.totals.get("rendezvous_round_failed", 0)
+                    return node.rejections.totals.get(RejectionReason.RENDEZVOUS_ROUND_FAILED, 0)
 
                 await wait_until_async(failed, lambda seen: seen >= 1)
 

@@ -47,7 +47,7 @@ async def test_connected_peers_learn_who_serves_now() -> None:
 
         async def serves() -> bool | None:
             identity = other.identity_of(host.get_id())
-            return identity and KAD_PROTOCOL in identity.protocols
+            return None if identity is None else KAD_PROTOCOL in identity.protocols
 
         await wait_until_async(serves, lambda seen: seen is True)
         dht.serve(False)

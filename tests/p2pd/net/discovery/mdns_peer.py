@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import trio
 from libp2p.abc import IHost
@@ -24,7 +26,7 @@ LOOK_AGAIN_S = 0.05
 
 
 @asynccontextmanager
-async def open_stock():
+async def open_stock() -> AsyncIterator[Any]:
     """Run the library's mDNS as its example does."""
     from libp2p.discovery.mdns.mdns import MDNSDiscovery
 
@@ -40,7 +42,7 @@ async def open_stock():
 
 
 @asynccontextmanager
-async def open_ours():
+async def open_ours() -> AsyncIterator[Any]:
     """Run a node of ours."""
     announce = sys.argv[2:]
     async with open_node(listen=BOTH, announce=announce, mdns=True) as node:
@@ -68,7 +70,7 @@ async def tell(opened: AbstractAsyncContextManager[IHost]) -> None:
     print("stopped")
 
 
-async def _cancel_on(signals, scope: trio.CancelScope) -> None:
+async def _cancel_on(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
     async for _ in signals:
         scope.cancel()
 

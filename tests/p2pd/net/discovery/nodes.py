@@ -10,7 +10,7 @@ import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
 
-from p2pd.domain.names import PeerId
+from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Peer
 from p2pd.domain.rejections import Rejections
 from p2pd.net.connections import Connections, open_connections
@@ -97,7 +97,7 @@ async def open_node(
         open_discovery(host, connections, options, rejections) as discovery,
     ):
         for room in rooms:
-            discovery.look_for(room)
+            discovery.look_for(RoomName(room))
         yield DiscoveringNode(host, connections, discovery, rejections, heard)
 
 
@@ -116,7 +116,9 @@ class RunningNode:
 
 
 async def run_node(
-    key_pair: KeyPair, listen: Sequence[str], task_status: trio.TaskStatus[RunningNode]
+    key_pair: KeyPair,
+    listen: Sequence[str],
+    task_status: trio.TaskStatus[RunningNode],  # type: ignore[name-defined]
 ) -> None:
     """Run a node until it is stopped; start it with ``nursery.start``."""
     told, ended = trio.Event(), trio.Event()

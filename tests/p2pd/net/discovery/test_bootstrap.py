@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import dns.asyncresolver
@@ -26,7 +27,7 @@ PEER_ID = "12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8"
 StockResolver = dns.asyncresolver.Resolver
 
 
-def run(scenario) -> None:
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
         with trio.fail_after(SCENARIO_TIMEOUT_S):
             await scenario()
@@ -37,7 +38,7 @@ def run(scenario) -> None:
 def free_port() -> int:
     with socket.socket() as claim:
         claim.bind(("127.0.0.1", 0))
-        return claim.getsockname()[1]
+        return int(claim.getsockname()[1])
 
 
 def test_a_bootstrap_peer_that_is_there_later_is_reached() -> None:
@@ -119,7 +120,7 @@ def local_resolver(port: int) -> dns.asyncresolver.Resolver:
     return resolver
 
 
-async def serve_texts(texts: dict[str, str], task_status: trio.TaskStatus[int]) -> None:
+async def serve_texts(texts: dict[str, str], task_status: trio.TaskStatus[int]) -> None:  # type: ignore[name-defined]
     """Be a name server that knows some TXT records."""
     server = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
     await server.bind(("127.0.0.1", 0))

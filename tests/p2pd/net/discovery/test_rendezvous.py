@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 
@@ -14,7 +16,7 @@ ROOM = RoomName("chat-room")
 SCENARIO_TIMEOUT_S = 120
 
 
-def run(scenario) -> None:
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
         with trio.fail_after(SCENARIO_TIMEOUT_S):
             await scenario()

@@ -6,8 +6,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 import trio
+from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
 
+from p2pd.domain.names import PeerId
 from p2pd.net.discovery import transient_peers
 from tests.driver.waiting import wait_until_async
 from tests.p2pd.net.discovery.nodes import DiscoveringNode, open_node
@@ -31,10 +33,10 @@ async def visit_four(gossip: bool) -> list[bool]:
         visiting = transient_peers.TransientPeers(visitor.host, visitor.connections)
         for host in hosts:
             if gossip:
-                host.set_stream_handler("/meshsub/1.1.0", _leave_open)
+                host.set_stream_handler(TProtocol("/meshsub/1.1.0"), _leave_open)
             assert await visiting.dial(peer_info(host))
             await wait_identified(visitor, host.get_id())
-        return [visitor.connections.is_connected(str(host.get_id())) for host in hosts]
+        return [visitor.connections.is_connected(PeerId(str(host.get_id()))) for host in hosts]
 
 
 def test_peer_that_is_visited_again_was_not_visited_longest_ago(
@@ -50,7 +52,7 @@ def test_peer_that_is_visited_again_was_not_visited_longest_ago(
             for number in (0, 1, 0, 2):
                 assert await visiting.dial(peer_info(hosts[number]))
                 await wait_identified(visitor, hosts[number].get_id())
-            return [visitor.connections.is_connected(str(host.get_id())) for host in hosts]
+            return [visitor.connections.is_connected(PeerId(str(host.get_id()))) for host in hosts]
 
     async def bounded() -> list[bool]:
         with trio.fail_after(SCENARIO_TIMEOUT_S):

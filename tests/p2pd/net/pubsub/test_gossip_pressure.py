@@ -11,6 +11,7 @@ from libp2p.abc import INetStream
 from libp2p.pubsub.pb import rpc_pb2
 
 from p2pd.domain.names import RoomName
+from p2pd.domain.rejections import RejectionReason
 from p2pd.net.pubsub.gossip import GossipOptions
 from tests.upstream.stacks import OURS, OurNode, connect
 from tests.upstream.strangers import (
@@ -82,7 +83,7 @@ async def test_stuck_peer_costs_the_others_one_wait() -> None:
             lambda: len(listener.received), lambda count: count == 500, timeout_s=TIMEOUT_S
         )
         assert trio.current_time() - start < 10.0
-        assert author.rejections.totals["send_queue_full"] > 0
+        assert author.rejections.totals[RejectionReason.SEND_QUEUE_FULL] > 0
         assert author.gossip.send_pressure() < 1.0
 
 
@@ -105,7 +106,7 @@ async def test_peer_that_was_stuck_catches_up() -> None:
         await wait_seen(lambda: author.gossip.peers_in(RoomName(ROOM)))
         for number in range(500):
             await author.publish(ROOM, b"%d " % number + bytes(4_000))
-        assert author.rejections.totals["send_queue_full"] > 0
+        assert author.rejections.totals[RejectionReason.SEND_QUEUE_FULL] > 0
         goes_on.set()
         await wait_seen(
             lambda: len(stuck.received), lambda count: count == 500, timeout_s=TIMEOUT_S
@@ -135,7 +136,7 @@ async def test_twenty_stuck_peers_cost_a_publish_one_wait_and_reading_none() -> 
             start = trio.current_time()
             await author.publish(ROOM, b"%d " % number + bytes(4_000))
             slowest_s = max(slowest_s, trio.current_time() - start)
-        assert author.rejections.totals["send_queue_full"] > 0
+        assert author.rejections.totals[RejectionReason.SEND_QUEUE_FULL] > 0
         assert slowest_s < 2.5
         start = trio.current_time()
         await listener.publish(ROOM, b"heard at once")

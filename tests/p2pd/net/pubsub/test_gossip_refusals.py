@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import multihash
 import pytest
@@ -15,6 +16,7 @@ from libp2p.crypto.rsa import create_new_key_pair as create_rsa_key_pair
 from libp2p.host.exceptions import StreamFailure
 from libp2p.pubsub.pb import rpc_pb2
 
+from p2pd.domain.rejections import RejectionReason
 from p2pd.net.pubsub.gossip import GossipOptions
 from tests.upstream.stacks import OURS
 from tests.upstream.strangers import (
@@ -36,8 +38,13 @@ def _setting(name: str, value: bytes) -> Change:
     return lambda message: setattr(message, name, value)
 
 
-def _clearing(name: str) -> Change:
+def _clearing(name: Any) -> Change:
     return lambda message: message.ClearField(name)
+
+
+def _without_key_and_huge(message: rpc_pb2.Message) -> None:
+    _hashed_author_without_key(message)
+    _setting("key", bytes(5_000))(message)
 
 
 def _hashed_author_without_key(message: rpc_pb2.Message) -> None:
@@ -65,10 +72,7 @@ BROKEN = {
     "key missing": (_hashed_author_without_key, "message_key_unreadable"),
     "key of another": (_hashed_author_with_others_key, "message_key_of_another"),
     "huge key": (
-        lambda message: (
-            _hashed_author_without_key(message),
-            _setting("key", bytes(5_000))(message),
-        ),
+        _without_key_and_huge,
         "message_key_too_large",
     ),
 }
@@ -168,7 +172,7 @@ async def test_broken_stream_is_reset_and_another_can_be_opened(frame: bytes, re
         await node.join(ROOM)
         stream = await open_stranger_stream(stranger, node.host)
         await stream.write(frame)
-        await wait_seen(lambda: node.rejections.totals.get(reason))
+        await wait_seen(lambda: node.rejections.totals.get(RejectionReason(reason)))
         stream = await open_stranger_stream(stranger, node.host)
         await stream.write(publish_frame(signed_message(AUTHOR, b"honest")))
         await wait_seen(lambda: [received.data for received in node.received])
@@ -182,7 +186,9 @@ async def test_peer_that_opens_stream_after_stream_is_refused_the_excess() -> No
         for _ in range(11):
             with suppress(StreamFailure):
                 await open_stranger_stream(stranger, node.host)
-        await wait_seen(lambda: node.rejections.totals.get("pubsub_streams_excess") == 4)
+        await wait_seen(
+            lambda: node.rejections.totals.get(RejectionReason.PUBSUB_STREAMS_EXCESS) == 4
+        )
         await first.write(publish_frame(signed_message(AUTHOR, b"honest")))
         await wait_seen(lambda: [received.data for received in node.received])
 
@@ -197,7 +203,7 @@ async def test_one_author_has_a_rate_whoever_forwards() -> None:
         stream = await open_stranger_stream(stranger, node.host)
         await stream.write(publish_frame(*many) + publish_frame(other))
         await wait_seen(lambda: len(node.received), lambda count: count == 11)
-        assert node.rejections.totals["author_rate"] == 5
+        assert node.rejections.totals[RejectionReason.AUTHOR_RATE] == 5
 
 
 @pytest.mark.trio
@@ -218,11 +224,11 @@ async def test_control_messages_leave_nothing_behind() -> None:
         await stream.write(rpc_frame(rpc_pb2.RPC(control=prune_here)))
         await stream.write(publish_frame(signed_message(AUTHOR, b"honest")))
         await wait_seen(lambda: [received.data for received in node.received])
-        router = node.pubsub.router
+        router = node.router
         assert set(router.back_off) <= {ROOM}
         assert set(router.mesh) == {ROOM}
         assert sum(map(len, router.dont_send_message_ids.values())) <= 1_000
-        assert node.rejections.totals["control_entries_excess"] > 0
+        assert node.rejections.totals[RejectionReason.CONTROL_ENTRIES_EXCESS] > 0
 
 
 async def _read_nothing(_: INetStream) -> None:
@@ -240,7 +246,9 @@ async def test_topics_of_a_peer_are_bounded_in_bytes_and_all_of_an_honest_one_fi
     async with OURS.node() as node, OURS.host() as stranger:
         stream = await open_stranger_stream(stranger, node.host)
         await subscribe_to(stream, names)
-        await wait_seen(lambda: node.rejections.totals.get("subscription_topics_excess"))
+        await wait_seen(
+            lambda: node.rejections.totals.get(RejectionReason.SUBSCRIPTION_TOPICS_EXCESS)
+        )
         assert set(node.pubsub.peer_topics) == set(names[:256])
 
 
@@ -272,7 +280,7 @@ async def test_large_record_exchanged_peers_and_long_ids_are_counted_and_not_sto
         await node.join(ROOM)
         stranger.set_stream_handler(MESHSUB, _read_nothing)
         stream = await open_stranger_stream(stranger, node.host)
-        await wait_seen(lambda: stranger.get_id() in node.pubsub.router.dont_send_message_ids)
+        await wait_seen(lambda: stranger.get_id() in node.router.dont_send_message_ids)
         await stream.write(rpc_frame(rpc_pb2.RPC(senderRecord=bytes(10_000))))
         await stream.write(rpc_frame(rpc_pb2.RPC(control=control)))
         await stream.write(publish_frame(signed_message(AUTHOR, b"honest")))
@@ -292,7 +300,7 @@ async def test_peer_in_the_mesh_that_cannot_be_written_to_harms_no_relay() -> No
         await node.join(ROOM)
         stream = await open_stranger_stream(mute, node.host)
         await stream.write(rpc_frame(rpc_pb2.RPC(control=control)))
-        await wait_seen(lambda: mute.get_id() in node.pubsub.router.mesh[ROOM])
+        await wait_seen(lambda: mute.get_id() in node.router.mesh[ROOM])
         stream = await open_stranger_stream(honest, node.host)
         for message in many:
             await stream.write(publish_frame(message))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
@@ -135,7 +137,7 @@ async def test_five_in_a_ring_hear_everything_once() -> None:
                 nursery.start_soon(_publish_many, node, 100)
         for node in ring:
             await wait_seen(
-                lambda node=node: len(node.received),
+                partial(len, node.received),
                 lambda count: count >= 400,
                 timeout_s=TIMEOUT_S,
             )
@@ -184,7 +186,7 @@ async def test_messages_said_while_the_author_restarts_with_its_key_all_arrive()
                     await author.publish(ROOM, b"%d" % (50 * life + number))
                 await wait_seen(
                     lambda: sorted(int(received.data) for received in listener.received),
-                    lambda seen, life=life: seen == list(range(50 * (life + 1))),
+                    list(range(50 * (life + 1))).__eq__,
                     timeout_s=TIMEOUT_S,
                 )
 

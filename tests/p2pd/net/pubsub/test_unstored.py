@@ -45,7 +45,7 @@ async def test_every_holder_is_asked_in_turn() -> None:
     for holder in HOLDERS:
         unstored.add(b"one", holder)
     unstored.mark_stored(b"another")
-    asked = []
+    asked: list[object] = []
     for _ in range(2 * MAX_HOLDERS):
         asked += unstored.requests()
         await trio.sleep(REQUEST_TIMEOUT_S)

@@ -11,6 +11,7 @@ import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 
 from p2pd.domain.messages import Message
+from p2pd.domain.rejections import RejectionReason
 from p2pd.domain.verdicts import Verdict
 from tests.upstream.stacks import OURS, OurNode, connect
 from tests.upstream.strangers import (
@@ -63,7 +64,7 @@ async def test_only_what_is_stored_is_relayed(verdict: Verdict) -> None:
         await wait_seen(lambda: [received.data for received in listener.received])
         assert [received.data for received in listener.received] == [b"stored"]
         wire_id = withheld.from_id + withheld.seqno
-        assert relay.pubsub.router.mcache.get(wire_id) is None
+        assert relay.router.mcache.get(wire_id) is None
 
 
 @pytest.mark.trio
@@ -133,7 +134,7 @@ async def test_a_receiver_that_fails_has_stored_nothing() -> None:
         Judge(relay, {})
         await stream.write(frame)
         await wait_seen(lambda: [received.data for received in listener.received])
-        assert relay.rejections.totals["receiver_failed"] == 1
+        assert relay.rejections.totals[RejectionReason.RECEIVER_FAILED] == 1
 
 
 @pytest.mark.trio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
@@ -51,6 +52,10 @@ async def talk(node: OurNode) -> None:
         await trio.sleep(1 / PER_S)
 
 
+def data_of(node: OurNode) -> list[bytes]:
+    return [received.data for received in node.received]
+
+
 def sends_relayed(node: OurNode) -> bool:
     return any(is_relayed(connection_of(stream)) for stream in node.pubsub.peers.values())
 
@@ -84,7 +89,7 @@ async def test_conversation_moves_with_nothing_lost_doubled_or_reordered(
             assert len(a.received) < COUNT
         everything = [str(number).encode() for number in range(COUNT)]
         for node in (a, b):
-            await wait_seen(lambda node=node: [r.data for r in node.received], everything.__eq__)
+            await wait_seen(partial(data_of, node), everything.__eq__)
             assert node.left == []
             assert len(node.joined) == 1
         swarm = at_a.host.swarm

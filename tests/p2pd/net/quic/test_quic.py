@@ -6,7 +6,9 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 import trio
@@ -19,14 +21,17 @@ from libp2p.peer.id import ID
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 from multiaddr import Multiaddr
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.connections.local_end import local_host_of
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.quic import connection, endpoint
+from p2pd.net.quic.connection import QuicMuxer
 from p2pd.net.quic.core import CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, CreditedQuic
 from p2pd.net.quic.core import configurations as quic_configurations
+from p2pd.net.quic.endpoint import QuicEndpoint
 from p2pd.net.quic.resets import StatelessResets
+from p2pd.net.quic.stream import QuicMuxedStream
 from p2pd.net.transports import QUIC, TCP, transport_of
 from tests.upstream.stacks import peer_info
 from tests.upstream.waiting import wait_seen
@@ -49,6 +54,41 @@ class Pair:
     def inbound(self) -> INetConn:
         [inbound] = self.listener.get_network().get_connections()
         return inbound
+
+    @property
+    def muxer(self) -> QuicMuxer:
+        """The connection at the end that dialled."""
+        return muxer_of(self.connection)
+
+    @property
+    def inbound_muxer(self) -> QuicMuxer:
+        """The connection at the other end."""
+        return muxer_of(self.inbound)
+
+
+def muxer_of(connection: INetConn) -> QuicMuxer:
+    """Return what the library has under a connection."""
+    muxer = connection.muxed_conn
+    assert isinstance(muxer, QuicMuxer)
+    return muxer
+
+
+def muxed_stream_of(stream: Any) -> QuicMuxedStream:
+    """Return what the library has under a stream."""
+    muxed = stream.muxed_stream
+    assert isinstance(muxed, QuicMuxedStream)
+    return muxed
+
+
+def endpoint_of(listener: Any) -> QuicEndpoint:
+    """Return the socket that a listener has."""
+    found = listener._endpoint
+    assert isinstance(found, QuicEndpoint)
+    return found
+
+
+def listens_to(muxer: QuicMuxer, stream: QuicMuxedStream) -> bool:
+    return stream in muxer._streams.values()
 
 
 @asynccontextmanager
@@ -87,11 +127,14 @@ async def test_what_nobody_reads_is_bounded_and_arrives_whole_once_it_is_read() 
         two.listener.set_stream_handler(PROTOCOL, read_late)
         stream = await two.dialler.new_stream(two.listener.get_id(), [PROTOCOL])
         nursery.start_soon(stream.write, sent)
-        muxer = two.inbound.muxed_conn
-        unread = lambda: sum(each.unread_bytes for each in muxer._streams.values())  # noqa: E731
+        muxer = two.inbound_muxer
+
+        def unread() -> int:
+            return sum(each.unread_bytes for each in muxer._streams.values())
+
         await wait_seen(unread, lambda size: size > STREAM_WINDOW_BYTES // 2)
         for _ in range(20):
-            await two.connection.muxed_conn.ping()
+            await two.muxer.ping()
             assert unread() <= STREAM_WINDOW_BYTES < CONNECTION_WINDOW_BYTES
         may_read.set()
         with trio.fail_after(30):
@@ -104,7 +147,7 @@ async def test_streams_given_up_unread_do_not_use_up_the_connection() -> None:
     """Each leaves a window of bytes unread; together they are more than the connection's."""
 
     async def refuse(stream: INetStream) -> None:
-        muxed = stream.muxed_stream
+        muxed = muxed_stream_of(stream)
         await wait_seen(lambda: muxed.unread_bytes > STREAM_WINDOW_BYTES // 2)
         await stream.reset()
 
@@ -119,7 +162,7 @@ async def test_streams_given_up_unread_do_not_use_up_the_connection() -> None:
                     # Reset, stopped or closed: the peer wants none of it.
                     except Exception:
                         continue
-            await two.connection.muxed_conn.ping()
+            await two.muxer.ping()
         assert not two.connection.is_closed
 
 
@@ -141,9 +184,10 @@ async def test_half_closed_stream_is_answered() -> None:
         await stream.write(b"abc")
         await stream.close()
         with trio.fail_after(10):
-            assert await stream.muxed_stream.read(1024) == b"cba"
-        for muxer in (two.connection.muxed_conn, two.inbound.muxed_conn):
-            await wait_seen(lambda each=muxer: stream.muxed_stream not in each._streams.values())
+            assert await muxed_stream_of(stream).read(1024) == b"cba"
+        for muxer in (two.muxer, two.inbound_muxer):
+            listening = partial(listens_to, muxer, muxed_stream_of(stream))
+            await wait_seen(listening, lambda seen: not seen)
 
 
 @pytest.mark.trio
@@ -225,13 +269,16 @@ async def test_handshakes_that_are_never_finished_are_bounded_and_keep_nobody_ou
             await crowd.sendto(b"\xc0" + bytes(1199), target)
             await crowd.sendto(b"\x40" + bytes(30), target)
             [listening] = listener.get_network().listeners.values()
-            begun = lambda: listening._endpoint._handshakes  # noqa: E731
+
+            def begun() -> int:
+                return endpoint_of(listening)._handshakes
+
             await wait_seen(begun, lambda count: count == endpoint.RETRY_FROM_HANDSHAKES)
             honest = await dialler.swarm.dial_addresses(listener.get_id(), [address])
-            await honest.muxed_conn.ping()
+            await muxer_of(honest).ping()
             assert begun() <= endpoint.RETRY_FROM_HANDSHAKES
         await wait_seen(begun, lambda count: count == 0)
-        assert len(set(listening._endpoint._routes.values())) == 1
+        assert len(set(endpoint_of(listening)._routes.values())) == 1
 
 
 def first_packet(configuration: QuicConfiguration, target: tuple[str, int]) -> bytes:
@@ -280,12 +327,12 @@ async def test_peer_of_a_killed_node_learns_it_with_its_next_datagram() -> None:
             info = peer_info(killed)
             dialled = await peer.swarm.dial_addresses(info.peer_id, info.addrs)
             [inbound] = await wait_seen(killed.get_network().get_connections)
-            inbound.muxed_conn._wire = Silence()
+            muxer_of(inbound)._wire = Silence()
         assert not dialled.is_closed
         listen = tuple(str(each) for each in info.addrs)
         async with open_host(HostOptions(key_pair, listen), Rejections()):
             with trio.fail_after(3), pytest.raises(MuxedConnUnavailable):
-                await dialled.muxed_conn.ping()
+                await muxer_of(dialled).ping()
             await wait_seen(lambda: dialled.is_closed)
 
 
@@ -315,20 +362,21 @@ async def test_nothing_that_anybody_sends_ends_the_endpoint() -> None:
                 noise[0] |= 0x40 | (0x80 if size % 2 else 0)
                 noise[1:5] = b"\0\0\0\1"[: len(noise[1:5])]
                 await stranger.sendto(noise, target)
-        await two.connection.muxed_conn.ping()
+        await two.muxer.ping()
 
         def fail(*_: object, **__: object) -> None:
             raise AssertionError("broken")
 
-        muxer = two.inbound.muxed_conn
-        muxer._core.receive_datagram = fail
-        muxer._core.datagrams_to_send = fail
+        muxer = two.inbound_muxer
+        core: Any = muxer._core
+        core.receive_datagram = fail
+        core.datagrams_to_send = fail
         with pytest.raises(MuxedConnUnavailable):
-            await two.connection.muxed_conn.ping()
+            await two.muxer.ping()
         await wait_seen(lambda: muxer.is_closed)
-        assert two.rejections.totals["quic_protocol"] >= 1
+        assert two.rejections.totals[RejectionReason.QUIC_PROTOCOL] >= 1
         again = await other.swarm.dial_addresses(two.listener.get_id(), [address])
-        await again.muxed_conn.ping()
+        await muxer_of(again).ping()
 
 
 @pytest.mark.trio
@@ -349,8 +397,10 @@ async def test_peer_whose_tcp_is_blocked_is_reached_over_quic_at_once() -> None:
 async def test_id_is_known_before_the_peer_may_use_it() -> None:
     """go changes to a new id with its first answer; ours and aioquic's do not."""
     async with pair() as two:
-        muxer, peer = two.inbound.muxed_conn, two.connection.muxed_conn
-        routes = muxer._wire._routes
+        muxer, peer = two.inbound_muxer, two.muxer
+        wire = muxer._wire
+        assert isinstance(wire, QuicEndpoint)
+        routes = wire._routes
         await peer.ping()
         muxer._core._host_cids.pop()
         muxer._core._replenish_connection_ids()

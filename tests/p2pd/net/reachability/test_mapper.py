@@ -110,7 +110,8 @@ async def test_mapping_stands_until_its_time_is_over_while_the_router_is_silent(
         await trio.sleep(35)
         assert len(mapper.mapped) == 2
         await trio.sleep(30)
-        assert (mapper.mapped, changes) == ((), [2, 0])
+        assert not mapper.mapped
+        assert changes == [2, 0]
         router.answers = True
         await trio.sleep(200)
         assert changes == [2, 0, 2]

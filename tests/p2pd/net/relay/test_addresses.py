@@ -55,7 +55,7 @@ def test_relayed_address_is_usable_where_its_relay_is() -> None:
 
 
 def test_addresses_behind_a_relay_are_few_and_without_loopback() -> None:
-    told = [
+    told: list[bytes | Multiaddr] = [
         Multiaddr(f"/ip4/127.0.0.1/tcp/4001/p2p/{RELAY}"),
         Multiaddr(f"{PUBLIC}/p2p/{RELAY}"),
         PUBLIC,

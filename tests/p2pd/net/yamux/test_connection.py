@@ -21,7 +21,7 @@ from libp2p.stream_muxer.exceptions import (
     MuxedStreamReset,
 )
 
-from p2pd.domain.rejections import Rejections
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.muxing.stream import STALL_TIMEOUT_S
 from p2pd.net.yamux.connection import LINGER_S, MAX_STREAMS, YamuxConnection
 from p2pd.net.yamux.frames import (
@@ -111,7 +111,7 @@ class RawPeer:
     async def expect_cut_off(self) -> None:
         with trio.fail_after(5):
             await self.muxer.event_closed.wait()
-        assert self.rejections.totals["yamux_protocol"] == 1
+        assert self.rejections.totals[RejectionReason.YAMUX_PROTOCOL] == 1
 
 
 @asynccontextmanager
@@ -341,21 +341,23 @@ async def test_streams_beyond_the_bound_are_reset() -> None:
             await peer.send(FrameType.WINDOW_UPDATE, Flag.SYN, 2 * number + 1, 0)
         flags = [(await peer.receive())[0].flags for _ in range(MAX_STREAMS + 1)]
         assert flags == [Flag.ACK] * MAX_STREAMS + [Flag.RST]
-        assert peer.rejections.totals["yamux_streams"] == 1
+        assert peer.rejections.totals[RejectionReason.YAMUX_STREAMS] == 1
 
 
 @pytest.mark.trio
 async def test_peer_that_asks_and_never_reads_is_cut_off() -> None:
     near, far = trio.testing.memory_stream_pair()
     never = trio.Event()
-    near.send_stream.send_all_hook = never.wait
+    send_stream = near.send_stream
+    assert isinstance(send_stream, trio.testing.MemorySendStream)
+    send_stream.send_all_hook = never.wait
     rejections = Rejections()
     async with trio.open_nursery() as nursery:
         muxer = muxer_over(near, False, rejections)
         nursery.start_soon(muxer.start)
         pings = encode_frame(FrameType.PING, Flag.SYN, 0, 1) * 10_000
         with trio.fail_after(20):
-            while not rejections.totals["yamux_protocol"]:
+            while not rejections.totals[RejectionReason.YAMUX_PROTOCOL]:
                 await far.send_all(pings)
                 await trio.testing.wait_all_tasks_blocked()
         never.set()

@@ -1,0 +1,81 @@
+"""The half of a connection that faces the library: what its streams and its end are.
+
+The base of ``YamuxConnection`` and ``QuicMuxer``, which say what goes over the wire;
+used by the swarm through ``IMuxedConn``.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+
+import trio
+from libp2p.abc import IMuxedConn
+from libp2p.peer.id import ID
+from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
+
+from p2pd.domain.rejections import Rejections
+from p2pd.net.muxing.pings import Pings
+
+
+class EndingStream(Protocol):
+    """A stream as its connection sees it at the end."""
+
+    def take_end(self) -> None:
+        """End it: the connection is gone."""
+
+
+Stream = TypeVar("Stream", bound=EndingStream)
+
+
+class MuxedConnection(IMuxedConn, Generic[Stream]):
+    """The streams of a connection, and whether it has ended.
+
+    Attributes:
+        on_close: Called once it has ended.
+        last_heard_s: When bytes of the peer came last.
+        last_used_s: When bytes of a stream came last.
+
+    Args:
+        max_accepted: Streams of the peer that may wait to be accepted.
+    """
+
+    def __init__(self, peer_id: ID, rejections: Rejections, max_accepted: int) -> None:
+        self.peer_id = peer_id
+        self.event_started = trio.Event()
+        self.event_closed = trio.Event()
+        self.on_close: Callable[[], Awaitable[None]] | None = None
+        self.last_heard_s = trio.current_time()
+        self.last_used_s = self.last_heard_s
+        self._rejections = rejections
+        self._streams: dict[int, Stream] = {}
+        self._accepted_in, self._accepted = trio.open_memory_channel[Stream](max_accepted)
+        self._pings = Pings()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self.event_closed.is_set()
+
+    @abstractmethod
+    def get_remote_address(self) -> tuple[str, int] | None:
+        """Return host and port of the other end."""
+
+    async def accept_stream(self) -> Stream:  # type: ignore[override]
+        """Wait for a stream the peer opens.
+
+        Raises:
+            MuxedConnUnavailable: The connection has ended.
+        """
+        try:
+            return await self._accepted.receive()
+        except (trio.EndOfChannel, trio.ClosedResourceError):
+            raise MuxedConnUnavailable("connection is closed") from None
+
+    def _end_streams(self) -> None:
+        """End every stream and whatever waits for the peer."""
+        for stream in self._streams.values():
+            stream.take_end()
+        self._accepted_in.close()
+        self._pings.give_up()
