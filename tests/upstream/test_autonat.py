@@ -12,9 +12,9 @@ from p2pd.net.reachability.autonat import (
     Status,
     dial_request,
     read_message,
-    write_message,
 )
 from p2pd.net.reachability.server import AutonatServer
+from p2pd.net.streams.framed import write_frame
 from tests.upstream.defect import defect
 from tests.upstream.stacks import Stack, connect
 
@@ -40,5 +40,5 @@ def serve(stack: Stack, host: IHost) -> None:
 
 async def ask(asker: IHost, asked: IHost, address: Multiaddr) -> int:
     stream = await asker.new_stream(asked.get_id(), [AUTONAT])
-    await write_message(stream, dial_request(asker.get_id(), [address]))
+    await write_frame(stream, dial_request(asker.get_id(), [address]))
     return (await read_message(stream)).dialResponse.status

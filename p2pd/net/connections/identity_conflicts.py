@@ -24,6 +24,7 @@ from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicat
 from p2pd.domain.peers import NodeWarning
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.identify import PeerIdentity
+from p2pd.net.streams.ending import end_stream
 
 PROTOCOL = TProtocol("/wsp/instance/1.0.0")
 ASK = b"\x00"
@@ -121,9 +122,7 @@ class IdentityConflicts:
                 instance += read
             return instance
         finally:
-            with trio.move_on_after(1) as scope:
-                scope.shield = True
-                await stream.reset()
+            await end_stream(stream.reset)
 
     async def _serve(self, stream: INetStream) -> None:
         """Answer with this program's instance, and hear of a conflict."""

@@ -21,9 +21,10 @@ from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.dht.lookup import NEAREST, OnPeer, Walk, ignore_peer
-from p2pd.net.dht.queries import Dial, KadAsker, reset
+from p2pd.net.dht.queries import Dial, KadAsker
 from p2pd.net.dht.routing_table import ServerTable
 from p2pd.net.dht.stores import BoundedValues, NewestProviders
+from p2pd.net.streams.ending import end_stream
 from p2pd.net.streams.shares import DeadlineStream, StreamShares
 
 KAD_PROTOCOL = str(PROTOCOL_ID)
@@ -71,7 +72,7 @@ class BoundedDht(KadDHT):
         with self._shares.share(stream.muxed_conn.peer_id) as is_shared:
             if not is_shared:
                 self._rejections.count(RejectionReason.KAD_STREAMS_OVER_LIMIT)
-                await reset(stream)
+                await end_stream(stream.reset)
                 return
             await self._do_handle_stream(DeadlineStream(stream))  # type: ignore[arg-type]
 

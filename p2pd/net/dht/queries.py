@@ -21,9 +21,9 @@ from libp2p.peer.peerinfo import PeerInfo
 from libp2p.utils.varint import encode_varint_prefixed, read_varint_prefixed_bytes_limited
 
 from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.streams.ending import end_stream
 
 ASK_TIMEOUT_S = 10.0
-RESET_TIMEOUT_S = 1.0
 MAX_REPLY_BYTES = 1024 * 1024
 HEARD_ADDRESS_TTL_S = 600
 
@@ -90,7 +90,7 @@ class KadAsker:
         try:
             reply = await use(stream, request)
         except BaseException:
-            await reset(stream)
+            await end_stream(stream.reset)
             raise
         await stream.close()
         return reply
@@ -112,15 +112,6 @@ class KadAsker:
     async def _tell_over(self, stream: INetStream, message: Message) -> Message:
         await _write(stream, message)
         return message
-
-
-async def reset(stream: INetStream) -> None:
-    """Reset a stream even from a cancelled task, so that it never stays open."""
-    with trio.CancelScope(deadline=trio.current_time() + RESET_TIMEOUT_S, shield=True):
-        try:
-            await stream.reset()
-        except Exception as error:
-            _log.debug("stream could not be reset", error=type(error).__name__)
 
 
 async def _write(stream: INetStream, message: Message) -> None:

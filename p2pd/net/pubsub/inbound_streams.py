@@ -25,9 +25,10 @@ from p2pd.net.advertised import MAX_RECORD_BYTES
 from p2pd.net.pubsub.frames import FrameError, FrameReader, split_rpc
 from p2pd.net.pubsub.inbound import InboundPipeline
 from p2pd.net.pubsub.memberships import Memberships
-from p2pd.net.pubsub.outbound import STREAM_ENDED, end_stream
+from p2pd.net.pubsub.outbound import STREAM_ENDED
 from p2pd.net.pubsub.router import GossipRouter
 from p2pd.net.pubsub.sender import MessageSender
+from p2pd.net.streams.ending import end_stream
 
 log = structlog.get_logger(__name__)
 

@@ -22,13 +22,13 @@ from libp2p.pubsub.pubsub import Pubsub
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.pubsub.mesh_state import MeshPeer, MeshState
 from p2pd.net.pubsub.send_queue import SendQueue
+from p2pd.net.streams.ending import end_stream
 
 log = structlog.get_logger(__name__)
 
 WRITE_BYTES = 64 * 1024
 #: A stream that takes nothing for so long is given up.
 WRITE_STALL_S = 30.0
-CLOSE_TIMEOUT_S = 1.0
 OPEN_STREAM_TIMEOUT_S = 30.0
 READ_OUT_S = 2.0
 """For a peer to read the old stream to its end before the new one goes on."""
@@ -278,14 +278,3 @@ async def _wait_read_out(stream: INetStream, ended: trio.Event) -> None:
     else:
         with trio.move_on_after(READ_OUT_S):
             await ended.wait()
-
-
-async def end_stream(end: Callable[[], Awaitable[None]]) -> None:
-    """Close or reset a stream within a second, whatever state it is in."""
-    with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
-        scope.shield = True
-        try:
-            await end()
-        # A stream that breaks while it is ended has ended.
-        except Exception as error:
-            log.debug("pubsub stream broke", error=repr(error))

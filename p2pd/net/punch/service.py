@@ -30,7 +30,8 @@ from p2pd.net.punch.exchange import Agreement, ExchangeError, Initiator, Respond
 from p2pd.net.punch.outcomes import PunchOutcomes
 from p2pd.net.punch.runs import Run, Runs
 from p2pd.net.relay.messages import RelayError
-from p2pd.net.relay.streams import read_message, write_message
+from p2pd.net.relay.streams import read_message
+from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import connection_of, open_stream, reset_quietly
 from p2pd.tasks import attempt
 
@@ -154,11 +155,11 @@ class HolePuncher:
         initiator = Initiator(await self._own_addresses())
         stream = await open_stream(self._host, run.connection, DCUTR)
         try:
-            await write_message(stream, initiator.start(trio.current_time()))
+            await write_frame(stream, initiator.start(trio.current_time()))
             answer = await read_message(stream, HolePunch)
             signal, agreement = initiator.receive(answer, trio.current_time())
             run.round_trip_s = initiator.round_trip_s
-            await write_message(stream, signal)
+            await write_frame(stream, signal)
             await stream.close()
         except BaseException:
             await reset_quietly(stream)
@@ -200,7 +201,7 @@ class HolePuncher:
         try:
             asked = await read_message(stream, HolePunch)
             answer = responder.receive_connect(asked, await self._own_addresses())
-            await write_message(stream, answer)
+            await write_frame(stream, answer)
             agreement = responder.receive_sync(await read_message(stream, HolePunch))
         except (ExchangeError, RelayError):
             return None

@@ -14,10 +14,10 @@ from libp2p.abc import INetStream
 from libp2p.custom_types import TProtocol
 from libp2p.host.autonat.pb.autonat_pb2 import Message
 from libp2p.peer.id import ID
-from libp2p.utils.varint import encode_uvarint, read_varint_prefixed_bytes_limited
 from multiaddr import Multiaddr
 
 from p2pd.net.advertised import bounded_addresses
+from p2pd.net.streams.framed import FrameTooLongError, read_frame
 
 AUTONAT = TProtocol("/libp2p/autonat/1.0.0")
 MAX_FRAME_BYTES = 8 * 1024
@@ -81,14 +81,9 @@ async def read_message(stream: INetStream) -> Message:
         AutonatError: It is malformed, or longer than 8 KiB.
         Exception: The stream broke.
     """
-    frame = await read_varint_prefixed_bytes_limited(stream, MAX_FRAME_BYTES)
     try:
-        return Message.FromString(frame)
+        return Message.FromString(await read_frame(stream, MAX_FRAME_BYTES))
     except DecodeError as error:
         raise AutonatError("it is malformed") from error
-
-
-async def write_message(stream: INetStream, message: Message) -> None:
-    """Write one message."""
-    frame = message.SerializeToString()
-    await stream.write(encode_uvarint(len(frame)) + frame)
+    except FrameTooLongError:
+        raise AutonatError("it is too long") from None

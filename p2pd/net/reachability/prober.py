@@ -26,10 +26,10 @@ from p2pd.net.reachability.autonat import (
     answer_from_response,
     dial_request,
     read_message,
-    write_message,
 )
 from p2pd.net.reachability.connections import direct_peer_ip, is_open_and_direct
 from p2pd.net.reachability.endpoints import group_of, is_global
+from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import open_stream, reset_quietly
 
 SECONDS = 1.0
@@ -168,7 +168,7 @@ class Prober:
         candidates = list(self._needs.candidates())[:MAX_ADDRESSES]
         stream = await open_stream(self._host, observer.connection, AUTONAT)
         try:
-            await write_message(stream, dial_request(self._host.get_id(), candidates))
+            await write_frame(stream, dial_request(self._host.get_id(), candidates))
             status, address = answer_from_response(await read_message(stream))
         finally:
             await reset_quietly(stream)

@@ -26,12 +26,12 @@ from p2pd.net.reachability.autonat import (
     addresses_from_request,
     dial_response,
     read_message,
-    write_message,
 )
 from p2pd.net.reachability.connections import direct_peer_ip, is_open_and_direct
 from p2pd.net.reachability.dial_back import answers_at, can_dial_back
 from p2pd.net.reachability.endpoints import endpoint_from_address, group_of, is_global
 from p2pd.net.reachability.limits import DialBackBudget, DialBackLimits
+from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import connection_of, reset_quietly
 from p2pd.net.streams.shares import StreamShares
 
@@ -80,7 +80,7 @@ class AutonatServer:
             with self._shares.share(asker) as is_shared:
                 response = await self._response_to(stream) if is_shared else self._refusal()
                 with trio.fail_after(READ_TIMEOUT_S):
-                    await write_message(stream, response)
+                    await write_frame(stream, response)
                     await stream.close()
         except BaseException:
             await reset_quietly(stream)

@@ -22,7 +22,8 @@ from p2pd.net.relay.messages import (
     stop_request_from_message,
     stop_status,
 )
-from p2pd.net.relay.streams import read_message, write_message
+from p2pd.net.relay.streams import read_message
+from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import connection_of
 
 REQUEST_TIMEOUT_S = 10.0
@@ -73,10 +74,10 @@ class CircuitAcceptor:
         except RelayError as error:
             if error.is_fault:
                 self._rejections.count(RejectionReason.RELAY_OFFER_MALFORMED)
-            await write_message(stream, stop_status(error.status))
+            await write_frame(stream, stop_status(error.status))
             await stream.close()
             return None
-        await write_message(stream, stop_status(Status.OK))
+        await write_frame(stream, stop_status(Status.OK))
         return request
 
     async def _serve_circuit(

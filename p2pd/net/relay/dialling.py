@@ -22,7 +22,8 @@ from p2pd.net.relay.messages import (
     connect_request,
     limit_from_status,
 )
-from p2pd.net.relay.streams import read_message, write_message
+from p2pd.net.relay.streams import read_message
+from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import open_stream, reset_quietly
 
 
@@ -69,7 +70,7 @@ class CircuitDialler:
         return await self._host.swarm.dial_direct(path.relay_id, addresses, named=named)
 
     async def _ask(self, stream: INetStream, peer_id: ID) -> CircuitLimit:
-        await write_message(stream, connect_request(peer_id))
+        await write_frame(stream, connect_request(peer_id))
         try:
             return limit_from_status(await read_message(stream, HopMessage))
         except RelayError as error:

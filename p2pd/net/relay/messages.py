@@ -196,9 +196,3 @@ def peer_id_from_bytes(raw: bytes) -> ID:
     if peer_id is None:
         raise malformed("no peer id")
     return peer_id
-
-
-def frame_from_message(message: Message) -> bytes:
-    """Encode a message without its length prefix."""
-    encoded: bytes = message.SerializeToString()
-    return encoded

@@ -28,7 +28,8 @@ from p2pd.net.relay.messages import (
     limit_from_message,
     reserve_request,
 )
-from p2pd.net.relay.streams import read_message, write_message
+from p2pd.net.relay.streams import read_message
+from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import open_stream, reset_quietly
 
 RESERVE_TIMEOUT_S = 10.0
@@ -85,7 +86,7 @@ async def reserve(host: NodeHost, connection: INetConn, now_s: float) -> Reserva
     with trio.fail_after(RESERVE_TIMEOUT_S):
         stream = await open_stream(host, connection, HOP)
         try:
-            await write_message(stream, reserve_request())
+            await write_frame(stream, reserve_request())
             reply = await read_message(stream, HopMessage)
             await stream.close()
         except BaseException:

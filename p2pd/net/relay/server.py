@@ -34,8 +34,9 @@ from p2pd.net.relay.messages import (
     stop_request,
 )
 from p2pd.net.relay.rules import RelayRules
-from p2pd.net.relay.streams import read_message, write_message
+from p2pd.net.relay.streams import read_message
 from p2pd.net.relay.voucher import voucher_for
+from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import connection_of, muxed_stream_of, open_stream, reset_quietly
 from p2pd.net.streams.shares import StreamShares
 from p2pd.net.transports.order import without_loopback
@@ -127,7 +128,7 @@ class RelayServer:
                 return await self._answer(stream, held)
             except RelayError as error:
                 self._rejections.count(_reason_of(error))
-                await write_message(stream, hop_status(error.status))
+                await write_frame(stream, hop_status(error.status))
                 await stream.close()
         if scope.cancelled_caught:
             self._rejections.count(RejectionReason.RELAY_REQUEST_MALFORMED)
@@ -163,7 +164,7 @@ class RelayServer:
         reply.reservation.voucher = voucher_for(
             peer_id, self._host.get_private_key(), reply.reservation.expire
         )
-        await write_message(stream, reply)
+        await write_frame(stream, reply)
         await stream.close()
 
     def _unprotect(self, peer_id: ID) -> None:
@@ -182,7 +183,7 @@ class RelayServer:
         held.enter_context(self.rules.circuit(source, target, now_s, is_member=is_member))
         offered = await self._offer(source, target, limit)
         try:
-            await write_message(stream, hop_status(Status.OK, limit))
+            await write_frame(stream, hop_status(Status.OK, limit))
         except BaseException:
             await reset_quietly(offered)
             raise
@@ -201,7 +202,7 @@ class RelayServer:
         stream = None
         try:
             stream = await open_stream(self._host, connection, STOP)
-            await write_message(stream, stop_request(source, limit))
+            await write_frame(stream, stop_request(source, limit))
             check_status(await read_message(stream, StopMessage))
         except BaseException as error:
             if stream is not None:

@@ -12,6 +12,8 @@ import trio
 from libp2p.abc import INetStream
 from libp2p.network.stream.exceptions import StreamError
 
+from p2pd.net.streams.ending import end_stream
+
 STEP_TIMEOUT_S = 20.0
 """For a read or a write: an honest peer that is busy answers sooner."""
 CLOSE_TIMEOUT_S = 1.0
@@ -56,9 +58,7 @@ class PeerStream:
 
     async def reset(self) -> None:
         """Reset the stream, from a cancelled task too."""
-        with trio.move_on_after(CLOSE_TIMEOUT_S) as scope, suppress(StreamError):
-            scope.shield = True
-            await self._stream.reset()
+        await end_stream(self._stream.reset)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from p2pd.domain.rejections import RejectionReason
 from p2pd.net.punch.outcomes import PunchOutcomes
 from p2pd.net.punch.service import DCUTR, open_hole_punching
 from p2pd.net.relay.service import RelayMode
-from p2pd.net.relay.streams import write_message
+from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import open_stream
 from tests.p2pd.net.relay.nodes import RelayingNode, relaying_node
 from tests.upstream.waiting import wait_seen
@@ -84,7 +84,7 @@ async def test_message_out_of_place_is_counted(
             direct = node.host.get_transport_addrs()
             connection = await peer.host.swarm.dial_direct(node.peer_id, direct)
         with suppress(StreamError, MultiselectClientError):  # refused before it was written
-            await write_message(await open_stream(peer.host, connection, DCUTR), message)
+            await write_frame(await open_stream(peer.host, connection, DCUTR), message)
         await node.wait_rejected(reason)
         await trio.lowlevel.checkpoint()
         assert not connection.is_closed

@@ -21,10 +21,10 @@ from p2pd.net.reachability.autonat import (
     Status,
     dial_request,
     read_message,
-    write_message,
 )
 from p2pd.net.reachability.limits import WINDOW_S, DialBackBudget, DialBackLimits
 from p2pd.net.reachability.server import AutonatServer, dialled_addresses
+from p2pd.net.streams.framed import write_frame
 from tests.p2pd.net.relay.nodes import relay_and_hidden, relaying_node
 
 CLOSED = Multiaddr("/ip4/127.0.0.1/tcp/1")
@@ -48,7 +48,7 @@ class Serving:
 
     async def send(self, message: Message) -> Message.DialResponse:
         stream = await self.asker.new_stream(self.served.get_id(), [AUTONAT])
-        await write_message(stream, message)
+        await write_frame(stream, message)
         return (await read_message(stream)).dialResponse
 
 
@@ -141,7 +141,7 @@ async def test_peer_behind_a_relay_is_not_dialled() -> None:
         await caller.host.connect(info)
         stream = await caller.host.new_stream(hidden.peer_id, [AUTONAT])
         own = caller.host.get_transport_addrs()
-        await write_message(stream, dial_request(caller.peer_id, own))
+        await write_frame(stream, dial_request(caller.peer_id, own))
         answer = (await read_message(stream)).dialResponse
         assert (answer.status, server.dial_count) == (Status.E_DIAL_REFUSED, 0)
 

@@ -36,7 +36,8 @@ from p2pd.net.relay.messages import (
 )
 from p2pd.net.relay.rules import RelayLimits
 from p2pd.net.relay.service import RelayMode
-from p2pd.net.relay.streams import read_message, write_message
+from p2pd.net.relay.streams import read_message
+from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.shares import MAX_STREAMS_PER_PEER
 from tests.p2pd.net.relay.nodes import RelayingNode, relay_and_hidden, relaying_node
 from tests.upstream.stacks import connect
@@ -162,7 +163,7 @@ async def test_silent_offer_is_reset_and_counted() -> None:
 async def test_circuit_of_a_peer_that_was_not_asked_is_refused() -> None:
     async with relaying_node() as node, relaying_node(is_public=True) as hostile:
         async with open_to(hostile, node, STOP) as stream:
-            await write_message(stream, stop_request(hostile.peer_id, UNLIMITED))
+            await write_frame(stream, stop_request(hostile.peer_id, UNLIMITED))
             assert (await read_message(stream, StopMessage)).status == Status.PERMISSION_DENIED
         await node.wait_rejected(RejectionReason.RELAY_OFFER_UNEXPECTED)
 
@@ -170,7 +171,7 @@ async def test_circuit_of_a_peer_that_was_not_asked_is_refused() -> None:
 async def test_circuit_that_carries_no_handshake_costs_itself_only() -> None:
     async with relay_and_hidden() as (relay, hidden):
         async with open_to(relay, hidden, STOP) as stream:
-            await write_message(stream, stop_request(relay.peer_id, UNLIMITED))
+            await write_frame(stream, stop_request(relay.peer_id, UNLIMITED))
             assert (await read_message(stream, StopMessage)).status == Status.OK
             await stream.write(b"\x13/multistream/9.9.9\n" * 100)
             await hidden.wait_rejected(RejectionReason.INBOUND_HANDSHAKE)
@@ -183,7 +184,7 @@ async def test_relay_offers_no_relay_behind_a_relay() -> None:
         address = await hidden.wait_relayed_address()
         await caller.host.swarm.dial_addresses(hidden.peer_id, [address])
         async with open_to(caller, hidden, HOP) as stream:
-            await write_message(stream, reserve_request())
+            await write_frame(stream, reserve_request())
             assert (await read_message(stream, HopMessage)).status == Status.PERMISSION_DENIED
         await hidden.wait_rejected(RejectionReason.RELAY_REQUEST_REFUSED)
 
@@ -241,7 +242,7 @@ Consent = Callable[[INetStream], Awaitable[None]]
 
 async def _refuse(stream: INetStream) -> None:
     await read_message(stream, StopMessage)
-    await write_message(stream, stop_status(Status.PERMISSION_DENIED))
+    await write_frame(stream, stop_status(Status.PERMISSION_DENIED))
     await stream.close()
 
 
@@ -266,7 +267,7 @@ async def test_target_that_does_not_consent_costs_its_caller_a_moment(consent: C
 
 async def _take_and_hold(stream: INetStream) -> None:
     await read_message(stream, StopMessage)
-    await write_message(stream, stop_status(Status.OK))
+    await write_frame(stream, stop_status(Status.OK))
     await trio.sleep_forever()
 
 
@@ -275,7 +276,7 @@ async def test_relay_holds_little_of_what_a_slow_peer_does_not_read() -> None:
         relay.members.add(hidden.peer_id)
         hidden.host.set_stream_handler(STOP, _take_and_hold)
         async with open_to(caller, relay, HOP) as stream:
-            await write_message(stream, connect_request(hidden.peer_id))
+            await write_frame(stream, connect_request(hidden.peer_id))
             assert (await read_message(stream, HopMessage)).status == Status.OK
             written = 0
             with trio.move_on_after(1):
@@ -297,7 +298,7 @@ async def test_circuit_ends_at_its_limit(limits: RelayLimits) -> None:
     async with relay_and_hidden(limits) as (relay, hidden), relaying_node(is_public=True) as caller:
         hidden.host.set_stream_handler(STOP, _take_and_hold)
         async with open_to(caller, relay, HOP) as stream:
-            await write_message(stream, connect_request(hidden.peer_id))
+            await write_frame(stream, connect_request(hidden.peer_id))
             reply = await read_message(stream, HopMessage)
             assert (reply.status, reply.limit.data, reply.limit.duration) == (
                 Status.OK,
