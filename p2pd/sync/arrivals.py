@@ -16,7 +16,7 @@ from p2pd.domain.names import PeerId
 from p2pd.domain.rejections import MessageRefusedError, RejectionReason, Rejections
 from p2pd.domain.verdicts import MessageReceiver, Verdict
 from p2pd.sync.errors import SyncAbuseError, SyncUnstoredError
-from p2pd.sync.ports import MessageReader, WireMessage
+from p2pd.sync.ports import AuthoredMessage, MessageReader
 from p2pd.sync.scope import Scope
 
 MAX_AT_ONCE = 64
@@ -81,9 +81,11 @@ class Arrivals:
             await trio.lowlevel.checkpoint()
         return fresh
 
-    def _check(self, scope: Scope, signed: bytes, wanted: set[Item] | None) -> WireMessage | None:
+    def _check(
+        self, scope: Scope, signed: bytes, wanted: set[Item] | None
+    ) -> AuthoredMessage | None:
         try:
-            wire: WireMessage = self._reader.parse(signed)
+            wire: AuthoredMessage = self._reader.parse(signed)
             if wire.topic != scope.room:
                 raise SyncAbuseError(RejectionReason.SYNC_MESSAGE_OF_ANOTHER_ROOM)
             item = Item(wire.seqno, item_digest(wire.wire_id))

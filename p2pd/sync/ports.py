@@ -26,7 +26,7 @@ class ByteStream(Protocol):
         """Reset the stream."""
 
 
-class RoomPeers(Protocol):
+class SyncPeers(Protocol):
     """The peers of rooms and the streams to and from them."""
 
     own_id: PeerId
@@ -50,7 +50,7 @@ class RoomPeers(Protocol):
         """Answer streams of a protocol inside the block."""
 
 
-class WireMessage(Protocol):
+class AuthoredMessage(Protocol):
     """A message as its author signed it."""
 
     @property
@@ -70,7 +70,7 @@ class MessageReader(Protocol):
     """Reads and verifies what peers give, by the rules of gossip."""
 
     def parse(self, signed: bytes) -> Any:
-        """Read a ``WireMessage``; raises MessageRefusedError."""
+        """Read a ``AuthoredMessage``; raises MessageRefusedError."""
 
     def verify(self, wire: Any) -> None:
         """Check the signature; raises MessageRefusedError."""

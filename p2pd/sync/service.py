@@ -25,7 +25,7 @@ from p2pd.domain.verdicts import MessageReceiver
 from p2pd.sync.admission import HOLD_S, Admission
 from p2pd.sync.arrivals import Arrivals
 from p2pd.sync.peer_schedule import PeerSchedule
-from p2pd.sync.ports import ByteStream, MessageReader, RoomPeers
+from p2pd.sync.ports import ByteStream, MessageReader, SyncPeers
 from p2pd.sync.room_access import RoomAccess
 from p2pd.sync.scope import DisplacedSource, Scope, SessionResult, SyncSource
 from p2pd.sync.session.initiator import initiate
@@ -80,7 +80,7 @@ class SyncListener(Protocol):
 
 @asynccontextmanager
 async def open_sync(
-    peers: RoomPeers,
+    peers: SyncPeers,
     reader: MessageReader,
     source: SyncSource,
     receiver: MessageReceiver,
@@ -106,7 +106,7 @@ class Sync:
 
     def __init__(
         self,
-        peers: RoomPeers,
+        peers: SyncPeers,
         source: SyncSource,
         arrivals: Arrivals,
         listener: SyncListener,

@@ -30,7 +30,7 @@ refuse, or talk nonsense. What matters of it is counted by ``Rejections``."""
 MAX_DETAIL_CHARS = 300
 
 
-class _ToStructlog(logging.Handler):
+class _LibraryLines(logging.Handler):
     def filter(self, record: logging.LogRecord) -> bool:
         is_ordinary = record.name.startswith(ORDINARY) and not _is_our_fault(record)
         return record.levelno >= logging.WARNING and not is_ordinary
@@ -56,8 +56,8 @@ def route_library_logs() -> None:
         logger = logging.getLogger(name)
         logger.setLevel(logging.WARNING)
         logger.propagate = False
-        if not any(isinstance(handler, _ToStructlog) for handler in logger.handlers):
-            logger.addHandler(_ToStructlog())
+        if not any(isinstance(handler, _LibraryLines) for handler in logger.handlers):
+            logger.addHandler(_LibraryLines())
     # Parts of the library log to the root logger, whose first use would print.
     root = logging.getLogger()
     if not root.handlers:

@@ -37,7 +37,7 @@ from p2pd.net.reachability.observed import (
 )
 from p2pd.net.reachability.prober import REASK_S, Prober, ProberNeeds
 from p2pd.net.reachability.server import AutonatServer
-from p2pd.net.reachability.verdict import Verdict, votes_wanted
+from p2pd.net.reachability.verdict import ReachabilityVerdict, votes_wanted
 from p2pd.tasks import run_guarded
 
 JUDGE_EVERY_S = 30.0
@@ -96,7 +96,7 @@ class ReachabilityService:
         self._clock_ns = clock_ns
         self._observed = ObservedAddresses()
         self._dialled = DialledNetworks()
-        self._verdict = Verdict()
+        self._verdict = ReachabilityVerdict()
         self._reported = Reachability.UNKNOWN
 
     @property

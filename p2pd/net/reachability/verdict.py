@@ -33,7 +33,7 @@ def votes_wanted(observer_count: int) -> int:
     return min(WANTED_VOTES, max(LEAST_VOTES, observer_count))
 
 
-class Verdict:
+class ReachabilityVerdict:
     """The votes and what follows from them.
 
     Attributes:
