@@ -28,9 +28,10 @@ FIRST_WORD_WITHIN_S = 10.0 + SLACK_S
 DIRECT_WITHIN_S = 5.0 + SLACK_S
 ALL_WITHIN_S = 10.0 + SLACK_S
 MAX_ATTEMPTS = 3
+CARRIER = [(Nat.CARRIER_GRADE, each) for each in (*NATS, Nat.CARRIER_GRADE)]
 PAIRS = {
-    "tcp": list(itertools.product(NATS, NATS)),
-    "quic-v1": list(itertools.combinations_with_replacement(NATS, 2)),
+    "tcp": [*itertools.product(NATS, NATS), *CARRIER],
+    "quic-v1": [*itertools.combinations_with_replacement(NATS, 2), *CARRIER[2:]],
 }
 """Whoever is behind the first router is dialled; QUIC costs more, and both ends dial alike."""
 RELAYED, DIRECT = chat_pb2.CONNECTION_KIND_RELAYED, chat_pb2.CONNECTION_KIND_DIRECT
@@ -114,15 +115,15 @@ def test_every_pair_of_routers(lab: Lab, transport: str) -> None:
         nat: lab.start(
             f"to-{nat.value}", nat, relays=relay.address, rooms=rooms_of(0, nat), listen=listen
         )
-        for nat in NATS
+        for nat in (*NATS, Nat.CARRIER_GRADE)
     }
-    for nat in (Nat.PORT_KEEPING, Nat.SYMMETRIC):
+    for nat in (Nat.PORT_KEEPING, Nat.SYMMETRIC, Nat.CARRIER_GRADE):
         relayed_address(reached[nat], relay)
     callers = {
         nat: lab.start(
             f"from-{nat.value}", nat, bootstrap=relay.address, rooms=rooms_of(1, nat), listen=listen
         )
-        for nat in NATS
+        for nat in (*NATS, Nat.CARRIER_GRADE)
     }
     with ExitStack() as open_, ThreadPoolExecutor(len(pairs)) as pool:
         listeners = {

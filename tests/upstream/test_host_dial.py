@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import trio
-from libp2p.abc import INetStream
+from libp2p.abc import INetConn, INetStream, INetwork
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.custom_types import TProtocol
 from libp2p.network.exceptions import SwarmException
@@ -11,6 +11,7 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
 
+from p2pd.net.connections.notifee import ConnectionNotifee
 from tests.upstream.defect import defect
 from tests.upstream.diallers import dialler
 from tests.upstream.stacks import STOCK, Stack, connect, peer_info
@@ -104,6 +105,27 @@ async def test_dialled_connection_is_alive(stack: Stack) -> None:
             except Exception as error:
                 raise AssertionError("dialled, and yet there is no peer") from error
             assert said == b"here"
+
+
+class _Ending(ConnectionNotifee):
+    """Ends the dials, and then waits a moment, as pubsub's does for its queue."""
+
+    def __init__(self, dials: trio.CancelScope) -> None:
+        super().__init__(lambda _: dials.cancel(), lambda _: None)
+
+    async def connected(self, network: INetwork, conn: INetConn) -> None:
+        await super().connected(network, conn)
+        await trio.lowlevel.checkpoint()
+
+
+@defect(81, "a dial that ends because its connection is reported takes it back")
+async def test_connection_outlives_the_dial_that_it_ends(stack: Stack) -> None:
+    """As hole punching and dials of several addresses at once end."""
+    async with stack.host() as host, STOCK.host() as peer:
+        with trio.CancelScope() as dials:
+            host.get_network().register_notifee(_Ending(dials))
+            await host.connect(peer_info(peer))
+        assert [each.is_closed for each in host.get_network().get_connections()] == [False]
 
 
 @defect(42, "one address of a transport is tried, and no other", fails_with=(SwarmException,))

@@ -284,6 +284,11 @@ class NodeSwarm(Swarm):
                 scope.shield = True
                 await opened.close()
 
+    async def notify_connected(self, conn: INetConn) -> None:
+        """Report a connection to all, whatever that ends: the dial that made it, too (81)."""
+        with trio.CancelScope(shield=True):
+            await super().notify_connected(conn)
+
     def _trim_connections(self, peer_id: ID) -> None:
         """Close the newest connection to a peer that has one too many.
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
+import structlog
 import trio
 from libp2p.abc import INetConn
 from libp2p.peer.id import ID
@@ -24,6 +25,8 @@ GRACE_S = 10.0
 """For the peer to move what it sends, and for short streams to end."""
 LOOK_EVERY_S = 0.2
 OWN_PROTOCOLS = "/wsp/"
+
+log = structlog.get_logger(__name__)
 
 Move = Callable[[ID, bool], Awaitable[None]]
 
@@ -78,9 +81,15 @@ class _Handover:
     async def _move_if_known(self, peer_id: ID) -> None:
         """Move gossip once the peer has said which program it is."""
         identity = self._host.identity_of(peer_id)
-        if identity is not None:
-            names = identity.protocols
-            await self._move(peer_id, any(name.startswith(OWN_PROTOCOLS) for name in names))
+        if identity is None:
+            return
+        is_overlapping = any(name.startswith(OWN_PROTOCOLS) for name in identity.protocols)
+        try:
+            await self._move(peer_id, is_overlapping)
+        # Boundary: the direct connection may break again; while both stand, the next look
+        # tries once more.
+        except Exception as error:
+            log.debug("gossip not moved", peer_id=str(peer_id), error=repr(error))
 
     def _has_both(self, peer_id: ID) -> bool:
         return {is_relayed(each) for each in self._open(peer_id)} == {True, False}

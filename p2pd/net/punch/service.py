@@ -5,6 +5,7 @@ Opened by ``p2pd.net.network`` over a host whose relay client runs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -40,6 +41,8 @@ REST_S = (0.5, 2.0)
 """Before the second attempt, and before the third."""
 MAX_ATTEMPTS = len(REST_S) + 1
 EXCHANGE_TIMEOUT_S = 10.0
+MAX_RUNS_PER_CONNECTION = 3
+"""A direct connection that breaks while the relayed one stands is punched for again."""
 LOOK_EVERY_S = 0.02
 MAX_LOOKS = 50
 """A node that has just come is told by the relay where it is seen."""
@@ -93,6 +96,7 @@ class HolePuncher:
         self._rejections = rejections
         self._nursery = nursery
         self._runs = Runs(outcomes.add, rejections)
+        self._run_counts: Counter[INetConn] = Counter()
 
     def opened(self, connection: INetConn) -> None:
         """Take a new connection from the swarm."""
@@ -102,22 +106,25 @@ class HolePuncher:
             self._nursery.start_soon(attempt, "hole punching", partial(self._initiate, connection))
 
     def closed(self, connection: INetConn) -> None:
-        """Take a closed connection from the swarm; its run goes on over another one."""
-        if not is_relayed(connection) or not self._runs.closed(connection):
+        """Take a closed connection from the swarm; punching goes on over one that is left."""
+        self._run_counts.pop(connection, None)
+        if is_relayed(connection) and not self._runs.closed(connection):
             return
-        for each in self._host.swarm.get_connections(connection.muxed_conn.peer_id):
-            if each is not connection and not each.is_closed and is_relayed(each):
+        for each in self._open(connection.muxed_conn.peer_id):
+            if each is not connection and is_relayed(each):
                 self.opened(each)
-                return
 
     # As the initiator
 
     async def _initiate(self, connection: INetConn) -> None:
-        if self._has_direct(connection.muxed_conn.peer_id):
+        if connection.is_closed or self._has_direct(connection.muxed_conn.peer_id):
+            return
+        if self._run_counts[connection] >= MAX_RUNS_PER_CONNECTION:
             return
         run = self._runs.begin(connection, is_initiator=True)
         if run is None:
             return
+        self._run_counts[connection] += 1
         try:
             for rest_s in (*REST_S, 0.0):
                 await self._attempt(run)
@@ -234,8 +241,10 @@ class HolePuncher:
         return told_addresses(self._observed(), self._host.get_addrs())
 
     def _has_direct(self, peer_id: ID) -> bool:
-        open_now = self._host.swarm.get_connections(peer_id)
-        return any(not each.is_closed and not is_relayed(each) for each in open_now)
+        return any(not is_relayed(each) for each in self._open(peer_id))
+
+    def _open(self, peer_id: ID) -> list[INetConn]:
+        return [each for each in self._host.swarm.get_connections(peer_id) if not each.is_closed]
 
 
 def _is_inbound(connection: INetConn) -> bool:

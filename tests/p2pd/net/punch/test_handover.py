@@ -10,6 +10,8 @@ import pytest
 import trio
 from libp2p.abc import INetStream
 from libp2p.custom_types import TProtocol
+from libp2p.host.exceptions import StreamFailure
+from libp2p.peer.id import ID
 
 from p2pd.net.patches.swarm import is_relayed
 from p2pd.net.pubsub.gossip import open_gossip
@@ -95,5 +97,31 @@ async def test_conversation_moves_with_nothing_lost_doubled_or_reordered(
         swarm = at_a.host.swarm
         await wait_seen(
             lambda: [is_relayed(each) for each in swarm.get_connections(at_b.peer_id)],
+            lambda kinds: kinds == [False],
+        )
+
+
+@pytest.mark.trio
+async def test_move_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "GRACE_S", GRACE_S)
+    moves = 0
+
+    async def move(_peer_id: ID, _is_overlapping: bool) -> None:
+        nonlocal moves
+        moves += 1
+        if moves == 1:
+            raise StreamFailure("the direct connection broke")
+
+    async with (
+        relaying_node(mode=RelayMode.ON, is_public=True) as relay,
+        relaying_node(relays=[relay.address]) as at_a,
+        relaying_node() as at_b,
+        open_handover(at_b.host, move),
+    ):
+        await at_b.host.swarm.dial_addresses(at_a.peer_id, [await at_a.wait_relayed_address()])
+        await at_b.host.swarm.dial_direct(at_a.peer_id, at_a.host.get_transport_addrs())
+        await wait_seen(lambda: moves, lambda seen: seen > 1)
+        await wait_seen(
+            lambda: [is_relayed(each) for each in at_b.host.swarm.get_connections(at_a.peer_id)],
             lambda kinds: kinds == [False],
         )
