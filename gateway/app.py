@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from common.addresses import TcpAddress, dialled_address
+from common.loop_lag import LoopLag
 from common.open_files import raise_open_file_limit
 from gateway.browser import Limits
 from gateway.channel.events import LinkState, NodeEvent
@@ -108,7 +109,8 @@ class Gateway:
             max_frame_bytes=settings.max_frame_bytes,
             write_buffer_bytes=settings.write_buffer_bytes,
         )
-        self._app = http_app(link, self._door)
+        self._lag = LoopLag()
+        self._app = http_app(link, self._door, self._lag)
         self._stall_timeout_s = settings.stall_timeout_s
 
     async def serve(self, listener: socket.socket, bound: Address, on_stop: Subscribe) -> None:
@@ -120,6 +122,7 @@ class Gateway:
         on_stop(lambda: _call_in(loop, partial(setattr, server, "should_exit", True)))
         self._link.on_change(self._fanout.set_node_state)
         self._link.on_change(partial(_report_page, dialled_address(bound)))
+        self._lag.start()
         self._spawn(follow(self._link, self._append_events))
         self._spawn(self._link.watch())
         self._spawn(self._publisher.run())
@@ -128,6 +131,7 @@ class Gateway:
 
     def end(self) -> None:
         """Cancel what would go on for ever."""
+        self._lag.stop()
         for task in self._background:
             task.cancel()
 

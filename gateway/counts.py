@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from common.histograms import Histogram
+
 
 @dataclass(slots=True)
 class Counts:
@@ -19,6 +21,9 @@ class Counts:
         turned_away: Requests refused at the door, by reason.
         bounds: How often something waited or was dropped since a bound was reached,
             by the bound's name.
+        event_durations: In seconds, from an event's arrival from the node to when it is
+            written to the browsers that follow.
+        publish_durations: From a browser's publish frame to its ack.
     """
 
     clients: int = 0
@@ -33,3 +38,5 @@ class Counts:
     closes: Counter[str] = field(default_factory=Counter)
     turned_away: Counter[str] = field(default_factory=Counter)
     bounds: Counter[str] = field(default_factory=Counter)
+    event_durations: Histogram = field(default_factory=Histogram)
+    publish_durations: Histogram = field(default_factory=Histogram)

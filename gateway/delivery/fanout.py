@@ -93,6 +93,8 @@ class Fanout:
         self._is_busy = False
         """Whether a wake-up is due, under way or pausing."""
         self._is_wanted = False
+        self._unwritten: list[tuple[float, int]] = []
+        """When events came that no wake-up has written yet, and how many at a time."""
 
     @property
     def free_bytes(self) -> int:
@@ -107,6 +109,8 @@ class Fanout:
         if not events:
             return
         self._counts.events += len(events)
+        if self._following:
+            self._unwritten.append((time.monotonic(), len(events)))
         is_first = self._view.node is None
         for event in events:
             self._view.apply(event.fields)
@@ -218,6 +222,7 @@ class Fanout:
     def _wake_up(self) -> None:
         begin_s = time.monotonic()
         self._is_wanted = False
+        written, self._unwritten = self._unwritten, []
         end = self._channel.end
         for reader in list(self._following):
             if reader.place == end or not reader.outlet.is_writable:
@@ -234,14 +239,17 @@ class Fanout:
             self._is_wanted |= stretch.end < end and reader.outlet.is_writable
         # The loop writes to the sockets at the end of its turn: in the next one
         # it is known what this wake-up took.
-        asyncio.get_running_loop().call_soon(self._pause, begin_s)
+        asyncio.get_running_loop().call_soon(self._pause, begin_s, written)
 
-    def _pause(self, begin_s: float) -> None:
+    def _pause(self, begin_s: float, written: Sequence[tuple[float, int]]) -> None:
         """Let more events gather where a wake-up takes long, and others have a turn.
 
         A write to a thousand sockets costs about the same for one event as for ten.
         """
-        pause_s = (time.monotonic() - begin_s) * self._pause_share
+        now_s = time.monotonic()
+        for came_s, count in written:
+            self._counts.event_durations.observe(now_s - came_s, count)
+        pause_s = (now_s - begin_s) * self._pause_share
         if pause_s >= LEAST_PAUSE_S:
             asyncio.get_running_loop().call_later(pause_s, self._end_pause)
         else:

@@ -7,6 +7,7 @@ answers, and stops the socket's reading while too much is under way.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
@@ -83,7 +84,15 @@ class Session:
     alone in ``_waiting``, and the socket neither reads nor handles a frame.
     """
 
-    __slots__ = ("_allowance", "_machine", "_reader", "_services", "_socket", "_waiting")
+    __slots__ = (
+        "_allowance",
+        "_heard_at_s",
+        "_machine",
+        "_reader",
+        "_services",
+        "_socket",
+        "_waiting",
+    )
 
     def __init__(self, socket: Socket, services: Services) -> None:
         self._socket = socket
@@ -92,6 +101,8 @@ class Session:
         self._reader: Reader | None = None
         self._allowance = Allowance(services.max_in_flight)
         self._waiting: Command | None = None
+        self._heard_at_s = 0.0
+        """When the newest command came; none comes while one waits."""
 
     @property
     def reserved_bytes(self) -> int:
@@ -142,6 +153,7 @@ class Session:
 
     def _start_or_wait(self, command: Command) -> None:
         """Start a command, or stop reading until it can start."""
+        self._heard_at_s = time.monotonic()
         if self._may_start(command):
             self._start(command)
             return
@@ -183,8 +195,13 @@ class Session:
             self._services.spawn(self._call(command))
 
     def _publish(self, command: PublishAsked) -> None:
+        heard_at_s = self._heard_at_s
+
         def answer(outcome: Outcome) -> None:
             self._finish(command, outcome)
+            if not isinstance(outcome, Refusal):
+                durations = self._services.counts.publish_durations
+                durations.observe(time.monotonic() - heard_at_s)
 
         self._services.publisher.submit(
             command.room, command.text, command.client_message_id, answer

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from common.loop_lag import LoopLag
 from gateway import __version__
 from gateway.errors import NodeError, Refusal
 from gateway.http import models
@@ -40,7 +41,7 @@ NOT_JSON = "The body is not valid JSON."
 INTERNAL = Refusal("INTERNAL", "INTERNAL", "The gateway failed.")
 
 
-def http_app(link: Link, door: Door) -> ASGIApp:
+def http_app(link: Link, door: Door, lag: LoopLag) -> ASGIApp:
     """Build the application around the gateway's parts."""
     services = door.services
     app = FastAPI(
@@ -58,7 +59,7 @@ def http_app(link: Link, door: Door) -> ASGIApp:
     _add_health(app, link)
     _add_access(app, door)
     app.add_api_route("/asyncapi.yaml", asyncapi_route(), include_in_schema=False)
-    app.add_api_route("/metrics", metrics_route(services, link, door), include_in_schema=False)
+    app.add_api_route("/metrics", metrics_route(services, link, door, lag), include_in_schema=False)
     app.add_exception_handler(NodeError, _answer_node_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http_error)

@@ -5,14 +5,26 @@ Mounted by ``gateway.http.app``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import platform
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
+from common.histograms import HistogramValue
+from common.loop_lag import LoopLag
+from gateway import __version__
 from gateway.delivery.session import Services
 from gateway.http.socket import Door
 from gateway.node.link import Link
@@ -21,7 +33,8 @@ from gateway.node.link import Link
 class CountsCollector(Collector):
     """Show the counts under names that begin with ``gateway_``."""
 
-    def __init__(self, services: Services, link: Link, door: Door) -> None:
+    def __init__(self, services: Services, link: Link, door: Door, lag: LoopLag) -> None:
+        self._lag = lag
         self._services = services
         self._link = link
         self._door = door
@@ -32,6 +45,7 @@ class CountsCollector(Collector):
         held = [socket.held_bytes() for socket in self._door.sockets]
         unread_bytes = self._door.requests.waiting_bytes()
         in_flight = self._services.publisher.in_flight
+        yield _build()
         yield _gauge("node_ready", "1 while the node is reachable.", self._link.is_ready)
         yield _gauge("clients", "Open WebSockets.", counts.clients)
         yield _gauge("catch_ups", "Browsers served past the channel.", counts.catch_ups)
@@ -48,19 +62,48 @@ class CountsCollector(Collector):
         yield _totals("closes", "WebSockets closed by the gateway.", counts.closes)
         yield _totals("turned_away", "Requests refused at the door.", counts.turned_away)
         yield _totals("bounds", "Times a bound was reached.", counts.bounds, label="bound")
+        yield _durations(
+            "event_duration",
+            "From an event's arrival from the node to its writing to the browsers that follow.",
+            counts.event_durations.value(),
+        )
+        yield _durations(
+            "publish_duration",
+            "From a browser's publish frame to its ack.",
+            counts.publish_durations.value(),
+        )
+        yield _durations("loop_lag", "How late a timer of the event loop was.", self._lag.value)
 
 
-def metrics_route(services: Services, link: Link, door: Door) -> Callable[[], Response]:
-    """Build the function behind ``/metrics``."""
+def metrics_route(
+    services: Services, link: Link, door: Door, lag: LoopLag
+) -> Callable[[], Awaitable[Response]]:
+    """Build the function behind ``/metrics``; it runs in the loop that counts."""
     registry = CollectorRegistry()
-    registry.register(CountsCollector(services, link, door))
+    registry.register(CountsCollector(services, link, door, lag))
     ProcessCollector(registry=registry)
 
-    def metrics() -> Response:
+    async def metrics() -> Response:
         """Answer with all metrics as text."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return metrics
+
+
+@cache
+def _build() -> Metric:
+    found = {
+        "version": __version__,
+        "python": platform.python_version(),
+        "grpc": version("grpcio"),
+    }
+    return InfoMetricFamily("gateway_build", "The program, Python and gRPC by version.", found)
+
+
+def _durations(name: str, meaning: str, value: HistogramValue) -> Metric:
+    return HistogramMetricFamily(
+        f"gateway_{name}_seconds", meaning, buckets=value.buckets(), sum_value=value.total
+    )
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

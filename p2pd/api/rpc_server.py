@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import grpc
 
+from common.histograms import EMPTY, HistogramValue
+from common.loop_lag import LoopLag
 from p2pd.api.access import Access
 from p2pd.api.admission import CallAdmission, StreamAdmission
 from p2pd.api.auth import TokenGuard
@@ -35,7 +37,11 @@ DRAIN_CHECK_INTERVAL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ApiCounters:
-    """How often a bound of the API has bitten, and what is open now."""
+    """How often a bound of the API has bitten, and what is open now.
+
+    Attributes:
+        loop_lag: How late the loop of the gRPC server was, in seconds.
+    """
 
     calls_refused: int
     streams_refused: int
@@ -43,6 +49,7 @@ class ApiCounters:
     calls_failed: int
     calls_active: int
     streams_open: int
+    loop_lag: HistogramValue = EMPTY
 
 
 class RpcServer:
@@ -70,6 +77,7 @@ class RpcServer:
             settings.progress_interval_s,
         )
         self._health = Health(self._open_streams)
+        self._loop_lag = LoopLag()
         self._stop = asyncio.Event()
 
     @property
@@ -82,6 +90,7 @@ class RpcServer:
             calls_failed=self._edge.failures,
             calls_active=self._calls.active + self._dials.active,
             streams_open=self._streams.open,
+            loop_lag=self._loop_lag.value,
         )
 
     async def run(self, bound: Callable[[str], None]) -> None:
@@ -94,6 +103,7 @@ class RpcServer:
             ApiBindError: The address cannot be listened on.
         """
         self._bridge.attach(asyncio.get_running_loop())
+        self._loop_lag.start()
         server = self._make_server()
         try:
             address = bind(server, self._access.address, self._access.credentials)
@@ -102,6 +112,7 @@ class RpcServer:
             await self._stop.wait()
             await self._drain(server)
         finally:
+            self._loop_lag.stop()
             await server.stop(None)
 
     def stop(self) -> None:

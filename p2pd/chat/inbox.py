@@ -15,6 +15,7 @@ import trio
 from p2pd.chat.outage import Outage
 from p2pd.chat.validators import Validator, Validators
 from p2pd.domain.events import Gap, GapReason
+from p2pd.domain.message_ages import MessageAges
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import RejectionReason, Rejections
@@ -40,12 +41,14 @@ class Inbox:
     Attributes:
         on_recovered: Called with each room to fetch messages of, once messages can
             be stored again; must not raise.
+        ages: How old messages were when they came.
     """
 
     def __init__(
         self, log: Log, rejections: Rejections, validators: Sequence[Validator] = ()
     ) -> None:
         self.on_recovered: list[Callable[[RoomName], None]] = []
+        self.ages = MessageAges()
         self._log = log
         self._rejections = rejections
         self._validators = Validators(validators, rejections)
@@ -81,7 +84,7 @@ class Inbox:
 
     def _store(self, messages: Sequence[Message]) -> list[Verdict]:
         try:
-            fresh = {message.message_id for message in self._log.append(messages)}
+            appended = self._log.append(messages)
         except (StorageFullError, StorageFailedError) as error:
             self._rejections.count(_REASONS[type(error)], len(messages))
             self._outage.add(messages)
@@ -95,6 +98,9 @@ class Inbox:
             self._rejections.count(RejectionReason.MESSAGE_NOT_APPENDED)
             return [Verdict.REFUSED]
         self._recover()
+        for message in appended:
+            self.ages.observe(message)
+        fresh = {message.message_id for message in appended}
         return [
             Verdict.STORED if message.message_id in fresh else Verdict.KNOWN for message in messages
         ]

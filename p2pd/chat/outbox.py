@@ -38,6 +38,7 @@ class _RoomOutbox:
         early: Those handed over although earlier ones still wait.
         highest: The highest one handed over, or tried.
         untaken: How many no peer took so far.
+        unsent: How many wait for a peer, as far as is known.
         waits: Whether something may wait; not known after a start.
     """
 
@@ -45,6 +46,7 @@ class _RoomOutbox:
     early: set[int] = field(default_factory=set)
     highest: int = 0
     untaken: int = 0
+    unsent: int = 0
     waits: bool = True
 
 
@@ -59,6 +61,8 @@ class Outbox:
         self._membership = membership
         self._store = store
         self._author = author_bytes.hex()
+        self._last_before = store.max_seqno(author_bytes)
+        """The highest sequence number of the time before the start."""
         self._rooms: dict[RoomName, _RoomOutbox] = {}
         self._filled: set[RoomName] = set()
         self._sending: set[RoomName] = set()
@@ -66,6 +70,11 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._rooms)
+
+    @property
+    def unsent_count(self) -> int:
+        """How many messages wait for a peer, in all rooms."""
+        return sum(own.unsent for own in self._rooms.values())
 
     @contextmanager
     def sending(self, messages: Sequence[SignedMessage]) -> Iterator[Handover]:
@@ -87,6 +96,7 @@ class Outbox:
         own.highest = max(own.highest, seqno)
         if not recipients:
             own.untaken += 1
+            own.unsent += 1
             own.waits = True
         elif own.waits:
             own.early.add(seqno)
@@ -111,6 +121,7 @@ class Outbox:
         Cancellation: what was not sent waits.
         """
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(attempt, "unsent messages", self._count_unsent)
             while True:
                 await self._wake.wait()
                 self._wake = trio.Event()
@@ -143,8 +154,27 @@ class Outbox:
                     return
                 if seqno not in own.early and not await send(signed_bytes):
                     return
-                own.early.discard(seqno)
+                if seqno in own.early:
+                    own.early.discard(seqno)
+                else:
+                    own.unsent = max(0, own.unsent - 1)
                 self._save_sent(room, seqno)
+
+    async def _count_unsent(self) -> None:
+        """Count what waits since before the start; what a peer takes meanwhile ends the count."""
+        for room in self._membership.joined:
+            record = self._membership.record(room)
+            if record is None:
+                continue
+            count = await trio.to_thread.run_sync(self._count_after, room, record.sent_until)
+            own = self._rooms.get(room) or _RoomOutbox()
+            if own.waits:
+                self._room(room).unsent += count
+
+    def _count_after(self, room: RoomName, seqno: int) -> int:
+        end = Item(self._last_before + 1, NO_MESSAGE)
+        items = self._store.items(room, Item(seqno + 1, NO_MESSAGE), end)
+        return sum(item.message_id.startswith(self._author) for item in items)
 
     def _own_after(self, room: RoomName, seqno: int) -> list[tuple[int, bytes]]:
         """Read our own messages above a sequence number, lowest first, some of them."""
@@ -159,6 +189,7 @@ class Outbox:
     def _nothing_waits(self, room: RoomName, own: _RoomOutbox) -> None:
         """Remember that nothing waits, so that the log is not searched again."""
         own.waits = False
+        own.unsent = 0
         own.early.clear()
         self._advance(room, own)
 

@@ -14,6 +14,7 @@ import structlog
 import trio
 
 from common.fair_rates import FairRates
+from common.histograms import Histogram
 from p2pd.chat.answers import Answer, Answers, Key, digest_of
 from p2pd.chat.batch import Batch, Outcome
 from p2pd.chat.membership import Membership
@@ -85,6 +86,9 @@ class Publisher:
 
     Args:
         clock_ns: Wall clock, nanoseconds since the epoch.
+
+    Attributes:
+        durations: Of publishes in seconds, from acceptance to when they are durable.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class Publisher:
         limits: PublishLimits,
         clock_ns: Callable[[], int],
     ) -> None:
+        self.durations = Histogram()
         self._log = log
         self._courier = courier
         self._membership = membership
@@ -121,15 +126,19 @@ class Publisher:
             accepted: Called once all have their place in the log and were handed to
                 peers: what is published from then on comes behind them.
         """
+        begin_s, new_count = trio.current_time(), 0
         batch = Batch(publishes, self._answers)
         async with self._answers.claimed(batch.keys):
             while chunk := batch.next_chunk(ACCEPT_AT_ONCE):
                 committed = self._commit(batch, self._sign(batch, chunk))
+                new_count += len(committed)
                 await self._send(batch, committed)
             if accepted is not None:
                 accepted()
             await self._wait_durable(batch)
             batch.store_answers()
+        if batch.has_published:
+            self.durations.observe(trio.current_time() - begin_s, new_count)
         return batch.outcomes
 
     def _sign(self, batch: Batch, chunk: Sequence[int]) -> list[_Signed]:

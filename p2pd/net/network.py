@@ -26,6 +26,7 @@ from p2pd.net.connections.service import TRIM_RULES
 from p2pd.net.connections.totals import ConnectionTotals
 from p2pd.net.connections.trimmer import TrimRules
 from p2pd.net.dht.serving import is_private_network
+from p2pd.net.dial_failures import DialTotals
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.basic_host import NodeHost
@@ -279,6 +280,10 @@ class Network:
     def connection_totals(self) -> ConnectionTotals:
         """What is counted of connections."""
         return self._connections.totals()
+
+    def dial_failures(self) -> DialTotals:
+        """Why dials failed, as of now."""
+        return self._host.dial_failures
 
     def warnings(self) -> tuple[NodeWarning, ...]:
         """What cannot be right, such as two programs with one identity."""

@@ -1,63 +1,34 @@
 """Prometheus metrics of the node, made from frozen snapshots.
 
-The trio thread makes a snapshot when one is asked for; the threads that answer
-scrapes read nothing else of the node.
+The trio thread makes a snapshot (``node.snapshot``) when one is asked for; the threads
+that answer scrapes read nothing else of the node. A test compares docs/metrics.md.
 """
 
 from __future__ import annotations
 
-import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import trio
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.metrics_core import InfoMetricFamily
 from prometheus_client.registry import Collector
 
-from p2pd import __version__
 from p2pd.api.rpc_server import ApiCounters
-from p2pd.api.server import Api
-from p2pd.domain.clock import NodeClock
-from p2pd.domain.reach import Reach
-from p2pd.domain.rejections import Rejections
-from p2pd.log.log import Log
-from p2pd.net.connections.totals import ConnectionTotals
-from p2pd.net.network import Network
-from p2pd.net.punch.outcomes import PunchTotals
-from p2pd.net.relay.server import RelayTotals
-from p2pd.node.connection_metrics import connection_metrics
+from p2pd.node.build_metric import build_metric
+from p2pd.node.connection_metrics import connection_metrics, dial_metrics
+from p2pd.node.latency_metrics import latency_metrics
 from p2pd.node.punch_metrics import punch_metrics
 from p2pd.node.reach_metrics import reach_metrics
 from p2pd.node.relay_metrics import relay_metrics
-from p2pd.sync import Sync
+from p2pd.node.room_metrics import room_metrics
+from p2pd.node.snapshot import Snapshot
+from p2pd.node.storage_metrics import disk_metrics, storage_metrics
 
 ANSWER_S = 1.0
 """How long a scrape waits for the trio thread; then it shows the snapshot before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What the node counts, as it was at one moment of the trio thread."""
-
-    peers: int
-    rooms: int
-    first_offset: int
-    last_offset: int
-    send_pressure: float
-    sync_bytes: int
-    rejected: tuple[tuple[str, int], ...]
-    api: ApiCounters
-    reach: Reach = field(default_factory=Reach)
-    relay_totals: RelayTotals = field(default_factory=RelayTotals)
-    connections: ConnectionTotals = field(default_factory=ConnectionTotals)
-    dial_back_count: int = 0
-    punch_totals: PunchTotals = field(default_factory=PunchTotals)
-    clock_steps: int = 0
-    clock_is_steady: bool = True
 
 
 class Feed:
@@ -111,34 +82,12 @@ class Feed:
         self._latest_at_s = time.monotonic()
 
 
-def snapshot_of(
-    log: Log, network: Network, sync: Sync, api: Api, rejections: Rejections, clock: NodeClock
-) -> Snapshot:
-    """Read the node's parts; called in the trio thread."""
-    return Snapshot(
-        peers=len(log.state.peers),
-        rooms=len(log.state.node.rooms),
-        first_offset=log.store.first_offset,
-        last_offset=log.store.last_offset,
-        send_pressure=network.send_pressure(),
-        sync_bytes=sync.bytes_moved,
-        rejected=tuple(sorted(rejections.totals.items())),
-        reach=network.reach(),
-        relay_totals=network.relay_totals(),
-        connections=network.connection_totals(),
-        dial_back_count=network.dial_back_count(),
-        punch_totals=network.punch_totals(),
-        clock_steps=clock.steps,
-        clock_is_steady=clock.is_steady,
-        api=api.counters,
-    )
-
-
 class NodeCollector(Collector):
     """Turns snapshots into metrics; called in the threads that answer scrapes."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, data_dir: Path) -> None:
         self._feed = feed
+        self._data_dir = data_dir
 
     def describe(self) -> list[Metric]:
         """Name nothing ahead: it would take a snapshot."""
@@ -146,8 +95,8 @@ class NodeCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
-        build = {"version": __version__, "python": platform.python_version()}
-        yield InfoMetricFamily("p2pd_build", "The program.", build)
+        yield build_metric()
+        yield from disk_metrics(self._data_dir)
         snapshot, age_s = self._feed.snapshot()
         yield GaugeMetricFamily(
             "p2pd_snapshot_age_seconds",
@@ -156,7 +105,11 @@ class NodeCollector(Collector):
         )
         if snapshot is not None:
             yield from _node_metrics(snapshot)
+            yield from latency_metrics(snapshot.latencies)
+            yield from storage_metrics(snapshot.storage, snapshot.unsent_messages)
+            yield from room_metrics(snapshot.room_ages)
             yield from connection_metrics(snapshot.connections)
+            yield from dial_metrics(snapshot.dial_failures)
             yield from reach_metrics(snapshot.reach, snapshot.dial_back_count)
             yield from relay_metrics(snapshot.reach, snapshot.relay_totals)
             yield from punch_metrics(snapshot.punch_totals)

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -41,7 +42,7 @@ Answer = tuple[HTTPStatus, str, bytes]
 
 
 @asynccontextmanager
-async def serve_metrics(listen: str | None, feed: Feed) -> AsyncIterator[None]:
+async def serve_metrics(listen: str | None, feed: Feed, data_dir: Path) -> AsyncIterator[None]:
     """Serve metrics at HOST:PORT inside the block; None serves nothing.
 
     Raises:
@@ -50,7 +51,7 @@ async def serve_metrics(listen: str | None, feed: Feed) -> AsyncIterator[None]:
     if listen is None:
         yield
         return
-    server = _bound_server(listen, _pages(feed))
+    server = _bound_server(listen, _pages(feed, data_dir))
     thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
     thread.start()
     try:
@@ -60,9 +61,9 @@ async def serve_metrics(listen: str | None, feed: Feed) -> AsyncIterator[None]:
         server.socket.close()
 
 
-def _pages(feed: Feed) -> dict[str, Callable[[], Answer]]:
+def _pages(feed: Feed, data_dir: Path) -> dict[str, Callable[[], Answer]]:
     registry = CollectorRegistry()
-    registry.register(NodeCollector(feed))
+    registry.register(NodeCollector(feed, data_dir))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
 

@@ -38,9 +38,11 @@ from p2pd.node import options
 from p2pd.node.clock_watch import Clocks, open_clock, watch_clock
 from p2pd.node.closing import left_in_thread
 from p2pd.node.data_directory import open_data_directory
-from p2pd.node.metrics import Feed, snapshot_of
+from p2pd.node.loop_watch import LoopWatch
+from p2pd.node.metrics import Feed
 from p2pd.node.metrics_server import serve_metrics
 from p2pd.node.recovery import Recovery
+from p2pd.node.snapshot import Sources
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import MessageStore
 from p2pd.store.retention import keep_trimmed
@@ -83,6 +85,7 @@ class Base:
     clock: NodeClock
     log: Log
     own: Receiving
+    loop: LoopWatch
 
 
 def prepare_start(settings: Settings, clocks: Clocks) -> Start:
@@ -116,7 +119,19 @@ async def open_parts(start: Start, feed: Feed) -> AsyncIterator[tuple[Chat, Api]
         open_api(_ports_of(chat), base.log.on_append, start.api_settings) as api,
     ):
         _report_access(start)
-        feed.start(partial(snapshot_of, base.log, network, sync, api, start.rejections, base.clock))
+        sources = Sources(
+            log=base.log,
+            disk=base.disk,
+            network=network,
+            sync=sync,
+            own=base.own,
+            chat=chat,
+            api=api,
+            rejections=start.rejections,
+            clock=base.clock,
+            loop=base.loop,
+        )
+        feed.start(sources.snapshot)
         yield chat, api
 
 
@@ -126,7 +141,7 @@ async def _open_base(start: Start, feed: Feed) -> AsyncIterator[Base]:
     stores = _open_stores(start, recovery.note)
     async with (
         left_in_thread(stores, "message store", STORE_CLOSE_S) as (disk, store),
-        serve_metrics(start.settings.metrics_listen, feed),
+        serve_metrics(start.settings.metrics_listen, feed, start.data_dir),
     ):
         clock = open_clock(start.clocks, disk)
         node = options.node_at_start(start.settings, peer_id_from_key(start.key_pair))
@@ -134,7 +149,7 @@ async def _open_base(start: Start, feed: Feed) -> AsyncIterator[Base]:
         chosen = options.chat_options(start.settings, clock)
         author = author_bytes_from_key(start.key_pair)
         own = Receiving(log, disk, author, chosen, start.rejections)
-        yield Base(disk, store, recovery, clock, log, own)
+        yield Base(disk, store, recovery, clock, log, own, LoopWatch())
 
 
 @asynccontextmanager
@@ -173,6 +188,7 @@ def _start_upkeep(start: Start, base: Base, chat: Chat, nursery: trio.Nursery) -
     membership, history = base.own.membership, base.own.history
     upkeep = {
         "recovery": partial(base.recovery.run, base.log, quarantine, signed_message_reader(), emit),
+        "loop watch": base.loop.run,
         "clock": partial(watch_clock, base.clock, base.disk, membership.correct_times),
         "retention": partial(
             keep_trimmed,

@@ -8,12 +8,14 @@ when the loop would sleep: what was handed to peers is written to their sockets 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 import trio
 
+from common.histograms import EMPTY, Histogram, HistogramValue
 from p2pd.errors import StorageFailedError
 from p2pd.wakes import call_before_sleep
 
@@ -35,9 +37,14 @@ class Durability:
     Args:
         sync: Makes everything committed last and returns its last offset; called
             in this object's own thread.
+
+    Attributes:
+        durations: Of each fsync in seconds, for any thread.
     """
 
     def __init__(self, sync: Callable[[], int]) -> None:
+        self.durations: HistogramValue = EMPTY
+        self._histogram = Histogram()
         self._sync = sync
         self._lock = threading.Lock()
         self._work = threading.Event()
@@ -113,7 +120,10 @@ class Durability:
     def _settle(self, group: _Group) -> None:
         try:
             if self._failure is None:
+                begin_s = time.monotonic()
                 self._durable_offset = self._sync()
+                self._histogram.observe(time.monotonic() - begin_s)
+                self.durations = self._histogram.value()
             group.failure = self._failure
         except OSError as error:
             # The kernel may have dropped the pages it could not write: another

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import structlog
 
+from common.histograms import HistogramValue
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.sizes import MAX_ITEMS_BYTES
@@ -163,6 +164,11 @@ class SqliteStore:
     def save_known_peers(self, peers: KnownPeers) -> None:
         """Commit these addresses in the place of those before."""
         self._write(lambda file: file.save_known_peers(peers))
+
+    @property
+    def sync_durations(self) -> HistogramValue:
+        """How long each fsync took, in seconds."""
+        return self._durability.durations
 
     async def wait_committed(self) -> None:
         """Wait until all that was committed before the call survives a power cut."""

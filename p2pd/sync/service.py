@@ -27,6 +27,7 @@ from p2pd.sync.arrivals import Arrivals
 from p2pd.sync.peer_schedule import PeerSchedule
 from p2pd.sync.ports import ByteStream, MessageReader, SyncPeers
 from p2pd.sync.room_access import RoomAccess
+from p2pd.sync.room_ages import RoomAge, RoomAges
 from p2pd.sync.scope import DisplacedSource, Scope, SessionResult, SyncSource
 from p2pd.sync.session.initiator import initiate
 from p2pd.sync.session.machine import SESSION_LIMITS, SessionLimits
@@ -125,12 +126,21 @@ class Sync:
         self._runner = SessionRunner(self._admission, rejections, options.limits)
         self._arrivals = arrivals
         self._schedule = PeerSchedule()
+        self._ages = RoomAges()
         self._planned: set[tuple[PeerId, RoomName]] = set()
 
     @property
     def bytes_moved(self) -> int:
         """Sent and received in all sessions so far."""
         return self._runner.bytes_moved
+
+    def room_ages(self, max_count: int) -> tuple[RoomAge, ...]:
+        """Return how rooms stand now, the first by name where there are many."""
+        now_s, rooms = trio.current_time(), sorted(self._peers.rooms)
+        self._ages.keep(rooms, now_s)
+        return tuple(
+            self._ages.age_of(room, self._count_peers(room), now_s) for room in rooms[:max_count]
+        )
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         """Compare with a peer that came into a room, in a moment, where this node is to initiate.
@@ -152,6 +162,7 @@ class Sync:
     async def run(self) -> Never:
         """Compare from time to time; ends by cancellation."""
         while True:
+            self._ages.keep(self._peers.rooms, trio.current_time())
             await trio.sleep(random.uniform(0.8, 1.2) * self._options.interval_s)
             for room in self._peers.rooms:
                 self._schedule.keep(room, self._peers.peers_in(room))
@@ -168,7 +179,11 @@ class Sync:
     async def _answer(self, peer_id: PeerId, stream: ByteStream, *, is_displaced: bool) -> None:
         room = self._room_access(peer_id, is_displaced=is_displaced)
         result = await self._runner.run(peer_id, False, stream, respond(), room)
-        if result is not None and result.received and room.scope is not None:
+        if result is None or room.scope is None:
+            return
+        if not is_displaced:
+            self._ages.compared(room.scope.room, result.is_complete, trio.current_time())
+        if result.received:
             self._plan_some(room.scope.room, SPREAD_PEERS, besides=peer_id)
 
     def _room_access(self, peer_id: PeerId, *, is_displaced: bool = False) -> RoomAccess:
@@ -249,6 +264,7 @@ class Sync:
     def _report(self, peer_id: PeerId, room: RoomName, result: SessionResult) -> None:
         log.debug("synchronised", peer_id=peer_id, received=result.received, sent=result.sent)
         self._listener.synchronised(room, result)
+        self._ages.compared(room, result.is_complete, trio.current_time())
         if result.received:
             self._plan_some(room, SPREAD_PEERS, besides=peer_id)
         if not result.is_complete and result.received:
@@ -256,6 +272,9 @@ class Sync:
         elif not result.is_complete and not result.sent:
             self._rejections.count(RejectionReason.SYNC_NOTHING_GIVEN)
             self._admission.start_cooldown(peer_id, trio.current_time())
+
+    def _count_peers(self, room: RoomName) -> int:
+        return sum(self._peers.speaks(each, PROTOCOL) for each in self._peers.peers_in(room))
 
     def _can_sync(self, peer_id: PeerId) -> bool:
         speaks = self._peers.speaks(peer_id, PROTOCOL)

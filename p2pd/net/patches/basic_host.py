@@ -23,6 +23,7 @@ from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.advertised import bounded_addresses
+from p2pd.net.dial_failures import DialTotals
 from p2pd.net.patches import identify
 from p2pd.net.patches.announce import announced_addresses
 from p2pd.net.patches.identify import IDENTIFY, IDENTIFY_PUSH, PeerIdentity
@@ -65,6 +66,11 @@ class NodeHost(BasicHost):
             # ``p2pd.net.reachability`` counts what peers observe.
             disable_identify_address_discovery=True,
         )
+
+    @property
+    def dial_failures(self) -> DialTotals:
+        """Why dials failed so far."""
+        return self.swarm.dial_failures.totals
 
     def identity_of(self, peer_id: ID) -> PeerIdentity | None:
         """Tell what a connected peer said of itself, None before it did."""

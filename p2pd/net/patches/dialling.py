@@ -16,6 +16,8 @@ from libp2p.network.exceptions import SwarmException
 from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 from multiaddr import Multiaddr
 
+from p2pd.net.dial_failures import DialFailures, cause_of
+
 HEAD_START_S = 0.25
 """How long an address has before the next is tried as well.
 
@@ -28,17 +30,23 @@ Dial = Callable[[Multiaddr], Awaitable[INetConn]]
 
 @dataclass(slots=True)
 class _Race:
+    counts: DialFailures
     connection: INetConn | None = None
     failures: list[str] = field(default_factory=list)
 
 
-async def dial_first_answering(addresses: Sequence[Multiaddr], dial: Dial) -> INetConn:
+async def dial_first_answering(
+    addresses: Sequence[Multiaddr], dial: Dial, counts: DialFailures
+) -> INetConn:
     """Dial addresses in turn and return the first connection that stands.
+
+    Args:
+        counts: Counts why nobody was reached at an address.
 
     Raises:
         SwarmException: None answered; the message tells why, address by address.
     """
-    race = _Race()
+    race = _Race(counts)
     async with trio.open_nursery() as nursery:
         for address in addresses[:MAX_ADDRESSES]:
             done = trio.Event()
@@ -61,6 +69,7 @@ async def _attempt(
         race.connection = await dial(address)
     # Each transport fails in its own way; here all mean: not at this address.
     except Exception as error:
+        race.counts.count_address(address, error)
         race.failures.append(f"{address}: {reason_from_error(error)}")
     else:
         others.cancel()
@@ -70,15 +79,10 @@ async def _attempt(
 
 def reason_from_error(error: BaseException) -> str:
     """Tell the innermost cause of a failed dial in a few words."""
-    while True:
-        match error:
-            case OSError(errno=int(number)):
-                return os.strerror(number).lower()
-            case PeerIDMismatchesPubkey():
-                return "another peer answers there"
-            case BaseExceptionGroup():
-                error = error.exceptions[0]
-            case BaseException(__cause__=BaseException() as cause):
-                error = cause
-            case _:
-                return str(error) or type(error).__name__
+    match cause_of(error):
+        case OSError(errno=int(number)):
+            return os.strerror(number).lower()
+        case PeerIDMismatchesPubkey():
+            return "another peer answers there"
+        case cause:
+            return str(cause) or type(cause).__name__

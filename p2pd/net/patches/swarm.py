@@ -28,6 +28,7 @@ from multiaddr import Multiaddr
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.admission import ConnectionLimits, InboundAdmission
 from p2pd.net.advertised import bounded_addresses
+from p2pd.net.dial_failures import DialFailure, DialFailures
 from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.patches.dialling import MAX_ADDRESSES, dial_first_answering
 from p2pd.net.patches.names import resolve_all, without_peer_id
@@ -98,6 +99,7 @@ class NodeSwarm(Swarm):
         self.admission = InboundAdmission(limits, rejections, lambda: len(self.get_connections()))
         # The library's own bound refuses without a count.
         self._inbound_limiter = trio.CapacityLimiter(math.inf)
+        self.dial_failures = DialFailures()
         self._dialling: dict[ID, trio.Lock] = {}
         self.dial_circuit: DialCircuit | None = None
         self.auto_connector = _NoAutoConnector(self)
@@ -165,6 +167,7 @@ class NodeSwarm(Swarm):
                 async with lock:
                     return await self._dial_unless_connected(peer_id, addresses, named, is_direct)
         except trio.TooSlowError:
+            self.dial_failures.count(DialFailure.TIMEOUT)
             raise SwarmDialTimeoutError(f"no answer within {DIAL_TIMEOUT_S:.0f} s") from None
         finally:
             if not lock.statistics().tasks_waiting and not lock.locked():
@@ -182,6 +185,7 @@ class NodeSwarm(Swarm):
                 return connection
         if len(self.get_connections()) >= self._limits.total:
             self._rejections.count(RejectionReason.CONNECTIONS_TOTAL)
+            self.dial_failures.count(DialFailure.FULL)
             raise SwarmException("this node has as many connections as it may have")
         sound = sound_addresses(addresses)
         direct = [each for each in sound if not is_circuit(each)]
@@ -191,12 +195,17 @@ class NodeSwarm(Swarm):
             resolved = await self._resolve(peer_id, direct, named)
         except SwarmException:
             if not relayed:
+                self.dial_failures.count(DialFailure.NO_ADDRESS)
                 raise
             resolved = []
         usable = [each for each in resolved if self.transport_manager.has_transport_for(each)]
+        chosen = [*usable[: MAX_ADDRESSES - len(relayed)], *relayed]
+        if not chosen:
+            self.dial_failures.count(DialFailure.NO_ADDRESS)
         return await dial_first_answering(
-            [*usable[: MAX_ADDRESSES - len(relayed)], *relayed],
+            chosen,
             lambda each: self._dial_address(each, peer_id, named is None or each in named),
+            self.dial_failures,
         )
 
     async def _resolve(

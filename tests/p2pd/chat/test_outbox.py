@@ -11,7 +11,7 @@ import trio.testing
 from p2pd.chat.outbox import Outbox
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.store.memory_store import MemoryStore
-from tests.p2pd.chat.ports import OWN, RoomsInMemory, make_membership, make_signed
+from tests.p2pd.chat.ports import OWN, RoomsInMemory, TopicsInMemory, make_membership, make_signed
 from tests.p2pd.facts import NOW_NS, make_message, message_id_of
 
 OTHER = b"other"
@@ -122,6 +122,32 @@ def test_what_nobody_took_before_a_restart_is_sent_after_it_and_nothing_twice() 
         assert sender.taken == [first, *numbers, last]
 
     run(scenario)
+
+
+def test_it_is_known_how_many_wait_for_a_peer_over_a_restart_too() -> None:
+    async def scenario(sender: Sender) -> None:
+        async with sender.running():
+            for number in range(1, 4):
+                await sender.publish()
+                assert sender.outbox.unsent_count == number
+        sender.membership.save_updates()
+        sender.restart()
+        await sender.membership.start(TopicsInMemory())
+        async with sender.running():
+            sender.keep(OTHER)
+            last = await sender.publish()
+            await wait_until(lambda: sender.outbox.unsent_count == 4)
+            sender.somebody_comes()
+            await sender.wait_sent(last)
+            await wait_until(lambda: sender.outbox.unsent_count == 0)
+
+    run(scenario)
+
+
+async def wait_until(condition: Callable[[], bool]) -> None:
+    with trio.fail_after(10):
+        while not condition():
+            await trio.sleep(0.01)
 
 
 def test_nothing_is_left_out_or_sent_twice_whoever_comes_and_goes_meanwhile() -> None:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import httpx
@@ -14,8 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from p2pd.api.rpc_server import ApiCounters
 from p2pd.domain.rejections import RejectionReason, Rejections
-from p2pd.node.metrics import Feed, NodeCollector, Snapshot
+from p2pd.node.metrics import Feed, NodeCollector
 from p2pd.node.metrics_server import MAX_CLIENTS
+from p2pd.node.snapshot import Snapshot
 from tests.driver import NodeProcess, wait_until
 from tests.driver.fixtures import StartNode
 
@@ -47,7 +49,7 @@ def test_a_node_reports_what_it_retains_and_whom_it_is_connected_to(
     assert values["p2pd_peers"] == 1
     assert values["p2pd_rooms"] == 1
     assert values["process_resident_memory_bytes"] > 0
-    assert 'p2pd_build_info{python="3.' in httpx.get(f"http://{address}/metrics").text
+    assert 'p2pd_build_info{libp2p="0.8.1",python="3.' in text
 
 
 def test_operators_have_three_pages_and_no_more(start_node: StartNode, address: str) -> None:
@@ -123,7 +125,7 @@ def snapshot(rejections: Rejections) -> Snapshot:
     return Snapshot(0, 0, 1, 0, 0.0, 0, tuple(rejections.totals.items()), counters)
 
 
-def test_what_scrapes_read_is_never_what_the_node_writes() -> None:
+def test_what_scrapes_read_is_never_what_the_node_writes(tmp_path: Path) -> None:
     rejections, collected, failures = Rejections(), 0, list[Exception]()
 
     def collect(collector: NodeCollector) -> None:
@@ -138,7 +140,7 @@ def test_what_scrapes_read_is_never_what_the_node_writes() -> None:
     async def write() -> None:
         feed = Feed()
         feed.start(lambda: snapshot(rejections))
-        thread = threading.Thread(target=collect, args=(NodeCollector(feed),))
+        thread = threading.Thread(target=collect, args=(NodeCollector(feed, tmp_path),))
         thread.start()
         with trio.move_on_after(60):
             number = 0
