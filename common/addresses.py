@@ -91,7 +91,7 @@ def dialled_address(address: TcpAddress) -> TcpAddress:
 
 
 def _is_host(host: str) -> bool:
-    """Tell whether a resolver can be asked for a name; Python's raises for others."""
+    """Return whether a resolver can be asked for a name; Python's raises for others."""
     try:
         return bool(host.encode("idna"))
     except UnicodeError:

@@ -1,6 +1,6 @@
 """The node: a libp2p host that joins chat rooms and offers them over gRPC.
 
-The way of a message: ``net`` verifies it, ``log`` keeps it, ``api`` tells it;
+The way of a message: ``net`` verifies it, ``log`` stores it, ``api`` streams it;
 ``domain`` says what it is and ``app`` puts the parts together.
 """
 

@@ -15,7 +15,7 @@
     └── NodeStoppingError       the node is on its way down
 
 Raised inside the node, translated once, by ``p2pd.api``. A remote peer's
-rubbish never raises one of these: it is counted and dropped in ``p2pd.net``.
+malformed input never raises one of these: it is counted and dropped in ``p2pd.net``.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class LimitReachedError(ChatError):
 
 
 class StorageFullError(ChatError):
-    """The disk has no room for another message; nothing of it was kept.
+    """The disk has no room for another message; nothing of it was stored.
 
     Attributes:
         retry_after_s: Seconds to wait before it is worth another try.

@@ -156,7 +156,7 @@ def _bracketed(host: str) -> str:
 
 
 def _is_address(host: str) -> bool:
-    """Tell whether a Host is localhost or an IP address, with or without a port."""
+    """Return whether a Host is localhost or an IP address, with or without a port."""
     found = _ADDRESS.fullmatch(host)
     if found is None or found["name"]:
         return found is not None

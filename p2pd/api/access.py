@@ -32,7 +32,7 @@ class Access:
 
 
 def access_from_settings(settings: ApiSettings) -> Access:
-    """Check the settings; open only on this machine or when told by name.
+    """Check the settings; open only on this machine or where a setting says so by name.
 
     Raises:
         ApiSettingsError: Not an address, files of no use, or a token is needed

@@ -1,6 +1,6 @@
 """Bind the server to its address, and say plainly why when that fails.
 
-gRPC tells only that it could not; the cause is found by trying the same with a
+gRPC says only that it could not; the cause is found by trying the same with a
 plain socket.
 """
 

@@ -21,7 +21,7 @@ class Changes:
         self._waiters: set[asyncio.Future[None]] = set()
 
     def notify(self) -> None:
-        """Tell that something was appended."""
+        """Report that something was appended."""
         self.version += 1
         waiters, self._waiters = self._waiters, set()
         for waiter in waiters:

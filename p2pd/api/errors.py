@@ -3,7 +3,7 @@
     ApiError
     ├── ApiSettingsError    a setting cannot be used; nothing was started
     ├── ApiBindError        the address cannot be listened on
-    └── ApiCrashedError     the gRPC thread ended without being told to
+    └── ApiCrashedError     the gRPC thread ended without being asked to
     ChatError
     ├── TokenRequiredError     the call carries no valid token
     └── MalformedRequestError  the bytes of a request are not its message
@@ -34,7 +34,7 @@ class ApiBindError(ApiError):
 
 
 class ApiCrashedError(ApiError):
-    """The gRPC thread ended without being told to."""
+    """The gRPC thread ended without being asked to."""
 
 
 class TokenRequiredError(ChatError):

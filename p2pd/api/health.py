@@ -1,4 +1,4 @@
-"""``grpc.health.v1``, saying what ``Api.set_serving`` was told and nothing better."""
+"""``grpc.health.v1``, saying what ``Api.set_serving`` was called with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 
 class Health:
-    """Answer Check and Watch; not serving until told. gRPC thread only."""
+    """Answer Check and Watch; not serving at first. gRPC thread only."""
 
     def __init__(self, streams: StreamAdmission) -> None:
         self._streams = streams
@@ -35,35 +35,35 @@ class Health:
         self._is_serving = False
 
     def set_serving(self, is_serving: bool) -> None:
-        """Tell callers and watchers whether the node serves."""
+        """Report to callers and watchers whether the node serves."""
         self._is_serving = is_serving
         self._changes.notify()
 
     def stop(self) -> None:
-        """Tell watchers NOT_SERVING and end their streams."""
+        """Report NOT_SERVING to watchers and end their streams."""
         self._is_serving = False
         self._changes.stop()
 
     async def check(
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> health_pb2.HealthCheckResponse:
-        """Tell the state of a service, or of all with an empty name."""
+        """Return the state of a service, or of all with an empty name."""
         if request.service not in _NAMES:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
         return health_pb2.HealthCheckResponse(status=self._status(request.service))
 
     async def watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
-        """Tell the state of a service now and whenever it changes."""
+        """Report the state of a service now and whenever it changes."""
         with self._streams.admit(LOCAL_CALLER):
-            await self._tell_changes(request.service, context)
+            await self._report_changes(request.service, context)
 
-    async def _tell_changes(self, service: str, context: Context) -> None:
-        told = None
+    async def _report_changes(self, service: str, context: Context) -> None:
+        reported = None
         while True:
             seen, status = self._changes.version, self._status(service)
-            if status != told:
+            if status != reported:
                 await context.write(health_pb2.HealthCheckResponse(status=status))
-                told = status
+                reported = status
             self._changes.check()
             await self._changes.wait(seen)
 

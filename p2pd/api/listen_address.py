@@ -24,7 +24,7 @@ def listen_address_from_text(text: str) -> ListenAddress:
 
 
 def is_local(address: ListenAddress) -> bool:
-    """Tell whether only programs of this machine can reach the address.
+    """Return whether only programs of this machine can reach the address.
 
     A name other than ``localhost`` is taken as reachable from elsewhere, as is
     everything that is in doubt.

@@ -96,7 +96,7 @@ def _warning_from_domain(warning: NodeWarning) -> chat_pb2.NodeWarning:
 
 
 def storage_from_domain(storage: Storage) -> chat_pb2.Storage:
-    """Translate how messages are kept."""
+    """Translate how messages are stored."""
     return chat_pb2.Storage(
         state=_STORAGE_STATES[storage.state],
         failure=storage.failure,

@@ -38,7 +38,7 @@ class Api:
         self._bridge = bridge
 
     def set_serving(self, is_serving: bool) -> None:
-        """Tell health checks whether the node serves; false until the first call."""
+        """Report to health checks whether the node serves; false until the first call."""
         self._bridge.signal(partial(self._rpc.set_serving, is_serving))
 
     @property
@@ -101,7 +101,7 @@ class _GrpcThread:
         """Run the server in a thread of its own until it ends.
 
         Raises:
-            ApiCrashedError: It ended without being told to.
+            ApiCrashedError: It ended without being asked to.
         """
         wake = trio.lowlevel.current_trio_token().run_sync_soon
         run_loop = partial(_run_loop, self.rpc, partial(wake, self._bound))

@@ -162,7 +162,7 @@ class ChatService:
     async def get_node(
         self, _request: chat_pb2.GetNodeRequest, _context: Context
     ) -> chat_pb2.GetNodeResponse:
-        """Tell who and where this node is."""
+        """Return who and where this node is."""
         node = await self._bridge.call(self._chat.directory.node)
         return chat_pb2.GetNodeResponse(node=node_from_domain(node))
 

@@ -71,7 +71,7 @@ class Directory:
         """Emit the node itself, where it has changed."""
         node = self.node()
         if node != self._log.state.node:
-            self._log.tell(NodeChanged(node))
+            self._log.emit(NodeChanged(node))
 
     async def run(self) -> Never:
         """Emit changes of addresses, reach and storage; ends by cancellation."""

@@ -19,7 +19,7 @@ from p2pd.store.message_store import Dropped
 from p2pd.sync import Scope, SessionResult
 
 BEGIN = Item(EARLIEST_SEND_TIME_NS, b"")
-"""Below it, sequence numbers are counters: they tell no time and are always compared."""
+"""Below it, sequence numbers are counters: they are no times and are always compared."""
 
 
 class History:

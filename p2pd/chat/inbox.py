@@ -73,10 +73,10 @@ class Inbox:
         while True:
             await self._missed.wait()
             self._missed = trio.Event()
-            missing = self._outage.take_unreported()
+            missing = self._outage.pop_unreported()
             if missing:
                 log_line.warning("messages not stored", missing=missing)
-                self._log.tell(Gap(GapReason.NOT_STORED, missing))
+                self._log.emit(Gap(GapReason.NOT_STORED, missing))
             await trio.sleep(REPORT_INTERVAL_S)
             if not self._outage.is_over:
                 self._missed.set()

@@ -1,4 +1,4 @@
-"""Messages that came and could not be stored: which, and what readers were told of them.
+"""Messages that came and could not be stored: which, and what was reported of them to readers.
 
 Owned by ``inbox``. A message is counted once, however often it comes again.
 """
@@ -41,7 +41,7 @@ class Outage:
         self._missed.clear()
         return rooms
 
-    def take_unreported(self) -> int:
+    def pop_unreported(self) -> int:
         """Return how many were missed since the last call."""
         count, self._unreported = self._unreported, 0
         return count

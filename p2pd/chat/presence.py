@@ -35,7 +35,7 @@ class Presence:
 
     def peer_connected(self, peer: Peer) -> None:
         """Emit a new peer, then the rooms it is in."""
-        self._log.tell(PeerConnected(replace(peer, rooms=())))
+        self._log.emit(PeerConnected(replace(peer, rooms=())))
         for room in peer.rooms:
             self.peer_joined(peer.peer_id, room)
 
@@ -43,7 +43,7 @@ class Presence:
         """Emit a connected peer again, now with its agent and protocols."""
         known = self._log.state.peers.get(peer.peer_id)
         if known is not None:
-            self._log.tell(PeerConnected(replace(peer, rooms=known.rooms)))
+            self._log.emit(PeerConnected(replace(peer, rooms=known.rooms)))
 
     def peer_disconnected(self, peer_id: PeerId) -> None:
         """Emit that a peer left its rooms and is gone."""
@@ -51,14 +51,14 @@ class Presence:
         if known is None:
             return
         for room in known.rooms:
-            self._log.tell(PeerLeft(peer_id, room))
-        self._log.tell(PeerDisconnected(peer_id))
+            self._log.emit(PeerLeft(peer_id, room))
+        self._log.emit(PeerDisconnected(peer_id))
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         """Emit that a connected peer is in a room, once."""
         known = self._log.state.peers.get(peer_id)
         if known is not None and room not in known.rooms:
-            self._log.tell(PeerJoined(peer_id, room))
+            self._log.emit(PeerJoined(peer_id, room))
             self._peer_met(known)
         self._room_filled(room)
 
@@ -66,7 +66,7 @@ class Presence:
         """Emit that a connected peer is no longer in a room, once."""
         known = self._log.state.peers.get(peer_id)
         if known is not None and room in known.rooms:
-            self._log.tell(PeerLeft(peer_id, room))
+            self._log.emit(PeerLeft(peer_id, room))
 
     def room_left(self, room: RoomName) -> None:
         """Emit that no peer is in a room any more that this node has left."""

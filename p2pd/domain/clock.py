@@ -49,7 +49,7 @@ class _Step:
 
 
 class NodeClock:
-    """Tell the time, and whether it may be acted upon for good.
+    """Return the time, and whether it may be acted upon for good.
 
     ``check`` belongs to one thread; everything else may be called by any.
 

@@ -1,4 +1,4 @@
-"""The facts a node tells: each is past, frozen, and true when told."""
+"""The facts a node reports: each is past, frozen, and true when it is emitted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class PeerConnected:
-    """A peer is connected, its connection secured; told again once it is identified."""
+    """A peer is connected, its connection secured; reported again once it is identified."""
 
     peer: Peer
 
@@ -94,7 +94,7 @@ Fact: TypeAlias = (
 )
 """What is appended to the log's tail."""
 EventBody: TypeAlias = Fact | Snapshot | CaughtUp | Progress
-"""What a reader is told."""
+"""What a reader is given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def best_addresses(addresses: Iterable[str], max_count: int = MAX_ADDRESSES) -> 
 
 
 def _scope_of(address: str) -> _Scope:
-    """Tell from where an address can be dialled; one with a name, from everywhere."""
+    """Return from where an address can be dialled; one with a name, from everywhere."""
     if "/p2p-circuit" in address:
         return _Scope.RELAYED
     _, kind, host, *_ = (*address.split("/"), "", "", "")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, NewType, TypeAlias
 
 DIGEST_BYTES = 16
-"""Of an item: what tells two items of the same sequence number apart."""
+"""Of an item: what distinguishes two items of the same sequence number."""
 FINGERPRINT_BYTES = 16
 MAX_SEQNO = (1 << 64) - 1
 _SUM_BYTES = 32

@@ -1,4 +1,4 @@
-"""A message of a room, and what its sequence number tells."""
+"""A message of a room, and what its sequence number says."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ def send_time_from_seqno(seqno: int, receive_time_ns: int) -> int | None:
 def is_displaced(seqno: int, receive_time_ns: int) -> bool:
     """Return whether a number reads as a date long before its receipt.
 
-    Such a message cannot be found by the time that its number tells.
+    Such a message cannot be found by the time that its number says.
     """
     return EARLIEST_SEND_TIME_NS <= seqno < receive_time_ns - MAX_CLOCK_BEHIND_NS

@@ -256,7 +256,7 @@ class RejectionReason(StrEnum):
     # What could not be sent to slow peers
     RELAY_QUEUE_FULL = (
         "relay_queue_full",
-        "A message was not relayed to a peer whose queue is full; the peer is told later.",
+        "A message was not relayed to a peer whose queue is full; it is announced later.",
     )
     SEND_ANNOUNCEMENT_DROPPED = (
         "send_announcement_dropped",
@@ -268,7 +268,7 @@ class RejectionReason(StrEnum):
     )
     SEND_QUEUE_FULL = (
         "send_queue_full",
-        "A message of this node was not queued for a peer whose queue is full; it is told later.",
+        "A message of this node did not fit into a peer's queue; it is announced later.",
     )
     # What could not be stored
     RECEIVER_FAILED = "receiver_failed", "Messages were not stored because of a fault of this node."

@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class StorageState(Enum):
-    """Whether messages can be kept now."""
+    """Whether messages can be stored now."""
 
     OK = "ok"
     FULL = "full"
@@ -19,7 +19,7 @@ class Damage:
     """A store was found damaged.
 
     Attributes:
-        path: Where the damaged file is now: set aside, or in its place where only
+        path: Where the damaged file is now: quarantined, or in its place where only
             its newest messages were lost.
         reason: What was found, in SQLite's words or ours.
         time_ns: When it was found, nanoseconds since the epoch.
@@ -35,7 +35,7 @@ class Storage:
     """The message store as its operator should know it.
 
     Attributes:
-        failure: Why nothing can be kept; empty while all is well.
+        failure: Why nothing can be stored; empty while all is well.
         damages: What was found damaged since the start, oldest first.
     """
 

@@ -21,8 +21,8 @@ class Window(Generic[T]):
     oldest eighth is dropped at once, so that dropping stays cheap an item.
 
     Args:
-        max_items: Items kept at most, at least 1.
-        max_bytes: Sum of sizes kept at most; one item is always kept.
+        max_items: Items retained at most, at least 1.
+        max_bytes: Sum of sizes retained at most; one item always is.
     """
 
     def __init__(self, max_items: int, max_bytes: int, first: int = 0) -> None:
@@ -34,7 +34,7 @@ class Window(Generic[T]):
 
     @property
     def start(self) -> int:
-        """Position of the oldest item kept."""
+        """Position of the oldest item retained."""
         return self._window[0]
 
     @property

@@ -41,7 +41,7 @@ class Page:
 
 
 class Log:
-    """Append facts, tell readers that there is something new."""
+    """Append facts, and wake readers."""
 
     def __init__(
         self,
@@ -65,14 +65,14 @@ class Log:
         return self._state
 
     def append(self, messages: Sequence[Message]) -> tuple[Message, ...]:
-        """Keep the messages that are not in the log yet and tell readers.
+        """Store the messages that are not in the log yet, and wake readers.
 
         Returns:
             The messages that were new, in order.
 
         Raises:
-            StorageFullError: No room; none of them was kept.
-            StorageFailedError: They cannot be written; none of them was kept.
+            StorageFullError: No room; none of them was stored.
+            StorageFailedError: They cannot be written; none of them was stored.
         """
         stored = self.store.append(messages)
         for one in stored:
@@ -84,12 +84,12 @@ class Log:
         return tuple(one.message for one in stored)
 
     def dropped(self, room: RoomName, dropped: Sequence[Dropped]) -> None:
-        """Note what retention let go of a room."""
+        """Handle that retention removed messages of a room."""
         for one in dropped:
             self.items.dropped(room, one)
 
-    def tell(self, fact: Fact) -> None:
-        """Tell a fact that is not stored: a peer's coming or going, a change of the node."""
+    def emit(self, fact: Fact) -> None:
+        """Emit a fact that is not stored: a peer's coming or going, a change of the node."""
         entry = self.entry(fact, self.store.last_offset)
         self._state = state_after(self._state, fact)
         self.tail.append(entry, entry.size_bytes)
@@ -113,7 +113,7 @@ class Log:
 
         Callable from any thread. The writer moves the store and the state before
         the tail, so reading the tail's end first can only repeat, never miss; a
-        reader passes over the messages that it has told already.
+        reader passes over the messages that it has given already.
         """
         end = self.tail.end
         return self._state, end, self.store.last_offset

@@ -1,7 +1,7 @@
-"""One reader of the log: a cursor, and what to tell next.
+"""One reader of the log: a cursor, and what to give next.
 
 Made by ``Log.open_reader``, read by the gRPC thread while the trio thread
-appends. A reader first tells the state, then catches up from the store, then
+appends. A reader first gives the state, then replays from the store, then
 follows the tail; one that the tail has outrun does the same again, and so does
 one whose log was replaced by another, after a gap.
 """
@@ -67,7 +67,7 @@ class Entry:
                 return SMALL_EVENT_BYTES
 
     def is_in(self, rooms: frozenset[RoomName]) -> bool:
-        """Tell whether one who asked for these rooms wants it; no rooms means all."""
+        """Return whether one who asked for these rooms wants it; no rooms means all."""
         match self.event.body:
             case Message(room=room) | PeerJoined(room=room) | PeerLeft(room=room):
                 return not rooms or room in rooms
@@ -107,13 +107,13 @@ class Reader:
         self._log = log
         self._rooms = rooms
         self._offset = 0
-        """Offset of the newest message told or passed over."""
+        """Offset of the newest message given or passed over."""
         self._position = 0
         """Place in the tail from where to follow once the store is read."""
         self._target = 0
         """Offset up to which the store is read before the tail is followed."""
         self._known_dropped = 0
-        """Holes up to here were there when the reader began, and are not told."""
+        """Holes up to here were there when the reader began, and are not reported."""
         self._epoch = ""
         """The log that is read; another one may take its place."""
         self._owes_caught_up = False
@@ -156,7 +156,7 @@ class Reader:
         return self._entry(Progress())
 
     def close(self) -> None:
-        """Let go of what the reader holds."""
+        """Release what the reader holds."""
         self._pending = iter(())
 
     def _is_caught_up(self) -> bool:
@@ -164,7 +164,7 @@ class Reader:
         return read_all and not self._owes_caught_up and not self._is_replaced()
 
     def _is_replaced(self) -> bool:
-        """Tell whether the store was found damaged and another log begun."""
+        """Return whether the store was found damaged and another log begun."""
         return self._epoch != self._log.store.epoch
 
     def _begin(self, after: str | None) -> Iterator[Entry]:
@@ -227,7 +227,7 @@ class Reader:
                 yield from self._hole(self._target)
 
     def _hole(self, end: int) -> Iterator[Entry]:
-        """Pass over what is no longer kept; tell it where this reader may have wanted it.
+        """Pass over what is no longer stored; report it where this reader may have wanted it.
 
         Rooms are trimmed one by one, so holes lie among messages as well. One that
         begins above all that was dropped of this reader's rooms is of other rooms;
@@ -240,7 +240,7 @@ class Reader:
                 yield self._entry(Gap(GapReason.EXPIRED, missing))
 
     def _restart(self) -> Iterator[Entry]:
-        """Catch up from the store once more, then tell the state anew."""
+        """Replay from the store once more, then give the state anew."""
         state, self._position, self._target = self._log.moment()
         yield from self._stored(max_bytes=1 << 18)
         yield from self._snapshot(state)

@@ -1,4 +1,4 @@
-"""A libp2p host with every correction of the host's side, opened and closed.
+"""A libp2p host with every patch of the host's side, opened and closed.
 
 Called by the composition of the node. What is wrong in the library, and where
 it is put right, is listed in ``patches/README.md``.
@@ -48,7 +48,7 @@ class HostOptions:
         key_pair: Ed25519, from ``identity``.
         listen: Multiaddrs of TCP, QUIC and WebSocket, each on a port of its own.
         certificate: What WebSocket over TLS listens with.
-        announce: Multiaddrs told to others instead of the ones bound.
+        announce: Multiaddrs announced to others instead of the ones bound.
         agent: The agent version in identify.
         limits: How many connections there may be; more are refused.
         private_dials: Which private addresses that others report are dialled.
@@ -106,7 +106,7 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> NodeHost
     route_library_logs()
     peer_id = ID.from_pubkey(options.key_pair.public_key)
     upgrader = _upgrader(options.key_pair, rejections)
-    # Strangers are forgotten first: the swarm knows who is connected.
+    # Unknown peers are forgotten first: the swarm knows who is connected.
     peerstore = LastingPeerStore(lambda other: other == peer_id or other in swarm.connections)
     peerstore.add_key_pair(peer_id, options.key_pair)
     swarm = NodeSwarm(

@@ -66,7 +66,7 @@ def listen_addresses_from_text(
 
 
 def refuse_silent_failure(addresses: Sequence[Multiaddr], listening: Iterable[str]) -> None:
-    """Check after the start that the library listens everywhere it was told to.
+    """Check after the start that the library listens everywhere that is set.
 
     Raises:
         ListenError: It does not.

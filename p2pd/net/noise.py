@@ -31,7 +31,7 @@ READ_BYTES = 256 * 1024
 
 
 class BufferedNoise(Transport):
-    """The stock handshake, then a session of our own; junk in it is a failed handshake."""
+    """The stock handshake, then a session of our own; malformed bytes fail the handshake."""
 
     async def secure_inbound(self, conn: IRawConnection) -> ISecureConn:
         """Answer a handshake.

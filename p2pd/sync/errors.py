@@ -26,7 +26,7 @@ class SyncRefusedError(SyncError):
 
 
 class SyncLimitError(SyncError):
-    """The peer has had its share; it is told so."""
+    """The peer has had its share; a frame says so."""
 
 
 class SyncUnstoredError(SyncError):

@@ -15,7 +15,7 @@ MAX_RANGES = 2 * MAX_REPLY_BYTES // RANGE_BYTES
 """In one frame; as many fingerprints as an honest peer sends, and as many gaps."""
 
 WANTED_DIGEST_BYTES = 6
-"""Of an item asked for: enough to tell it from others of the same sequence number."""
+"""Of an item asked for: enough to distinguish it from others of the same sequence number."""
 
 
 def ranges_from_proto(ranges: sync_pb2.Ranges) -> tuple[Range, ...]:

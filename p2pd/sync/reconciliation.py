@@ -1,7 +1,7 @@
 """Range-based set reconciliation: find what two sets lack of each other, cheaply.
 
 Both sides hold items in one order. A message is a list of adjoining ranges that
-cover everything; a range says either "the same as you told me or settled", or
+cover everything; a range says either "the same as yours, or settled", or
 its fingerprint, or its items. Who gets a fingerprint that differs from its own
 splits the range, or lists it where it is short. Bytes grow with the difference
 and with the logarithm of the sets, not with the sets. A message has a bound: what

@@ -21,7 +21,7 @@ class SessionSource(Protocol):
         """Return the room's items."""
 
     def signed_bytes(self, room: RoomName, items: Sequence[Item]) -> Sequence[bytes]:
-        """Return the messages of these items that are kept, as their authors signed them.
+        """Return the messages of these items that are stored, as their authors signed them.
 
         Args:
             items: With whole digests or as much of them, the same of each.

@@ -46,7 +46,7 @@ class DialBackoffs:
         self._blocked: OrderedDict[str, _Blocked] = OrderedDict()
 
     def may_dial(self, peer: str, now_s: float) -> bool:
-        """Tell whether the wait after the last failure is over."""
+        """Return whether the wait after the last failure is over."""
         blocked = self._blocked.get(peer)
         return blocked is None or now_s >= blocked.until_s
 

@@ -3,7 +3,7 @@
 A data directory that was copied gives two nodes one key. A peer of both then holds
 two connections of one peer id, and sends over the first alone: the second hears and
 says nothing. A process has a random instance id, which its peers may ask for; where
-two connections of one peer id answer with different ones, both programs are told on
+two connections of one peer id answer with different ones, both programs are warned on
 the protocol below. Used by ``identity_guard``, for every second connection to a peer.
 """
 

@@ -1,7 +1,7 @@
 """Connections that lead to another program with an identity already in use.
 
-What tells two such programs apart is in ``identity_conflicts``. Used by ``watch``
-for each connection that opens, and by ``caller_dials`` before a caller is told that
+What distinguishes two such programs is in ``identity_conflicts``. Used by ``watch``
+for each connection that opens, and by ``caller_dials`` before a caller is answered that
 a peer is connected.
 """
 

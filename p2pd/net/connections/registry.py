@@ -1,4 +1,4 @@
-"""The open connections, peer by peer, and who is told when one comes or goes.
+"""The open connections, peer by peer, and who is called when one comes or goes.
 
 Fed by the swarm through ``notifee``; read by every other module here.
 """
@@ -18,7 +18,7 @@ from p2pd.domain.peers import Peer
 
 
 class ConnectionListener(Protocol):
-    """Who is told of peers; called in the trio thread, must not raise."""
+    """Whom the registry reports peers to; called in the trio thread, must not raise."""
 
     def peer_connected(self, peer: Peer) -> None:
         """Take a peer whose first connection is secured."""

@@ -1,6 +1,6 @@
 """Close the connections of least use while there are more than the high-water mark.
 
-So that there is room for those who chat, however many strangers have connected.
+So that there is room for those who chat, however many unknown peers have connected.
 Run by ``service``.
 """
 

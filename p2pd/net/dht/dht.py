@@ -1,6 +1,6 @@
 """The DHT as this node uses it: the library's server, a client of our own.
 
-Owns corrections 10, 12, 13 and 60 to 63 of this package's list. Made by
+Owns patches 10, 12, 13 and 60 to 63 of this package's list. Made by
 ``p2pd.net.discovery``; ``README.md`` beside this file says what each mends.
 """
 
@@ -57,7 +57,7 @@ class BoundedDht(KadDHT):
         self._provider_rate_max = MAX_PROVIDES_PER_WINDOW
 
     def serve(self, is_server: bool) -> None:
-        """Offer the protocol to others, or ask only; peers are told by identify."""
+        """Offer the protocol to others, or ask only; peers learn of it by identify."""
         if is_server == (self.mode is DHTMode.SERVER):
             return
         if is_server:
@@ -81,15 +81,15 @@ class BoundedDht(KadDHT):
 
         Args:
             key: The multihash of the content's CID.
-            on_provider: Told of each provider as soon as one answer names it.
+            on_provider: Called with each provider as soon as one answer names it.
         """
         request = Message(type=Message.MessageType.GET_PROVIDERS, key=key)
         return await self._walk(request, on_provider)
 
-    async def tell_providing(
+    async def announce_providing(
         self, key: bytes, servers: Sequence[PeerInfo], addresses: Sequence[Multiaddr]
     ) -> int:
-        """Tell servers that this node provides ``key``, at ``addresses``.
+        """Announce to servers that this node provides ``key``, at ``addresses``.
 
         Returns:
             How many servers took the record.
@@ -102,7 +102,7 @@ class BoundedDht(KadDHT):
         record = message.providerPeers.add()
         record.id = self.local_peer_id.to_bytes()
         record.addrs.extend(address.to_bytes() for address in addresses)
-        return sum([await self.asker.tell(server, message) for server in servers])
+        return sum([await self.asker.notify(server, message) for server in servers])
 
     def stop_providing(self, key: bytes) -> None:
         """Forget that this node provides ``key``; others' records of it expire."""
@@ -120,7 +120,7 @@ class BoundedDht(KadDHT):
         """Provide a CID to the nearest servers; True where one took it."""
         raw = _multihash_from_text(key)
         walk = await self.walk_providers(raw)
-        return await self.tell_providing(raw, walk.nearest(), self.host.get_addrs()) > 0
+        return await self.announce_providing(raw, walk.nearest(), self.host.get_addrs()) > 0
 
     async def find_providers(self, key: str, count: int = NEAREST) -> list[PeerInfo]:
         """Ask the network who provides a CID, each provider once."""

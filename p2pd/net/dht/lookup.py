@@ -1,8 +1,8 @@
 """One walk through the DHT towards a key: who is near, who provides.
 
 Owns the iterative lookup. The library's own walks twice for providers, trusts
-its local store for ever, drops the addresses of the peers it is told of, and
-puts peers nobody has reached into the routing table (corrections 10, 63).
+its local store for ever, drops the addresses of the peers that are reported to it, and
+puts peers nobody has reached into the routing table (patches 10, 63).
 Called by ``kad`` alone.
 """
 
@@ -46,7 +46,7 @@ class Walk:
 
     Attributes:
         key: What is looked for, as it stands in the request.
-        on_provider: Told of each provider once, as soon as it is heard of.
+        on_provider: Called with each provider once, as soon as it is heard of.
         answered: Peers that answered, so they serve the DHT.
         failed: Peers that did not.
         providers: By peer id, at most 256.
@@ -114,17 +114,17 @@ class Walk:
             self.failed.add(peer_id)
         else:
             self.answered[peer_id] = info
-            self._take(reply)
+            self._record_reply(reply)
 
-    def _take(self, reply: Message) -> None:
+    def _record_reply(self, reply: Message) -> None:
         for peer in reply.providerPeers:
-            self._take_provider(peer)
+            self._record_provider(peer)
         for peer in reply.closerPeers[:NEAREST]:
             peer_id = peer_from_bytes(peer.id)
             if peer_id is not None:
                 self._hear_of(peer_id, _small(peer.addrs))
 
-    def _take_provider(self, peer: Message.Peer) -> None:
+    def _record_provider(self, peer: Message.Peer) -> None:
         peer_id = peer_from_bytes(peer.id)
         if peer_id is None or peer_id == self.own_id or len(self.providers) >= MAX_PROVIDERS:
             return

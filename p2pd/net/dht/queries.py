@@ -58,9 +58,9 @@ class KadAsker:
             return None
         return reply
 
-    async def tell(self, info: PeerInfo, message: Message) -> bool:
+    async def notify(self, info: PeerInfo, message: Message) -> bool:
         """Send a message that gets no reply; True where it was written."""
-        return await self._contained(info, message, self._tell_over) is not None
+        return await self._contained(info, message, self._notify_over) is not None
 
     async def _contained(
         self,
@@ -109,7 +109,7 @@ class KadAsker:
         raw = await read_varint_prefixed_bytes_limited(stream, MAX_REPLY_BYTES)
         return Message.FromString(raw)
 
-    async def _tell_over(self, stream: INetStream, message: Message) -> Message:
+    async def _notify_over(self, stream: INetStream, message: Message) -> Message:
         await _write(stream, message)
         return message
 

@@ -2,7 +2,7 @@
 
 The library's pings the oldest peer of a full bucket, dialling it, with the
 bucket locked and an inbound slot held; and takes whoever opens a stream for a
-server, although clients open streams too (correction 61). Used by ``kad``.
+server, although clients open streams too (patch 61). Used by ``kad``.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ PRIVATE_DOMAINS = ("localhost", "local", "internal", "lan", "home.arpa", "test")
 
 
 def is_private_network(bootstrap: Iterable[str]) -> bool:
-    """Tell whether every bootstrap peer is on a local network; so it is where none is set."""
+    """Return whether every bootstrap peer is on a local network; so it is where none is set."""
     return all(_is_private(Multiaddr(address)) for address in bootstrap)
 
 

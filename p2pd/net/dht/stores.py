@@ -2,7 +2,7 @@
 
 The library keeps the first twenty providers of a key for two days and refuses
 every later one, takes any number of keys, and up to 50,000 values of 1 MiB
-(correction 60). Here the newest win, and everything has a limit. It dates providers
+(patch 60). Here the newest win, and everything has a limit. It dates providers
 by the wall clock: one step of it drops every record of a private network, whose
 members provide again hours later. Here a clock that nobody sets dates them.
 """
@@ -31,7 +31,7 @@ MAX_PROVIDERS_KEPT = 256
 MAX_PROVIDERS_TOLD = 100
 MAX_VALUES = 1_000
 MAX_VALUE_BYTES = 10 * 1024
-"""The limit of an IPNS record, the largest kind that is kept."""
+"""The limit of an IPNS record, the largest kind that is stored."""
 
 
 class NewestProviders(ProviderStore):
@@ -63,8 +63,8 @@ class NewestProviders(ProviderStore):
         if len(records) >= MAX_PROVIDERS_KEPT:
             del records[next(iter(records))]
             self._on_evict(1)
-        kept = PeerInfo(provider.peer_id, bounded_addresses(provider.addrs))
-        records[peer_id] = ProviderRecord(kept, self._clock_s())
+        bounded = PeerInfo(provider.peer_id, bounded_addresses(provider.addrs))
+        records[peer_id] = ProviderRecord(bounded, self._clock_s())
         self._make_room()
         self.providers[key] = records
 
@@ -128,7 +128,7 @@ class BoundedValues(ValueStore):
             ValueError: It is too large; the library then resets the stream.
         """
         if len(record.value) > MAX_VALUE_BYTES:
-            raise ValueError("value is too large to be kept")
+            raise ValueError("value is too large to be stored")
         # A value that is put again is the newest then, and takes no other one's place.
         self.store.pop(key, None)
         super().put_record(key, record)

@@ -1,4 +1,4 @@
-"""Keeps the node with the peers it was told to begin with. Run by ``discovery``."""
+"""Keeps the node connected to the peers of its settings. Run by ``discovery``."""
 
 from __future__ import annotations
 

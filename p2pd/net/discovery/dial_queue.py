@@ -1,6 +1,6 @@
 """Dials the peers that rendezvous and mDNS find, a few at a time.
 
-Owns the bounds on dialling strangers: how many wait, how many are dialled at
+Owns the bounds on dialling unknown peers: how many wait, how many are dialled at
 once, which addresses are worth a try. Made by ``discovery``.
 """
 
@@ -48,7 +48,7 @@ class DialQueue:
         default_factory=lambda: trio.CapacityLimiter(MAX_AT_ONCE)
     )
 
-    def introduce(self, info: PeerInfo) -> None:
+    def queue_dial(self, info: PeerInfo) -> None:
         """Dial a peer soon, unless it is connected or about to be dialled."""
         peer_id = info.peer_id
         if peer_id == self.own_id or peer_id in self._waiting:
@@ -59,13 +59,13 @@ class DialQueue:
             self.rejections.count(RejectionReason.INTRODUCTIONS_OVER_LIMIT)
             return
         self._waiting.add(peer_id)
-        self.nursery.start_soon(self._meet, info)
+        self.nursery.start_soon(self._dial_in_turn, info)
 
-    async def _meet(self, info: PeerInfo) -> None:
+    async def _dial_in_turn(self, info: PeerInfo) -> None:
         try:
             async with self._limiter:
                 await self._dial(info)
-        # A stranger's addresses must not end discovery, whatever they set off.
+        # An unknown peer's addresses must not end discovery, whatever they set off.
         except Exception as error:
             self.rejections.count(RejectionReason.INTRODUCTION_FAILED)
             _log.warning("peer could not be dialled", error=repr(error))

@@ -23,4 +23,4 @@ class Dialler(Protocol):
         """Dial this peer again whenever it is lost."""
 
     def is_connected(self, peer_id: PeerId) -> bool:
-        """Tell whether there is a connection to a peer."""
+        """Return whether there is a connection to a peer."""

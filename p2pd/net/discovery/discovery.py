@@ -28,7 +28,7 @@ from p2pd.net.dht.lookup import NEAREST
 from p2pd.net.discovery.bootstrap import hold_bootstrap_peers
 from p2pd.net.discovery.dial_queue import DialQueue
 from p2pd.net.discovery.dialler import Dialler
-from p2pd.net.discovery.mdns import take_part
+from p2pd.net.discovery.mdns import run_mdns
 from p2pd.net.discovery.mdns_records import LOOPBACK
 from p2pd.net.discovery.rendezvous import RoomSearch
 from p2pd.net.discovery.transient_peers import TransientPeers
@@ -101,15 +101,15 @@ class Discovery:
         self._searches: dict[RoomName, RoomSearch] = {}
         self._servers: set[ID] = set()
         self._server_came = trio.Event()
-        self._introductions = DialQueue(host.get_id(), connections, dht.locate, rejections, nursery)
+        self._dial_queue = DialQueue(host.get_id(), connections, dht.locate, rejections, nursery)
 
     def start(self, bootstrap: Sequence[PeerInfo], mdns: bool) -> None:
         """Start what runs whether rooms are looked for or not."""
         hold = partial(hold_bootstrap_peers, bootstrap, self._connections)
         self._nursery.start_soon(run_guarded, "bootstrap peers", hold)
         if mdns:
-            introduce = self._introductions.introduce
-            local = partial(take_part, self._local_addresses, introduce, self._rejections)
+            queue_dial = self._dial_queue.queue_dial
+            local = partial(run_mdns, self._local_addresses, queue_dial, self._rejections)
             self._nursery.start_soon(run_guarded, "local discovery", local)
         self._nursery.start_soon(run_guarded, "dht upkeep", self._maintain)
         self._nursery.start_soon(attempt, "identify push", self._host.push_identify)
@@ -124,7 +124,7 @@ class Discovery:
             room,
             self.dht,
             self._connections,
-            self._introductions.introduce,
+            self._dial_queue.queue_dial,
             self._addresses,
             self._rejections,
         )
@@ -138,7 +138,7 @@ class Discovery:
             search.scope.cancel()
 
     def peer_identified(self, peer_id: ID) -> None:
-        """Use a peer that serves the DHT, and tell it of our rooms while it is one of few."""
+        """Use a peer that serves the DHT, and announce our rooms to it while it is one of few."""
         identity = self._host.identity_of(peer_id)
         if identity is None or KAD_PROTOCOL not in identity.protocols:
             self.dht.routing_table.remove_peer(peer_id)
@@ -148,7 +148,7 @@ class Discovery:
             self._nursery.start_soon(attempt, "dht server", partial(self._add_server, peer_id))
 
     def connection_opened(self, _connection: INetConn) -> None:
-        """Wait for identify instead, which tells what the peer can do."""
+        """Wait for identify instead, which says what the peer can do."""
 
     def connection_closed(self, connection: INetConn) -> None:
         """Look again for the rooms of a peer whose last connection is gone."""

@@ -2,8 +2,8 @@
 
 Owns the zeroconf session, which lives in a thread of its own and is opened
 anew when this machine's addresses change. Run by ``discovery``. The library's
-mDNS never dials, blocks the loop for seconds, tells and reads one address of
-many, and does not see js and rust peers, who send no SRV record (corrections
+mDNS never dials, blocks the loop for seconds, announces and reads one address of
+many, and does not see js and rust peers, who send no SRV record (patches
 18 and 64).
 """
 
@@ -56,9 +56,9 @@ FALLBACK_PORT = 4001
 _log = structlog.get_logger(__name__)
 
 
-async def take_part(
+async def run_mdns(
     own_addresses: Callable[[], Sequence[Multiaddr]],
-    introduce: Callable[[PeerInfo], None],
+    queue_dial: Callable[[PeerInfo], None],
     rejections: Rejections,
 ) -> None:
     """Announce this node and have every peer dialled that announces itself.
@@ -71,7 +71,7 @@ async def take_part(
     backoff = Backoff(LEAST_RETRY_S, MOST_RETRY_S)
     while True:
         try:
-            await _take_part_from(tuple(own_addresses()), own_addresses, introduce, rejections)
+            await _run_session(tuple(own_addresses()), own_addresses, queue_dial, rejections)
             backoff.reset()
         # No network, no multicast, port 5353 taken by one who does not share.
         except OSError as error:
@@ -84,14 +84,17 @@ async def take_part(
         await trio.sleep(backoff.next_delay_s())
 
 
-async def _take_part_from(
+async def _run_session(
     addresses: tuple[Multiaddr, ...],
     own_addresses: Callable[[], Sequence[Multiaddr]],
-    introduce: Callable[[PeerInfo], None],
+    queue_dial: Callable[[PeerInfo], None],
     rejections: Rejections,
 ) -> None:
     """Take part until this node's addresses change."""
-    async with _Session(addresses, introduce, rejections) as session, trio.open_nursery() as asking:
+    async with (
+        _Session(addresses, queue_dial, rejections) as session,
+        trio.open_nursery() as asking,
+    ):
         asking.start_soon(_keep_asking, session)
         await _addresses_differ(own_addresses, addresses)
         asking.cancel_scope.cancel()
@@ -120,11 +123,11 @@ class _Session(RecordUpdateListener):
     def __init__(
         self,
         addresses: Sequence[Multiaddr],
-        introduce: Callable[[PeerInfo], None],
+        queue_dial: Callable[[PeerInfo], None],
         rejections: Rejections,
     ) -> None:
         super().__init__()
-        self._introduce = introduce
+        self._queue_dial = queue_dial
         self._rejections = rejections
         self._trio = trio.lowlevel.current_trio_token()
         self._waiting = 0
@@ -195,11 +198,11 @@ class _Session(RecordUpdateListener):
             return
         self._waiting += 1
         try:
-            self._trio.run_sync_soon(self._take, text)
+            self._trio.run_sync_soon(self._read_record, text)
         except trio.RunFinishedError:
             self._waiting -= 1
 
-    def _take(self, text: bytes) -> None:
+    def _read_record(self, text: bytes) -> None:
         """Have the peers of one record dialled; called in the trio thread."""
         self._waiting -= 1
         if not self._is_open:
@@ -211,7 +214,7 @@ class _Session(RecordUpdateListener):
             self._rejections.count(RejectionReason.MDNS_RECORD_INVALID)
             return
         for peer in peers:
-            self._introduce(peer)
+            self._queue_dial(peer)
 
 
 def _hosts_to_speak_from(addresses: Sequence[Multiaddr]) -> list[str]:

@@ -44,14 +44,14 @@ class RoomSearch:
     """The search for one room's members.
 
     Args:
-        introduce: Has a peer dialled soon.
+        queue_dial: Has a peer dialled soon.
         own_addresses: Where others can dial this node, as of now.
     """
 
     room: RoomName
     dht: BoundedDht
     dialler: Dialler
-    introduce: Callable[[PeerInfo], None]
+    queue_dial: Callable[[PeerInfo], None]
     own_addresses: Callable[[], Sequence[Multiaddr]]
     rejections: Rejections
     _members: dict[ID, PeerInfo] = field(default_factory=dict)
@@ -102,19 +102,19 @@ class RoomSearch:
                 peer_id: self._members[peer_id] for peer_id in self._connected_members()
             }
             for info in self.dht.provider_store.get_providers(key):
-                self._meet(info)
-            walk = await self.dht.walk_providers(key, self._meet)
+                self._record_member(info)
+            walk = await self.dht.walk_providers(key, self._record_member)
             await self._provide_if_due(key, walk)
         except Exception as error:
             self.rejections.count(RejectionReason.RENDEZVOUS_ROUND_FAILED)
             _log.warning("rendezvous round failed", room=self.room, error=repr(error))
 
-    def _meet(self, info: PeerInfo) -> None:
+    def _record_member(self, info: PeerInfo) -> None:
         if info.peer_id == self.dht.local_peer_id:
             return
         self._members[info.peer_id] = info
         if len(self._connected_members()) < ENOUGH_MEMBERS:
-            self.introduce(info)
+            self.queue_dial(info)
 
     async def _provide_if_due(self, key: bytes, walk: Walk) -> None:
         addresses = tuple(self.own_addresses())
@@ -128,10 +128,10 @@ class RoomSearch:
             return
         self._provided_at_s = trio.current_time()
         self._provided_addresses = addresses
-        told = await self.dht.tell_providing(key, servers, addresses)
-        if not told:
+        announced = await self.dht.announce_providing(key, servers, addresses)
+        if not announced:
             self._provided_at_s = None
-        _log.debug("room provided", room=self.room, servers=told)
+        _log.debug("room provided", room=self.room, servers=announced)
 
     async def _rest(self) -> None:
         """Wait for the next round: seconds while lonely, minutes in company."""

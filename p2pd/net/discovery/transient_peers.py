@@ -1,6 +1,6 @@
-"""Peers dialled only to be asked something by the DHT, and let go again.
+"""Peers dialled only to be asked something by the DHT, and disconnected again.
 
-On the public network a walk dials dozens of strangers, each of whom would stay
+On the public network a walk dials dozens of unknown peers, each of whom would stay
 connected and be pinged for ever. Wraps the dialling of the DHT; made by
 ``discovery``.
 """
@@ -20,7 +20,7 @@ from p2pd.net.discovery.dialler import Dialler
 from p2pd.net.patches.basic_host import NodeHost
 
 MAX_VISITED = 64
-"""Strangers that stay connected: the next walk will mostly ask the same ones."""
+"""Unknown peers that stay connected: the next walk will mostly ask the same ones."""
 LET_GO_TIMEOUT_S = 2.0
 GOSSIP = "/meshsub/"
 
@@ -33,20 +33,20 @@ class TransientPeers:
 
     host: NodeHost
     dialler: Dialler
-    _visited: OrderedDict[ID, None] = field(default_factory=OrderedDict)
+    _dialled: OrderedDict[ID, None] = field(default_factory=OrderedDict)
 
     async def dial(self, info: PeerInfo) -> bool:
-        """Connect to a peer, and let go of the one visited longest ago."""
+        """Connect to a peer, and disconnect the one dialled longest ago."""
         if self.dialler.is_connected(PeerId(str(info.peer_id))):
-            if info.peer_id in self._visited:
-                self._visited.move_to_end(info.peer_id)
+            if info.peer_id in self._dialled:
+                self._dialled.move_to_end(info.peer_id)
             return True
         if not await self.dialler.dial(info):
             return False
-        self._visited[info.peer_id] = None
-        self._visited.move_to_end(info.peer_id)
-        while len(self._visited) > MAX_VISITED:
-            oldest, _ = self._visited.popitem(last=False)
+        self._dialled[info.peer_id] = None
+        self._dialled.move_to_end(info.peer_id)
+        while len(self._dialled) > MAX_VISITED:
+            oldest, _ = self._dialled.popitem(last=False)
             await self._let_go(oldest)
         return True
 
@@ -62,4 +62,4 @@ class TransientPeers:
                 await self.host.disconnect(peer_id)
             # A connection that breaks while it is closed is closed.
             except Exception as error:
-                _log.debug("visited peer broke off", error=repr(error))
+                _log.debug("dialled peer broke off", error=repr(error))

@@ -1,4 +1,4 @@
-"""Which of the addresses told by others this node can dial. Pure."""
+"""Which of the addresses reported by others this node can dial. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def usable_addresses(addresses: Iterable[Multiaddr]) -> list[Multiaddr]:
 
 
 def is_usable(address: Multiaddr) -> bool:
-    """Tell whether an address is of a kind that this node dials."""
+    """Return whether an address is of a kind that this node dials."""
     if is_relayed(address):
         return _is_usable_relay(address)
     return transport_of(address) is not None and not str(address).startswith(NOWHERE)

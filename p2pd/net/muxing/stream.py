@@ -52,11 +52,11 @@ class BufferedStream(IMuxedStream):
 
     @abstractmethod
     def _send_end(self) -> None:
-        """Tell the peer that this side sends no more."""
+        """Notify the peer that this side sends no more."""
 
     @abstractmethod
     def _send_reset(self) -> None:
-        """Tell the peer that the stream is neither written nor read any more."""
+        """Notify the peer that the stream is neither written nor read any more."""
 
     @abstractmethod
     def _send_grant(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""The addresses a node tells others when it listens on all of its interfaces.
+"""The addresses a node announces when it listens on all of its interfaces.
 
 ``p2pd.net.host`` gives ``announced_addresses`` to the host.
 """

@@ -1,4 +1,4 @@
-"""A host that outlives its stream handlers and tells what identify learns.
+"""A host that outlives its stream handlers and reports what identify learns.
 
 Made by ``p2pd.net.host``; ``p2pd.net.connections`` listens to ``on_identified``.
 """
@@ -39,7 +39,7 @@ CHANGE_SETTLES_S = 0.1
 
 
 class NodeHost(BasicHost):
-    """The stock host with corrections 1, 21 and 37 of the list."""
+    """The stock host with patches 1, 21 and 37 of the list."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class NodeHost(BasicHost):
         return self.swarm.dial_failures.totals
 
     def identity_of(self, peer_id: ID) -> PeerIdentity | None:
-        """Tell what a connected peer said of itself, None before it did."""
+        """Return what a connected peer said of itself, None before it did."""
         return self._identities.get(peer_id)
 
     def get_addrs(self) -> list[Multiaddr]:
@@ -116,7 +116,7 @@ class NodeHost(BasicHost):
         return [Multiaddr.join(each, f"/p2p/{self.get_id()}") for each in addresses]
 
     def announce_change(self) -> None:
-        """Say that our protocols or addresses changed; peers are told in a moment."""
+        """Say that our protocols or addresses changed; peers are notified in a moment."""
         self._changed.set()
 
     async def push_changes(self) -> None:
@@ -146,7 +146,7 @@ class NodeHost(BasicHost):
                         nursery.start_soon(self._push_to, peer_id)
 
     async def _push_to(self, peer_id: ID) -> None:
-        # A new stream would dial a peer that has just been let go.
+        # A new stream would dial a peer that has just been disconnected.
         if all(each.is_closed for each in self.swarm.get_connections(peer_id)):
             return
         try:
@@ -182,8 +182,8 @@ class NodeHost(BasicHost):
             self._rejections.count(RejectionReason.IDENTIFY_CUT)
         await update_peerstore_from_identify(self.peerstore, peer_id, bounded)
         self._identities[peer_id] = identify.identity_from_message(bounded)
-        for tell in self.on_identified:
-            tell(peer_id)
+        for report in self.on_identified:
+            report(peer_id)
 
     async def _swarm_stream_handler(self, net_stream: INetStream) -> None:
         """Let a failing handler cost its own stream and nothing else (1)."""

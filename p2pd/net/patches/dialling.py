@@ -44,7 +44,7 @@ async def dial_first_answering(
         counts: Counts why nobody was reached at an address.
 
     Raises:
-        SwarmException: None answered; the message tells why, address by address.
+        SwarmException: None answered; the message says why, address by address.
     """
     race = _Race(counts)
     async with trio.open_nursery() as nursery:
@@ -78,7 +78,7 @@ async def _attempt(
 
 
 def reason_from_error(error: BaseException) -> str:
-    """Tell the innermost cause of a failed dial in a few words."""
+    """Return the innermost cause of a failed dial in a few words."""
     match cause_of(error):
         case OSError(errno=int(number)):
             return os.strerror(number).lower()

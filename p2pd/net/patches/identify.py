@@ -79,7 +79,7 @@ async def read(stream: INetStream) -> Identify:
     """Read one message.
 
     Raises:
-        Exception: Whatever a broken stream or junk bytes make the parsers raise.
+        Exception: Whatever a broken stream or malformed bytes make the parsers raise.
         trio.TooSlowError: It did not come in time.
     """
     message = Identify()
@@ -91,14 +91,14 @@ async def read(stream: INetStream) -> Identify:
 
 
 async def reply(host: IHost, agent: str, stream: INetStream) -> None:
-    """Tell a peer who we are (21: with our own agent) and where we see it (32)."""
+    """Say to a peer who we are (21: with our own agent) and where we see it (32)."""
     with trio.fail_after(EXCHANGE_TIMEOUT_S):
         await stream.write(_encode(host, agent, stream))
         await stream.close()
 
 
 async def push(host: IHost, agent: str, peer_id: ID) -> None:
-    """Tell one peer what has changed (37).
+    """Notify one peer of what has changed (37).
 
     Raises:
         Exception: The peer is gone or does not speak the protocol.

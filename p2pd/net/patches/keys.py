@@ -41,7 +41,7 @@ class EcdsaPublicKey(PublicKey):
         return self._encoded
 
     def get_type(self) -> KeyType:
-        """Tell the key's type."""
+        """Return the key's type."""
         return KeyType.ECDSA
 
     def verify(self, data: bytes, signature: bytes) -> bool:

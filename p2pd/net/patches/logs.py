@@ -46,7 +46,7 @@ class _LibraryLines(logging.Handler):
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:
-    """Tell whether the swarm reports that a callback of this node raised."""
+    """Return whether the swarm reports that a callback of this node raised."""
     return str(record.msg).startswith("Notifee ")
 
 

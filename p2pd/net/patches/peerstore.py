@@ -25,7 +25,7 @@ EVICTED_AT_ONCE = 256
 
 
 class LastingPeerStore(PeerStore):
-    """Forget strangers first when full (39).
+    """Forget unknown peers first when full (39).
 
     The stock store, full at 1,000 peers, first forgets those without an
     address. The node itself is one: without its own keys nothing works.
@@ -62,9 +62,9 @@ class LastingPeerStore(PeerStore):
         surplus = len(self.peer_data_map) - self.max_peers
         if surplus <= 0:
             return
-        strangers = [peer_id for peer_id in self.peer_data_map if not self._must_keep(peer_id)]
-        strangers.sort(key=self._worth)
-        for peer_id in strangers[: surplus + EVICTED_AT_ONCE]:
+        unknown = [peer_id for peer_id in self.peer_data_map if not self._must_keep(peer_id)]
+        unknown.sort(key=self._worth)
+        for peer_id in unknown[: surplus + EVICTED_AT_ONCE]:
             self.peer_record_map.pop(peer_id, None)
             del self.peer_data_map[peer_id]
 

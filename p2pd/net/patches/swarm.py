@@ -49,7 +49,7 @@ MAX_CIRCUITS_DIALLED = 3
 
 Opened = TypeVar("Opened", RawConnection, IMuxedConn)
 DialCircuit = Callable[[Multiaddr, ID, bool], Awaitable[INetConn]]
-"""Dials a relayed address; told whether somebody here named it."""
+"""Dials a relayed address; called with whether somebody here named it."""
 
 
 class SwarmDialTimeoutError(SwarmException):
@@ -70,7 +70,7 @@ class _NoAutoConnector(AutoConnector):
 
 
 class NodeSwarm(Swarm):
-    """The stock swarm with corrections 2, 16 and 22 of the list."""
+    """The stock swarm with patches 2, 16 and 22 of the list."""
 
     def __init__(
         self,
@@ -225,7 +225,7 @@ class NodeSwarm(Swarm):
         return permitted
 
     def permitted(self, addresses: Sequence[Multiaddr]) -> list[Multiaddr]:
-        """Leave out private addresses, of those that a peer told of itself, as is set."""
+        """Leave out private addresses, of those that a peer reported of itself, as is set."""
         return self._private_addresses.permitted(addresses)
 
     async def _dial_address(self, address: Multiaddr, peer_id: ID, is_named: bool) -> INetConn:
@@ -284,7 +284,7 @@ class NodeSwarm(Swarm):
             muxed = await secure(opened)
             # One of ours, see ``p2pd.net.host``.
             await cast(YamuxConnection | QuicMuxer, muxed).event_closed.wait()
-        # Whatever a stranger does in a handshake ends his connection only.
+        # Whatever an unknown peer does in a handshake ends its connection only.
         except Exception as error:
             self._rejections.count(RejectionReason.INBOUND_HANDSHAKE)
             log.debug("inbound connection failed", error=repr(error))
@@ -318,7 +318,7 @@ class NodeSwarm(Swarm):
 
 
 def is_relayed(connection: INetConn) -> bool:
-    """Tell whether a connection runs through a relay."""
+    """Return whether a connection runs through a relay."""
     return connection.get_connection_type() is ConnectionType.RELAYED
 
 

@@ -196,7 +196,7 @@ async def open_on_some_link(host: str, port: int) -> trio.SocketStream:
 
 
 def endpoint_from_stream(stream: ReadWriteCloser) -> tuple[str, int] | None:
-    """Tell the IP address and port at the other end, IPv6 and WebSocket too."""
+    """Return the IP address and port at the other end, IPv6 and WebSocket too."""
     match stream:
         case TrioTCPStream():
             try:

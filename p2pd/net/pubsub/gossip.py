@@ -1,8 +1,8 @@
-"""Rooms over GossipSub: join and leave, sign and send, and be told what others say.
+"""Rooms over GossipSub: join and leave, sign and send, and receive what others say.
 
 Opened by ``p2pd.net.network`` inside the host's lifetime. Messages that arrive
-are verified, here for the first time, and told in batches; our own are not
-told, since their publisher knows them. Every limit is in ``GossipOptions``.
+are verified, here for the first time, and handed on in batches; our own are not
+handed on, since their publisher knows them. Every limit is in ``GossipOptions``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class GossipOptions:
     """Intervals and limits.
 
     Attributes:
-        heartbeat_s: How often the mesh is mended and gossip told.
+        heartbeat_s: How often the mesh is repaired and gossip sent.
         replay_s: How far back a peer that comes into a room is given messages.
         author_rate_per_s: What is taken of one author in the long run.
         author_burst: What is taken of one author at once.
@@ -75,7 +75,7 @@ class SignedMessage:
 
 
 class GossipListener(Protocol):
-    """Whom the gossip tells of peers; called in the trio thread, must not block or raise."""
+    """Whom the gossip reports peers to; called in the trio thread, must not block or raise."""
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         """Note that a peer is in a room that is joined here, and can be sent to."""
@@ -149,14 +149,14 @@ class Gossip:
         return self._edge.rooms
 
     async def join(self, room: RoomName) -> None:
-        """Join a room; peers known to be in it are told as joined at once."""
+        """Join a room; peers known to be in it are reported as joined at once."""
         if room in self.pubsub.topic_ids:
             return
         await self.pubsub.subscribe(room)
         self._edge.enter(room, self.peers_in(room))
 
     async def leave(self, room: RoomName) -> None:
-        """Leave a room; nothing more is told of it, not that its peers are gone either."""
+        """Leave a room; nothing more is reported of it, not that its peers are gone either."""
         self._edge.leave(room)
         await self.pubsub.unsubscribe(room)
 
@@ -224,13 +224,13 @@ class Gossip:
         return any(peer_id in self.pubsub.router.receivers(room) for room in self.rooms)
 
     def send_pressure(self) -> float:
-        """Tell how full the fullest peer queue is, 0.0 to 1.0; lagging peers do not count."""
+        """Return how full the fullest peer queue is, 0.0 to 1.0; lagging peers do not count."""
         queues = self.state.queues()
         return max((queue.fill for queue in queues if not queue.is_lagging), default=0.0)
 
 
 class _Edge:
-    """Turns what the pubsub service sees into what the listener is told."""
+    """Turns what the pubsub service sees into what is reported to the listener."""
 
     def __init__(
         self, receiver: MessageReceiver, listener: GossipListener, clock_ns: Callable[[], int]
@@ -242,17 +242,17 @@ class _Edge:
 
     @property
     def rooms(self) -> frozenset[RoomName]:
-        """The rooms told of."""
+        """The rooms that are reported."""
         return frozenset(self._rooms)
 
     def enter(self, room: RoomName, peers: frozenset[PeerId]) -> None:
-        """Begin to tell of a room."""
+        """Report a room from now on."""
         self._rooms.add(room)
         for peer_id in peers:
             self._listener.peer_joined(peer_id, room)
 
     def leave(self, room: RoomName) -> None:
-        """Tell of a room no longer."""
+        """Report a room no longer."""
         self._rooms.discard(room)
 
     async def receive_wire_messages(

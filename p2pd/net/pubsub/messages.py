@@ -128,7 +128,7 @@ class MessageVerifier:
         try:
             key = _key_in_id(author) or deserialize_public_key(encoded)
             is_own = bool(ID.from_pubkey(key) == author)
-        # Boundary: the key's bytes are a stranger's, and each kind of key has
+        # Boundary: the key's bytes are an unknown peer's, and each kind of key has
         # its own way to fail on them.
         except Exception:
             raise MessageRefusedError(RejectionReason.MESSAGE_KEY_UNREADABLE) from None

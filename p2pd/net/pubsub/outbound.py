@@ -1,8 +1,8 @@
 """The streams that this node opens: one stream, queue and writer per peer.
 
 Owned by ``PubsubService``. A stream that breaks is opened again as long as the peer
-is connected, whoever broke it; what the peer told us of its subscriptions stays,
-since it told that on its own stream.
+is connected, whoever broke it; what the peer said of its subscriptions stays,
+since it said that on its own stream.
 """
 
 from __future__ import annotations

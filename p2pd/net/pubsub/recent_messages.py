@@ -27,7 +27,7 @@ class RecentMessages:
     Stands where the library has its ``MessageCache``, which has no bound.
 
     Args:
-        gossip_beats: How many heartbeats a message is told of by IHAVE.
+        gossip_beats: How many heartbeats a message is announced by IHAVE.
         replay_beats: How many heartbeats it is given to peers that come.
     """
 

@@ -26,7 +26,7 @@ class SeenIds:
         return len(self._times)
 
     def has(self, wire_id: bytes) -> bool:
-        """Tell whether the message was here."""
+        """Return whether the message was here."""
         return wire_id in self._times
 
     def add(self, wire_id: bytes) -> bool:

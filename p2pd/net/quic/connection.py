@@ -151,7 +151,7 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
         self.flush()
 
     async def close(self) -> None:
-        """Tell the peer and end the connection."""
+        """Notify the peer and end the connection."""
         self.end()
         await trio.lowlevel.checkpoint()
 
@@ -247,7 +247,7 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
         self.flush()
 
     def send_reset(self, stream_id: int) -> None:
-        """Tell the peer that a stream is neither written nor read any more."""
+        """Notify the peer that a stream is neither written nor read any more."""
         if self.is_closed:
             return
         try:

@@ -23,7 +23,7 @@ class StreamWriter(Protocol):
         """Send bytes of a stream."""
 
     def send_reset(self, stream_id: int) -> None:
-        """Tell the peer that a stream is neither written nor read any more."""
+        """Notify the peer that a stream is neither written nor read any more."""
 
     def has_room(self, stream: QuicMuxedStream) -> bool:
         """Return whether a stream may send more; else it is woken later."""

@@ -22,10 +22,10 @@ def direct_peer_ip(connection: INetConn) -> str | None:
 
 
 def is_open_and_direct(connection: INetConn) -> bool:
-    """Tell whether a connection stands and runs through no relay."""
+    """Return whether a connection stands and runs through no relay."""
     return not connection.is_closed and not is_relayed(connection)
 
 
 def is_inbound(connection: INetConn) -> bool:
-    """Tell whether the peer has dialled."""
+    """Return whether the peer has dialled."""
     return getattr(connection, "direction", None) is Direction.INBOUND

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 def can_dial_back(endpoint: Endpoint) -> bool:
-    """Tell whether this node can dial there as a stranger: by TCP, WebSocket or QUIC."""
+    """Return whether this node can dial there as a stranger: by TCP, WebSocket or QUIC."""
     return (endpoint.transport, endpoint.suffix) in DIALLED
 
 

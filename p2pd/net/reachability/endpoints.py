@@ -66,7 +66,7 @@ def endpoint_from_address(address: Multiaddr) -> Endpoint | None:
 
 
 def is_global(ip: str) -> bool:
-    """Tell whether the internet routes an IP address."""
+    """Return whether the internet routes an IP address."""
     parsed = ip_address(ip)
     return parsed.is_global and not parsed.is_multicast
 

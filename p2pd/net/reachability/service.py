@@ -115,7 +115,7 @@ class ReachabilityService:
         return tuple(each.fact for each in self.mapper.mapped)
 
     def is_public(self) -> bool:
-        """Tell whether others are known to dial this node."""
+        """Return whether others are known to dial this node."""
         return self.reachability is Reachability.PUBLIC
 
     def observed_addresses(self) -> list[Multiaddr]:
@@ -185,7 +185,7 @@ class ReachabilityService:
         return [each.external for each in self.mapper.mapped if each.external.is_global]
 
     def _is_only(self, connection: INetConn, peer_id: ID) -> bool:
-        """Tell whether a peer has no other connection that could have led it here."""
+        """Return whether a peer has no other connection that could have led it here."""
         return all(each is connection for each in self._host.swarm.get_connections(peer_id))
 
     def _take_proof(self, peer_id: ID, group: str) -> None:

@@ -91,7 +91,7 @@ class ReachabilityVerdict:
         return self.reachability
 
     def _supports(self, in_favour: int, against: int) -> bool:
-        """Tell whether anything left speaks for the present verdict."""
+        """Return whether anything left speaks for the present verdict."""
         match self.reachability:
             case Reachability.PUBLIC:
                 return in_favour > 0

@@ -34,7 +34,7 @@ class RelayPath:
 
 
 def is_relayed(address: Multiaddr) -> bool:
-    """Tell whether an address leads through a relay."""
+    """Return whether an address leads through a relay."""
     return CIRCUIT in names_in(address)
 
 

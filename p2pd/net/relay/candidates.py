@@ -31,12 +31,12 @@ class RelayBackoffs:
         self._asked: OrderedDict[ID, _Asked] = OrderedDict()
 
     def may_ask(self, relay_id: ID, now_s: float) -> bool:
-        """Tell whether a relay's rest is over."""
+        """Return whether a relay's rest is over."""
         asked = self._asked.get(relay_id)
         return asked is None or now_s >= asked.not_before_s
 
     def has_reserved(self, relay_id: ID) -> bool:
-        """Tell whether a relay has given a reservation and is remembered."""
+        """Return whether a relay has given a reservation and is remembered."""
         asked = self._asked.get(relay_id)
         return asked is not None and asked.has_reserved
 

@@ -1,4 +1,4 @@
-"""In which order addresses are dialled, and told to others. Pure."""
+"""In which order addresses are dialled, and announced to others. Pure."""
 
 from __future__ import annotations
 

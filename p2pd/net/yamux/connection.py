@@ -46,7 +46,7 @@ FAREWELL_TIMEOUT_S = 0.5
 
 
 class YamuxConnection(MuxedConnection[YamuxStream]):
-    """Corrections 7 and 20: bounded, and without a lock or a task a frame."""
+    """Patches 7 and 20: bounded, and without a lock or a task a frame."""
 
     def __init__(self, secured_conn: ISecureConn, peer_id: ID, rejections: Rejections) -> None:
         super().__init__(peer_id, rejections, MAX_STREAMS)
@@ -69,15 +69,15 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
         return self.event_started.is_set() and not self._is_closing
 
     def get_transport_addresses(self) -> list[Multiaddr]:
-        """Tell the address of the other end."""
+        """Return the address of the other end."""
         return self.secured_conn.get_transport_addresses()
 
     def get_connection_type(self) -> ConnectionType:
-        """Tell whether the connection is direct or relayed."""
+        """Return whether the connection is direct or relayed."""
         return self.secured_conn.get_connection_type()
 
     def get_remote_address(self) -> tuple[str, int] | None:
-        """Tell host and port of the other end."""
+        """Return host and port of the other end."""
         return self.secured_conn.get_remote_address()
 
     async def start(self) -> None:
@@ -125,7 +125,7 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
         self.send(encode_frame(FrameType.PING, Flag.SYN, SESSION_ID, ping_id))
 
     async def close(self) -> None:
-        """Tell the peer and end the connection; returns when it has ended."""
+        """Notify the peer and end the connection; returns when it has ended."""
         await self._end(GoAway.NORMAL)
         await self.event_closed.wait()
 

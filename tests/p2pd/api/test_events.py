@@ -99,7 +99,7 @@ def test_unknown_cursor_is_told_as_a_gap(stub: Any) -> None:
 def test_facts_about_peers_come_as_events(api: RunningApi, stub: Any) -> None:
     follower = Follower(stub.Events(chat_pb2.EventsRequest()))
     follower.wait(bool)
-    api.on_trio(api.log.tell, PeerConnected(make_peer("somebody")))
+    api.on_trio(api.log.emit, PeerConnected(make_peer("somebody")))
     events = follower.wait(lambda events: len(events) == 2)
     follower.cancel()
     assert events[1].peer_connected.peer.peer_id == "somebody"

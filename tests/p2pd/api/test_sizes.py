@@ -95,7 +95,7 @@ def test_state_with_many_peers_continues_as_events_behind_the_snapshot(
 ) -> None:
     peers = [wide_peer(number) for number in range(300)]
     for peer in peers:
-        own_api.on_trio(own_api.log.tell, PeerConnected(peer))
+        own_api.on_trio(own_api.log.emit, PeerConnected(peer))
     own_api.on_trio(own_api.log.append, [make_message(1)])
     for after in (None, "", "00000000-7"):
         follower = Follower(own_stub.Events(chat_pb2.EventsRequest(after=after)))
@@ -124,7 +124,7 @@ def connected(events: list[chat_pb2.Event]) -> list[str]:
 
 def test_reader_that_leaves_before_a_gap_gets_it_again(own_api: RunningApi, own_stub: Any) -> None:
     for number in range(300):
-        own_api.on_trio(own_api.log.tell, PeerConnected(wide_peer(number)))
+        own_api.on_trio(own_api.log.emit, PeerConnected(wide_peer(number)))
     follower = Follower(own_stub.Events(chat_pb2.EventsRequest(after="00000000-7")))
     follower.wait(lambda events: any(event.HasField("gap") for event in events))
     follower.cancel()

@@ -96,7 +96,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @rule()
     def tell(self) -> None:
-        self.log.tell(PeerConnected(make_peer("a")))
+        self.log.emit(PeerConnected(make_peer("a")))
 
     @precondition(lambda self: len(self.followers) < 6)
     @rule(wanted=rooms, after=st.sampled_from(["", "now", "old log"]))

@@ -64,9 +64,9 @@ def append(log: Log, *these: int) -> None:
 
 def test_first_event_is_the_present_state(make_log: MakeLog) -> None:
     log = make_log()
-    log.tell(PeerConnected(make_peer("b")))
-    log.tell(PeerConnected(make_peer("a")))
-    log.tell(PeerJoined(PeerId("a"), LOBBY))
+    log.emit(PeerConnected(make_peer("b")))
+    log.emit(PeerConnected(make_peer("a")))
+    log.emit(PeerJoined(PeerId("a"), LOBBY))
     (snapshot,) = bodies(log.open_reader(None).read(MANY))
     assert isinstance(snapshot, Snapshot)
     assert snapshot.peer_count == 2
@@ -104,7 +104,7 @@ def test_only_the_rooms_asked_for_are_told(make_log: MakeLog) -> None:
     log = make_log()
     reader = log.open_reader("", frozenset({LOBBY}))
     log.append([make_message(1), make_message(2, LOBBY), make_message(3)])
-    log.tell(PeerConnected(make_peer("a")))
+    log.emit(PeerConnected(make_peer("a")))
     entries = read_all(reader)
     assert numbers(entries) == [2]
     assert PeerConnected(make_peer("a")) in bodies(entries)
@@ -114,9 +114,9 @@ def test_reader_behind_the_tail_misses_no_message_and_gets_a_fresh_state(make_lo
     log = make_log(keep=1000, tail=8)
     reader = log.open_reader(None)
     read_all(reader)
-    log.tell(PeerConnected(make_peer("a")))
+    log.emit(PeerConnected(make_peer("a")))
     append(log, *range(100))
-    log.tell(PeerConnected(make_peer("b")))
+    log.emit(PeerConnected(make_peer("b")))
     entries = read_all(reader)
     assert numbers(entries) == list(range(100))
     states = [body for body in bodies(entries) if isinstance(body, Snapshot)]
@@ -166,8 +166,8 @@ def test_a_departure_is_told_after_the_arrival(make_log: MakeLog) -> None:
     log = make_log()
     reader = log.open_reader(None)
     read_all(reader)
-    log.tell(PeerConnected(make_peer("a")))
-    log.tell(PeerDisconnected(PeerId("a")))
+    log.emit(PeerConnected(make_peer("a")))
+    log.emit(PeerDisconnected(PeerId("a")))
     told = [PeerConnected(make_peer("a")), PeerDisconnected(PeerId("a"))]
     assert bodies(read_all(reader)) == told
 

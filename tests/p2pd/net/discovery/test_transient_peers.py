@@ -25,38 +25,38 @@ async def wait_identified(node: DiscoveringNode, peer_id: ID) -> None:
     await wait_until_async(identity)
 
 
-async def visit_four(gossip: bool) -> list[bool]:
-    """Visit four peers, two more than stay; tell which are still connected."""
+async def dial_four(gossip: bool) -> list[bool]:
+    """Dial four peers, two more than stay; return which are still connected."""
     async with AsyncExitStack() as stack:
-        visitor = await stack.enter_async_context(open_node())
+        dialler = await stack.enter_async_context(open_node())
         hosts = [await stack.enter_async_context(STOCK.host()) for _ in range(4)]
-        visiting = transient_peers.TransientPeers(visitor.host, visitor.connections)
+        transient = transient_peers.TransientPeers(dialler.host, dialler.connections)
         for host in hosts:
             if gossip:
                 host.set_stream_handler(TProtocol("/meshsub/1.1.0"), _leave_open)
-            assert await visiting.dial(peer_info(host))
-            await wait_identified(visitor, host.get_id())
-        return [visitor.connections.is_connected(PeerId(str(host.get_id()))) for host in hosts]
+            assert await transient.dial(peer_info(host))
+            await wait_identified(dialler, host.get_id())
+        return [dialler.connections.is_connected(PeerId(str(host.get_id()))) for host in hosts]
 
 
-def test_peer_that_is_visited_again_was_not_visited_longest_ago(
+def test_peer_that_is_dialled_again_was_not_dialled_longest_ago(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(transient_peers, "MAX_VISITED", 2)
 
-    async def visit() -> list[bool]:
+    async def dial_some() -> list[bool]:
         async with AsyncExitStack() as stack:
-            visitor = await stack.enter_async_context(open_node())
+            dialler = await stack.enter_async_context(open_node())
             hosts = [await stack.enter_async_context(STOCK.host()) for _ in range(3)]
-            visiting = transient_peers.TransientPeers(visitor.host, visitor.connections)
+            transient = transient_peers.TransientPeers(dialler.host, dialler.connections)
             for number in (0, 1, 0, 2):
-                assert await visiting.dial(peer_info(hosts[number]))
-                await wait_identified(visitor, hosts[number].get_id())
-            return [visitor.connections.is_connected(PeerId(str(host.get_id()))) for host in hosts]
+                assert await transient.dial(peer_info(hosts[number]))
+                await wait_identified(dialler, hosts[number].get_id())
+            return [dialler.connections.is_connected(PeerId(str(host.get_id()))) for host in hosts]
 
     async def bounded() -> list[bool]:
         with trio.fail_after(SCENARIO_TIMEOUT_S):
-            return await visit()
+            return await dial_some()
 
     assert trio.run(bounded) == [True, False, True]
 
@@ -68,13 +68,13 @@ async def _leave_open(_stream: object) -> None:
 @pytest.mark.parametrize(
     ("gossip", "connected"), [(False, [False, False, True, True]), (True, [True] * 4)]
 )
-def test_those_visited_longest_ago_are_let_go_unless_they_gossip(
+def test_those_dialled_longest_ago_are_disconnected_unless_they_gossip(
     monkeypatch: pytest.MonkeyPatch, gossip: bool, connected: list[bool]
 ) -> None:
     monkeypatch.setattr(transient_peers, "MAX_VISITED", 2)
 
     async def bounded() -> list[bool]:
         with trio.fail_after(SCENARIO_TIMEOUT_S):
-            return await visit_four(gossip)
+            return await dial_four(gossip)
 
     assert trio.run(bounded) == connected
