@@ -65,6 +65,22 @@ class NatLab:
             machine = self._routers[machine.name]
         return machine
 
+    def cut(self, here: Machine, there: Machine) -> None:
+        """Lose all that goes straight from one side to the other, before any router sees it."""
+        for end, other in ((here, there), (there, here)):
+            address = self.outside_of(other).address
+            rules = [
+                "add table ip cut",
+                "add chain ip cut in { type filter hook prerouting priority raw ; }",
+                f"add rule ip cut in ip saddr {address} drop",
+            ]
+            run_program(*self.outside_of(end).prefix, "nft", "\n".join(rules))
+
+    def join(self, *cut: Machine) -> None:
+        """Undo ``cut``."""
+        for machine in cut:
+            run_program(*self.outside_of(machine).prefix, "nft", "delete table ip cut")
+
     def _add_outside(self) -> Machine:
         number = self._next_number()
         machine = Machine(f"{self.name}-{number}", f"11.0.{number}.1", OUTSIDE_BITS)

@@ -14,6 +14,7 @@ import pytest
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver.forked import ForkedNode, Launcher
+from tests.driver.lan import Machine
 from tests.driver.listener import EventListener
 from tests.driver.nat_lab import Nat, NatLab, open_nat_lab
 from tests.driver.process import Service
@@ -54,20 +55,28 @@ class Lab:
     """Nodes behind routers, on one internet."""
 
     def __init__(
-        self, nats: NatLab, directory: Path, launcher: Launcher, services: list[Service]
+        self,
+        nats: NatLab,
+        directory: Path,
+        launcher: Launcher,
+        services: list[Service],
+        listen: str,
     ) -> None:
+        self.machines: dict[str, Machine] = {}
         self._nats = nats
         self._directory = directory
         self._launcher = launcher
         self._services = services
+        self._listen = listen
 
     def start(self, name: str, nat: Nat, **settings: object) -> ForkedNode:
-        machine = self._nats.add_machine(nat)
+        machine = self.machines[name] = self._nats.add_machine(nat)
         node = ForkedNode(
             name,
             self._directory,
             self._launcher,
             namespace=machine.name,
+            listen=self._listen,
             grpc_listen=f"unix:{self._directory}/{name}.sock",
             # Open nodes relay as well, once they are found public.
             relay_circuit_bytes=CIRCUIT_BYTES,
@@ -76,12 +85,6 @@ class Lab:
         self._services.append(node)
         node.start()
         return node
-
-
-@pytest.fixture
-def lab(tmp_path: Path, services: list[Service]) -> Iterator[Lab]:
-    with open_nat_lab() as nats, Launcher() as launcher:
-        yield Lab(nats, tmp_path, launcher, services)
 
 
 @contextmanager
@@ -103,26 +106,26 @@ def talking(node: ForkedNode, room: str, per_s: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("transport", LISTEN)
-def test_every_pair_of_routers(lab: Lab, transport: str) -> None:
+def test_every_pair_of_routers(tmp_path: Path, services: list[Service], transport: str) -> None:
+    with open_nat_lab() as nats, Launcher() as launcher:
+        check_pairs(Lab(nats, tmp_path, launcher, services, LISTEN[transport]), transport)
+
+
+def check_pairs(lab: Lab, transport: str) -> None:
     pairs = PAIRS[transport]
-    listen = LISTEN[transport]
-    relay = lab.start("relay", Nat.OPEN, relay_service="on", rooms=ELSEWHERE, listen=listen)
+    relay = lab.start("relay", Nat.OPEN, relay_service="on", rooms=ELSEWHERE)
 
     def rooms_of(index: int, nat: Nat) -> str:
         return ",".join(room_of(*pair) for pair in pairs if pair[index] is nat)
 
     reached = {
-        nat: lab.start(
-            f"to-{nat.value}", nat, relays=relay.address, rooms=rooms_of(0, nat), listen=listen
-        )
+        nat: lab.start(f"to-{nat.value}", nat, relays=relay.address, rooms=rooms_of(0, nat))
         for nat in (*NATS, Nat.CARRIER_GRADE)
     }
     for nat in (Nat.PORT_KEEPING, Nat.SYMMETRIC, Nat.CARRIER_GRADE):
         relayed_address(reached[nat], relay)
     callers = {
-        nat: lab.start(
-            f"from-{nat.value}", nat, bootstrap=relay.address, rooms=rooms_of(1, nat), listen=listen
-        )
+        nat: lab.start(f"from-{nat.value}", nat, bootstrap=relay.address, rooms=rooms_of(1, nat))
         for nat in (*NATS, Nat.CARRIER_GRADE)
     }
     with ExitStack() as open_, ThreadPoolExecutor(len(pairs)) as pool:
