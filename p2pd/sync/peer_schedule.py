@@ -17,7 +17,7 @@ LAST_SEEK_WAIT_S = 3_600.0
 
 
 @dataclass(slots=True)
-class _Record:
+class _PeerRecord:
     """What was done with one peer in one room."""
 
     initiated_at_s: float = float("-inf")
@@ -29,7 +29,7 @@ class PeerSchedule:
     """The records of all peers in all rooms; times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
-        self._records: dict[tuple[PeerId, RoomName], _Record] = {}
+        self._records: dict[tuple[PeerId, RoomName], _PeerRecord] = {}
 
     def next_peers(self, room: RoomName, peers: Iterable[PeerId], count: int) -> list[PeerId]:
         """Choose the peers that waited longest, by chance where they waited alike."""
@@ -44,11 +44,11 @@ class PeerSchedule:
 
     def initiated(self, peer_id: PeerId, room: RoomName, now_s: float) -> None:
         """Record that this node initiates a session with a peer."""
-        self._records.setdefault((peer_id, room), _Record()).initiated_at_s = now_s
+        self._records.setdefault((peer_id, room), _PeerRecord()).initiated_at_s = now_s
 
     def sought(self, peer_id: PeerId, room: RoomName, received: int, now_s: float) -> None:
         """Record how many messages asking a peer for the past has brought."""
-        record = self._records.setdefault((peer_id, room), _Record())
+        record = self._records.setdefault((peer_id, room), _PeerRecord())
         doubled_s = min(2 * record.seek_wait_s, LAST_SEEK_WAIT_S)
         record.seek_wait_s = FIRST_SEEK_WAIT_S if received else doubled_s
         record.seek_at_s = now_s + (0.0 if received else record.seek_wait_s)
