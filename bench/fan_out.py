@@ -1,12 +1,13 @@
-"""One event to a thousand browsers: our gateway, or the ws library's broadcast on Node.
+"""One event to a thousand browsers: our gateway, the older design's, or ws on Node.
 
-Both are told by one more WebSocket, one event at a time or 16 in one write, and
-each time all browsers have got all of it before the next. Ours goes the whole
-way, over a node; the broadcast server only sends on.
+Each gets it from one more WebSocket, one event at a time or 16 in one write, and
+each time all browsers have got all of it before the next. The gateways go the whole
+way, over a node; the broadcast server only sends on. Each server has one core.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from bench.measure import Figures
 from bench.pages import text_of
 from bench.services import processor_s, resident_bytes, running_services
 from bench.sizes import Sizes
+from bench.stdio_pair import running_pair
 from gateway.node.translation import event_from_proto
 
 BROADCAST = Path(__file__).with_name("ws_broadcast.mjs")
@@ -44,6 +46,13 @@ def run_gateway(sizes: Sizes) -> Figures:
         return idle | _measure(gateway.http_address, gateway.pid, ask, sizes, greets=True)
 
 
+def run_stdio(sizes: Sizes) -> Figures:
+    """Measure the Rust gateway of the older design, its node and its browsers."""
+    ask = orjson.dumps({"type": "publish", "text": text_of(0)})
+    with running_pair() as pair:
+        return _measure(pair.http_address, pair.gateway_pid, ask, sizes, greets=True)
+
+
 def run_broadcast(sizes: Sizes) -> Figures:
     """Measure the broadcast server and its browsers, with frames as large as ours."""
     with _broadcast_server() as (address, pid):
@@ -53,6 +62,7 @@ def run_broadcast(sizes: Sizes) -> Figures:
 def _measure(
     address: str, pid: int, payload: bytes, sizes: Sizes, *, greets: bool
 ) -> dict[str, float]:
+    _give_one_core(pid)
     empty_bytes = resident_bytes(pid)
     with Audience(address, sizes.browsers, greets=greets) as audience:
         audience.deliveries_per_s([payload], WARM_UP_EVENTS)
@@ -66,6 +76,13 @@ def _measure(
         "sixteen_per_s": sixteen[0],
         "sixteen_cpu_us": sixteen[1],
     }
+
+
+def _give_one_core(pid: int) -> None:
+    """Let a server run on one core, so that threads are no advantage."""
+    core = min(os.sched_getaffinity(0))
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), {core})
 
 
 def _rates(

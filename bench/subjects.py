@@ -19,6 +19,7 @@ RELAYED = "gRPC to gRPC over a relay"
 PAGES = "page to page"
 GATEWAY = "gateway"
 BROADCAST = "ws on Node"
+STDIO_GATEWAY = "Rust gateway"
 PAGES_IN_MEMORY = "pages, log in memory"
 CALLERS = "32 callers"
 CALLERS_IN_MEMORY = "log in memory"
@@ -42,6 +43,7 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     PAGES_IN_MEMORY: partial(pages.run, "memory"),
     GATEWAY: fan_out.run_gateway,
     BROADCAST: fan_out.run_broadcast,
+    STDIO_GATEWAY: fan_out.run_stdio,
     CALLERS: partial(callers.run, "disk"),
     CALLERS_IN_MEMORY: partial(callers.run, "memory"),
     SYNC: synchronising.run,

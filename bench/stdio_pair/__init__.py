@@ -1,7 +1,7 @@
 """The older design as a peer: a Go node and a Rust gateway that speak JSON lines over STDIO.
 
-Used by ``bench.way``. Both programs are built here into ``build/bench`` with the first
-use; that needs Go and Cargo.
+Used by ``bench.way`` and ``bench.fan_out``. Both programs are built here into
+``build/bench`` with the first use; that needs Go and Cargo.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ class Pair:
     node_address: str
     gateway_pid: int
     node_pid: int
+
+
+@contextmanager
+def running_pair() -> Iterator[Pair]:
+    """Give one gateway whose node is alone."""
+    with _running() as (pair, _):
+        yield pair
 
 
 @contextmanager

@@ -76,6 +76,11 @@ class Follower:
         self.cursor = stretch.cursor
         return stretch
 
+    @property
+    def may_be_due(self) -> bool:
+        """Whether ``due_event`` could return anything; spares most readers the call."""
+        return self._owes_caught_up or bool(self.rooms)
+
     def due_event(self, count: int, now_s: float) -> str | None:
         """Return the kind of event about its own stream that is due, if any.
 

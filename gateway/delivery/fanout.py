@@ -223,20 +223,25 @@ class Fanout:
         begin_s = time.monotonic()
         self._is_wanted = False
         written, self._unwritten = self._unwritten, []
-        end = self._channel.end
+        channel, end = self._channel, self._channel.end
+        frames = sent_bytes = 0
         for reader in list(self._following):
             if reader.place == end or not reader.outlet.is_writable:
                 continue
-            stretch = reader.read(self._channel, WRITE_MAX_BYTES)
+            stretch = reader.read(channel, WRITE_MAX_BYTES)
             if stretch is None:
                 self._replay(reader)
                 continue
             if stretch.count:
-                self._counts.frames_sent += stretch.count
-                self._counts.bytes_sent += len(stretch.wire)
+                frames += stretch.count
+                sent_bytes += len(stretch.wire)
                 reader.outlet.write(stretch.wire)
-            self._write_due(reader, stretch.count, begin_s)
-            self._is_wanted |= stretch.end < end and reader.outlet.is_writable
+            if reader.may_be_due:
+                self._write_due(reader, stretch.count, begin_s)
+            if stretch.end < end and reader.outlet.is_writable:
+                self._is_wanted = True
+        self._counts.frames_sent += frames
+        self._counts.bytes_sent += sent_bytes
         # The loop writes to the sockets at the end of its turn: in the next one
         # it is known what this wake-up took.
         asyncio.get_running_loop().call_soon(self._pause, begin_s, written)
