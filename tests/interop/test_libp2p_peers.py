@@ -5,9 +5,11 @@ None of them synchronises, and our node keeps on disk; each is simply a peer.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import EventListener, NodeProcess
 from tests.driver.fixtures import StartNode
-from tests.driver.waiting import wait_until
+from tests.driver.waiting import SLACK_S, wait_until
 from tests.interop.foreign_peer import ForeignPeer
 from tests.interop.programs import go_program, node_program, rust_program
 
@@ -24,8 +26,10 @@ SYNC = "/wsp/sync/1.0.0"
 GO_QUEUE = 20
 """go drops silently what is beyond 32 messages in hand."""
 QUIC = "/ip4/127.0.0.1/udp/0/quic-v1"
-QUIET_S = 40.0
+TCP = "/ip4/127.0.0.1/tcp/0"
+QUIET_S = 60.0
 """Longer than either side holds a QUIC connection on which nothing comes."""
+BACK_WITHIN_S = 5.0
 PEERS: dict[str, Callable[[], tuple[str, ...]]] = {
     "go-ed25519": lambda: (go_program("go-peer"), "-key", "ed25519"),
     "go-ecdsa": lambda: (go_program("go-peer"), "-key", "ecdsa"),
@@ -54,10 +58,7 @@ def test_foreign_peer_that_we_dial_chats_both_ways(
     node: NodeProcess, command: Sequence[str]
 ) -> None:
     with EventListener(node) as listener, ForeignPeer(command) as peer:
-        with node.open_channel() as channel:
-            stub = chat_pb2_grpc.ChatServiceStub(channel)
-            answer = stub.Connect(chat_pb2.ConnectRequest(address=peer.address), timeout=30)
-        assert answer.peer.peer_id == peer.peer_id
+        assert connect(node, peer).peer_id == peer.peer_id
         assert_chat(node, listener, peer)
 
 
@@ -79,21 +80,40 @@ def test_foreign_peer_that_dials_us_chats_over_quic(start_node: StartNode, name:
                 peer.wait_message(f"answer to {text}")
 
 
-def test_go_peer_that_we_dial_chats_over_quic_after_a_quiet_time(start_node: StartNode) -> None:
-    node = start_node("quic", listen=QUIC)
-    with (
-        EventListener(node) as listener,
-        ForeignPeer((go_program("go-peer"), "-listen", QUIC)) as peer,
-    ):
-        with node.open_channel() as channel:
-            stub = chat_pb2_grpc.ChatServiceStub(channel)
-            answer = stub.Connect(chat_pb2.ConnectRequest(address=peer.address), timeout=30)
-        assert answer.peer.connection.transport == "quic-v1"
-        assert_chat(node, listener, peer)
-        quiet_until_s = time.monotonic() + QUIET_S
-        wait_until(time.monotonic, lambda now_s: now_s > quiet_until_s, timeout_s=QUIET_S + 30)
+def test_peers_that_we_dial_chat_after_a_quiet_minute_and_one_that_slept_is_back(
+    start_node: StartNode,
+) -> None:
+    """A minute without a message over TCP and QUIC; a node of ours is stopped meanwhile."""
+    node, sleeper = start_node("node", listen=f"{TCP},{QUIC}"), start_node("sleeper")
+    commands = {
+        "quic-v1": [(go_program("go-peer"), "-listen", QUIC), (*PEERS["rust"](), "--listen", QUIC)],
+        "tcp": [PEERS["go-ed25519"](), PEERS["js"]()],
+    }
+    with ExitStack() as running, EventListener(node) as listener:
+        peers = []
+        for transport, command in ((t, each) for t, many in commands.items() for each in many):
+            peer = running.enter_context(ForeignPeer(command))
+            assert connect(node, peer).connection.transport == transport
+            peers.append(peer)
+        node.connect(sleeper)
+        for peer in peers:
+            assert_chat(node, listener, peer)
+        sleeper.signal(signal.SIGSTOP)
+        try:
+            quiet_until_s = time.monotonic() + QUIET_S
+            wait_until(time.monotonic, lambda now_s: now_s > quiet_until_s, timeout_s=QUIET_S + 30)
+            assert sleeper.peer_id not in node.peers("chat-room")
+        finally:
+            sleeper.signal(signal.SIGCONT)
+        node.wait_peer(sleeper, "chat-room", timeout_s=BACK_WITHIN_S + SLACK_S)
         node.publish("after a quiet time")
-        peer.wait_message("after a quiet time")
+        for peer in peers:
+            peer.wait_message("after a quiet time")
+            peer.say(f"{peer.peer_id} is there")
+            assert listener.wait_text(f"{peer.peer_id} is there").forwarder_id == peer.peer_id
+        with EventListener(sleeper) as awake:
+            node.publish("good morning")
+            awake.wait_text("good morning")
 
 
 def test_line_of_peers_forwards_with_the_true_author(node: NodeProcess) -> None:
@@ -144,6 +164,13 @@ def test_what_other_peers_said_is_history_for_our_nodes(start_node: StartNode) -
         late.connect(early)
         listener.wait_events(lambda _: set(said) <= set(listener.texts), timeout_s=60)
         assert len(listener.texts) == len(set(listener.texts)) == 2 * len(said)
+
+
+def connect(node: NodeProcess, peer: ForeignPeer) -> chat_pb2.Peer:
+    """Have the node dial the peer."""
+    with node.open_channel() as channel:
+        stub = chat_pb2_grpc.ChatServiceStub(channel)
+        return stub.Connect(chat_pb2.ConnectRequest(address=peer.address), timeout=30).peer
 
 
 def assert_chat(node: NodeProcess, listener: EventListener, peer: ForeignPeer) -> None:
