@@ -19,7 +19,7 @@ from p2pd.store.peer_store import KnownPeers
 from p2pd.store.peer_table import load_known_peers
 from p2pd.store.quarantine_table import Quarantined, load_quarantined
 from p2pd.store.room_store import RoomRecord
-from p2pd.store.room_table import LOAD, room_from_row
+from p2pd.store.room_table import LOAD, LOAD_FROM_ROOMS, room_from_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,12 @@ def _read(path: Path) -> Inheritance:
     rooms: dict[RoomName, RoomRecord] = {}
     peers, quarantined = KnownPeers(), dict[str, int | None]()
     with suppress(*FILE_ERRORS), closing(open_reader(path)) as connection:
-        with suppress(*FILE_ERRORS):
-            for row in connection.execute(LOAD):
-                name, room = room_from_row(row)
-                if room.record is not None:
-                    rooms[name] = room.record
+        for load in (LOAD_FROM_ROOMS, LOAD):
+            with suppress(*FILE_ERRORS):
+                for row in connection.execute(load):
+                    name, room = room_from_row(row)
+                    if room.record is not None:
+                        rooms[name] = room.record
         with suppress(*FILE_ERRORS):
             peers = load_known_peers(connection)
         quarantined = load_quarantined(connection)

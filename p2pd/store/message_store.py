@@ -52,6 +52,18 @@ class Item(NamedTuple):
     message_id: MessageId
 
 
+class RangeSum(NamedTuple):
+    """The items of a room with ``lower <= seqno < upper``: how many, and the sum of their hashes.
+
+    No upper bound where they are the last ones.
+    """
+
+    lower: int
+    upper: int | None
+    items: int
+    total: int
+
+
 END_OF_TIME_NS = (1 << 63) - 1
 
 NO_MESSAGE = MessageId("")
@@ -165,6 +177,29 @@ class MessageStore(Protocol):
         """Yield a room's items in send order, ``lower <= item < upper``; None is no bound.
 
         What is appended or dropped meanwhile may or may not be among them.
+        """
+
+    def sealed_ranges(self, room: RoomName) -> Sequence[RangeSum]:
+        """Return the sums that are stored over ranges of a room's items, in order.
+
+        They do not overlap, and need not cover everything.
+        """
+
+    def sum_range(self, room: RoomName, lower: int, upper: int | None) -> RangeSum:
+        """Sum up some hundred items of a room, the next from a sequence number on.
+
+        Args:
+            upper: Items from here on are not meant; None is no bound.
+
+        Returns:
+            A range from ``lower`` on; it ends at ``upper`` or before.
+        """
+
+    def verify_ranges(self, room: RoomName, lower: int, upper: int) -> bool:
+        """Compare the stored sums that cover a part of a range with what is stored.
+
+        Returns:
+            Whether all were right; a wrong one is removed.
         """
 
     def signed_bytes(

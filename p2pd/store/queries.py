@@ -10,12 +10,11 @@ import sqlite3
 from collections.abc import Sequence
 
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.records import RecordKind
 from p2pd.domain.sizes import size_of_message
 from p2pd.store.message_store import Answer, Item, Stored, StoredPage
 from p2pd.store.rows import (
     COLUMNS,
-    KIND,
-    KIND_MESSAGE,
     SEQNO_SHIFT,
     message_id_from,
     seqno_from,
@@ -25,28 +24,32 @@ from p2pd.store.rows import (
 MAX_ROWS = 1024
 """Messages that one ``read`` returns at most."""
 
-_ROOM = "room = (SELECT room FROM rooms WHERE name = ?)"
-_IS_MESSAGE = f"kind = {KIND_MESSAGE}"
-"""Records of another kind are those of a later release: they stay, and are passed over."""
-_READ = f"""SELECT {COLUMNS} FROM messages
+_ROOM = "conversation = (SELECT conversation FROM conversations WHERE room = ?)"
+_IS_KIND = f"kind = {RecordKind.MESSAGE:d}"
+_IS_MESSAGE = f"""({_IS_KIND} AND conversation NOT IN
+    (SELECT conversation FROM conversations WHERE peer IS NOT NULL))"""
+"""What this release serves. Other records are those of a later one: they stay, and are
+passed over."""
+_READ = f"""SELECT {COLUMNS} FROM records
     WHERE offset > ? AND offset <= ? AND {_IS_MESSAGE} ORDER BY offset LIMIT ?"""
-_COUNT_OTHERS = f"""SELECT count(*) FROM messages
+_COUNT_OTHERS = f"""SELECT count(*) FROM records
     WHERE offset > ? AND offset <= ? AND NOT {_IS_MESSAGE}"""
-_AT = f"SELECT {COLUMNS} FROM messages WHERE offset = ?"
-_IN_ROOM = f"""SELECT {COLUMNS} FROM messages INDEXED BY messages_by_room
-    WHERE {_ROOM} AND {_IS_MESSAGE}"""
+_AT = f"SELECT {COLUMNS}, {_IS_MESSAGE} FROM records WHERE offset = ?"
+_IN_ROOM = f"""SELECT {COLUMNS} FROM records INDEXED BY messages_by_room
+    WHERE {_ROOM} AND {_IS_KIND}"""
 _BEFORE = f"{_IN_ROOM} AND offset < ? ORDER BY offset DESC LIMIT ?"
 _AFTER = f"{_IN_ROOM} AND offset > ? ORDER BY offset LIMIT ?"
-_OFFSET_OF = "SELECT offset FROM messages WHERE message_id = ?"
-_ANSWER = f"""SELECT {COLUMNS} FROM messages
+_OFFSET_OF = "SELECT offset FROM records WHERE message_id = ?"
+_ANSWER = f"""SELECT {COLUMNS} FROM records
     WHERE client_message_id = ? AND caller IS ? AND {_IS_MESSAGE} ORDER BY offset LIMIT 1"""
-_NEWEST_OF_AUTHOR = """SELECT send_order FROM messages
-    WHERE message_id BETWEEN ? AND ? ORDER BY message_id DESC LIMIT 1"""
+_NEWEST_OF_AUTHOR = f"""SELECT send_order FROM records
+    WHERE message_id BETWEEN ? AND ? AND {_IS_KIND} ORDER BY message_id DESC LIMIT 1"""
 _ITEMS = f"""SELECT send_order, message_id
-    FROM messages INDEXED BY messages_by_send_order
-    WHERE {_ROOM} AND (send_order, message_id) >= (?, ?) AND (send_order, message_id) < (?, ?)
+    FROM records INDEXED BY items
+    WHERE {_ROOM} AND {_IS_KIND}
+        AND (send_order, message_id) >= (?, ?) AND (send_order, message_id) < (?, ?)
     ORDER BY send_order, message_id LIMIT ?"""
-_SIGNED = f"SELECT {COLUMNS} FROM messages WHERE message_id = ? AND {_ROOM}"
+_SIGNED = f"SELECT {COLUMNS} FROM records WHERE message_id = ? AND {_ROOM} AND {_IS_KIND}"
 
 _LOWEST = (-SEQNO_SHIFT, b"")
 _HIGHEST = (SEQNO_SHIFT - 1, b"\xff" * 128)
@@ -78,10 +81,11 @@ def has_record(connection: sqlite3.Connection, offset: int) -> bool:
     Raises:
         DamagedError: A message is there that is not what was written.
     """
-    row = connection.execute(_AT, (offset,)).fetchone()
-    if row is not None and row[KIND] == KIND_MESSAGE:
-        stored_from_row(row)
-    return row is not None
+    for *row, is_message in connection.execute(_AT, (offset,)).fetchall():
+        if is_message:
+            stored_from_row(tuple(row))
+        return True
+    return False
 
 
 def count_others(connection: sqlite3.Connection, after: int, until: int) -> int:

@@ -1,4 +1,4 @@
-"""The table of rooms, and its copy in memory: messages counted, membership.
+"""The rooms among the conversations, and their copy in memory: records counted, membership.
 
 ``StoreFile`` owns one. Triggers keep the counts of the table right inside each
 transaction; the copy is loaded at open and changed after each commit, so that
@@ -27,27 +27,36 @@ from p2pd.store.room_store import RoomRecord
 MAX_INTEGER = (1 << 63) - 1
 """SQLite's largest."""
 
-LOAD = """SELECT name, room, messages, dropped_until,
+LOAD = """SELECT room, conversation, messages, records - messages, dropped_until,
+    is_joined, floor_ns, joined_ns, sent_until, is_caught_up
+    FROM conversations WHERE room IS NOT NULL"""
+LOAD_FROM_ROOMS = """SELECT name, room, messages, 0, dropped_until,
     is_joined, floor_ns, joined_ns, sent_until, is_caught_up FROM rooms"""
-_UPSERT = """INSERT INTO rooms
-    (name, dropped_until, is_joined, floor_ns, joined_ns, sent_until, is_caught_up)
-    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
+"""The same of a file of schema version 3."""
+_UPSERT = """INSERT INTO conversations
+    (room, dropped_until, is_joined, floor_ns, joined_ns, sent_until, is_caught_up)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room) DO UPDATE SET
     is_joined = excluded.is_joined, floor_ns = excluded.floor_ns,
     joined_ns = excluded.joined_ns, sent_until = excluded.sent_until,
     is_caught_up = excluded.is_caught_up
-    RETURNING room"""
-_ADD = "INSERT INTO rooms (name, dropped_until) VALUES (?, ?)"
-_REMOVE = "DELETE FROM rooms WHERE name = ?"
+    RETURNING conversation"""
+_ADD = "INSERT INTO conversations (room, dropped_until) VALUES (?, ?)"
+_REMOVE = "DELETE FROM conversations WHERE room = ?"
 _LOAD_REMOVED = "SELECT value FROM meta WHERE name = 'removed_until'"
 _SAVE_REMOVED = "INSERT OR REPLACE INTO meta VALUES ('removed_until', ?)"
 
 
 @dataclass(slots=True)
 class Room:
-    """One room: its key in the file, how many messages are stored, the highest offset dropped."""
+    """One room: its key in the file, what is stored of it, the highest offset dropped.
+
+    Attributes:
+        others: Records that are not messages: those of a later release, which stay.
+    """
 
     key: int
     messages: int = 0
+    others: int = 0
     dropped_until: int = 0
     record: RoomRecord | None = None
 
@@ -94,8 +103,8 @@ class RoomTable:
 
     @property
     def total(self) -> int:
-        """How many messages are stored of all rooms."""
-        return sum(room.messages for room in list(self._rooms.values()))
+        """How many records are stored of all rooms."""
+        return sum(room.messages + room.others for room in list(self._rooms.values()))
 
     @property
     def records(self) -> dict[RoomName, RoomRecord]:
@@ -175,7 +184,9 @@ class RoomTable:
     def _is_spent(self, name: RoomName, record: RoomRecord | None) -> bool:
         """Return whether a room with this record has nothing to remember."""
         is_left = record is None or not record.is_joined
-        return is_left and not self.count(name) and (record is None or name not in self._configured)
+        room = self._rooms.get(name)
+        is_empty = room is None or not (room.messages or room.others)
+        return is_left and is_empty and (record is None or name not in self._configured)
 
     def _remove(self, names: Iterable[RoomName]) -> None:
         """Remove rooms from the table, inside a transaction."""
@@ -199,12 +210,12 @@ def room_from_row(row: tuple[Any, ...]) -> tuple[RoomName, Room]:
     Raises:
         DamagedError: It cannot have been written by this program.
     """
-    name, key, messages, dropped_until, *membership = row
+    name, key, messages, others, dropped_until, *membership = row
     is_plain = membership == [None] * len(membership)
-    numbers = (key, messages, dropped_until, *(() if is_plain else membership))
+    numbers = (key, messages, others, dropped_until, *(() if is_plain else membership))
     if not isinstance(name, str) or not all(isinstance(one, int) for one in numbers):
         raise DamagedError("its table of rooms holds what is no room")
-    room = Room(key, messages, dropped_until)
+    room = Room(key, messages, others, dropped_until)
     if not is_plain:
         is_joined, floor_ns, joined_ns, sent_until, is_caught_up = membership
         room.record = RoomRecord(

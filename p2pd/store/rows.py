@@ -11,28 +11,35 @@ from typing import Any
 
 from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import MessageId, PeerId, RoomName
+from p2pd.domain.records import RecordKind
 from p2pd.store.errors import DamagedError
 from p2pd.store.message_store import Stored
 
 SEQNO_SHIFT = 1 << 63
-KIND_MESSAGE = 0
+_MESSAGE = RecordKind.MESSAGE.value
 _DELIVERIES = (Delivery.LIVE, Delivery.BACKFILLED)
 
-COLUMNS = """offset, message_id, (SELECT name FROM rooms WHERE rooms.room = messages.room),
+COLUMNS = """offset, message_id,
+    (SELECT room FROM conversations WHERE conversations.conversation = records.conversation),
+    author, forwarder, send_order, receive_time_ns, delivery, client_message_id,
+    body, data_start, data_bytes, data, caller, kind, checksum"""
+COLUMNS_BEFORE_RECORDS = """offset, message_id,
+    (SELECT name FROM rooms WHERE rooms.room = messages.room),
     author, forwarder, send_order, receive_time_ns, delivery, client_message_id,
     signed, data_start, data_bytes, data, caller, kind, checksum"""
-INSERT = """INSERT INTO messages (offset, message_id, room,
+"""The same of a file of schema version 3; older ones lack the last."""
+INSERT = """INSERT INTO records (offset, message_id, conversation,
     author, forwarder, send_order, receive_time_ns, delivery, client_message_id,
-    signed, data_start, data_bytes, data, caller, kind, checksum)
+    body, data_start, data_bytes, data, caller, kind, checksum)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
-ROOM, RECEIVE_TIME, CLIENT_MESSAGE_ID, SIGNED, KIND, CHECKSUM = 2, 6, 8, 9, 14, 15
-"""Places in a row of ``COLUMNS``."""
+CONVERSATION, ROOM, RECEIVE_TIME, CLIENT_MESSAGE_ID, BODY, KIND, CHECKSUM = 2, 2, 6, 8, 9, 14, 15
+"""Places in a row of ``COLUMNS``, the first in one of ``INSERT``."""
 
 Row = tuple[Any, ...]
 
 
-def row_from_message(offset: int, room: int, message: Message) -> Row:
+def row_from_message(offset: int, conversation: int, message: Message) -> Row:
     """Lay a message out as the parameters of ``INSERT``.
 
     The content is stored inside the signed bytes where it is found there, a second
@@ -54,11 +61,11 @@ def row_from_message(offset: int, room: int, message: Message) -> Row:
         len(message.data),
         message.data if start < 0 else None,
         message.caller or None,
-        KIND_MESSAGE,
+        _MESSAGE,
     )
     message_id = bytes.fromhex(message.message_id)
     checksum = _checksum((offset, message_id, message.room, *facts, *content))
-    return (offset, message_id, room, *facts, *content, checksum)
+    return (offset, message_id, conversation, *facts, *content, checksum)
 
 
 def stored_from_row(row: Row) -> Stored:
@@ -141,7 +148,7 @@ def _checksum(values: Row | list[Any]) -> int:
     """
     *facts, signed, data_start, data_bytes, data, caller, kind = values
     facts.extend((len(signed), data_start, data_bytes))
-    if caller is not None or kind != KIND_MESSAGE:
+    if caller is not None or kind != _MESSAGE:
         facts.extend((caller, kind))
     total = zlib.crc32(repr(facts).encode("utf-8", "surrogatepass"))
     return zlib.crc32(data or b"", zlib.crc32(signed, total))

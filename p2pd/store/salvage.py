@@ -19,17 +19,18 @@ from typing import NamedTuple
 import structlog
 
 from p2pd.domain.messages import Delivery, Message
+from p2pd.domain.records import RecordKind
 from p2pd.store.connections import open_reader
 from p2pd.store.damage import FILE_ERRORS, chat_error_from, is_damage
 from p2pd.store.errors import DamagedError
 from p2pd.store.rows import (
+    BODY,
     CHECKSUM,
     CLIENT_MESSAGE_ID,
     COLUMNS,
-    KIND_MESSAGE,
+    COLUMNS_BEFORE_RECORDS,
     RECEIVE_TIME,
     ROOM,
-    SIGNED,
     Row,
     stored_from_row,
 )
@@ -39,8 +40,11 @@ MAX_FAILURES = 20_000
 """Unreadable stretches after which the rest is left to the peers: some seconds."""
 HIGHEST_OFFSET = 1 << 40
 
-_ADDED = {"checksum": "NULL", "caller": "NULL", "kind": str(KIND_MESSAGE)}
+_IS_MESSAGE = f"""kind = {RecordKind.MESSAGE:d} AND conversation NOT IN
+    (SELECT conversation FROM conversations WHERE peer IS NOT NULL)"""
+_ADDED = {"checksum": "NULL", "caller": "NULL", "kind": str(RecordKind.MESSAGE.value)}
 """Columns that came after version 1, and what stands for each in an older file."""
+_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
 
 log_line = structlog.get_logger(__name__)
 
@@ -79,13 +83,19 @@ def salvage(path: Path, verify: Verify, after: int = 0) -> Iterator[Salvaged]:
 
 def _query_for(connection: sqlite3.Connection) -> str:
     """Write the query that a file of this schema version answers."""
+    if ("records",) in connection.execute(_TABLES).fetchall():
+        return _query(COLUMNS, "records", _IS_MESSAGE)
     present = {name for _, name, *_ in connection.execute("PRAGMA table_info(messages)")}
-    columns, condition = COLUMNS, f"kind = {KIND_MESSAGE}"
+    columns, condition = COLUMNS_BEFORE_RECORDS, f"kind = {RecordKind.MESSAGE:d}"
     for name, substitute in _ADDED.items():
         if name not in present:
             columns = columns.replace(name, substitute)
             condition = condition.replace(name, substitute)
-    return f"""SELECT {columns} FROM messages
+    return _query(columns, "messages", condition)
+
+
+def _query(columns: str, table: str, condition: str) -> str:
+    return f"""SELECT {columns} FROM {table}
         WHERE offset > ? AND offset <= ? AND {condition} ORDER BY offset LIMIT ?"""
 
 
@@ -115,7 +125,7 @@ def _message_from(row: Row, verify: Verify) -> Message | None:
             return stored_from_row(row).message
         except DamagedError:
             pass
-    signed = row[SIGNED]
+    signed = row[BODY]
     verified = verify(signed) if isinstance(signed, bytes) else None
     return None if verified is None else _completed(row, verified)
 

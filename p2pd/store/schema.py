@@ -3,9 +3,15 @@
 Called by ``p2pd.store.store_file`` at open. A new file is a file of version 0: it
 goes the same way as an old one, step by step, each step in one transaction.
 
+``records`` is the log: an offset, a kind, a conversation, a body and what is asked of
+them. A conversation is a room or the one with a peer. Indexes keep the names that they
+were made with.
+
 ``send_order`` is the author's sequence number, unsigned 64 bit, shifted into
-SQLite's signed integers: the order (room, send_order, message_id) is the same at
-every node, which reconciliation between nodes relies on.
+SQLite's signed integers: the order (conversation, send_order, message_id) is the same
+at every node, which reconciliation between nodes relies on. ``item_ranges`` holds the
+sums over ranges of that order. Triggers remove a sum in the transaction that changes
+what it covers, whoever changes it, so a sum that is there is right.
 """
 
 from __future__ import annotations
@@ -82,6 +88,65 @@ ADD_MEMBERSHIPS = (
     "ALTER TABLE messages ADD COLUMN kind INTEGER NOT NULL DEFAULT 0",
 )
 
+_UNSEAL = """DELETE FROM item_ranges WHERE conversation = {row}.conversation
+        AND lower = (SELECT max(lower) FROM item_ranges
+            WHERE conversation = {row}.conversation AND lower <= {row}.send_order)
+        AND upper > {row}.send_order"""
+MAKE_RECORDS = (
+    "DROP TRIGGER count_appended",
+    "DROP TRIGGER count_dropped",
+    """CREATE TABLE conversations (
+        conversation INTEGER PRIMARY KEY,
+        room TEXT UNIQUE,
+        peer TEXT UNIQUE,
+        records INTEGER NOT NULL DEFAULT 0,
+        messages INTEGER NOT NULL DEFAULT 0,
+        dropped_until INTEGER NOT NULL DEFAULT 0,
+        is_joined INTEGER,
+        floor_ns INTEGER,
+        joined_ns INTEGER,
+        sent_until INTEGER,
+        is_caught_up INTEGER,
+        CHECK ((room IS NULL) <> (peer IS NULL))
+    )""",
+    """INSERT INTO conversations SELECT room, name, NULL, messages, messages, dropped_until,
+        is_joined, floor_ns, joined_ns, sent_until, is_caught_up FROM rooms""",
+    "DROP TABLE rooms",
+    "ALTER TABLE messages RENAME TO records",
+    "ALTER TABLE records RENAME COLUMN room TO conversation",
+    "ALTER TABLE records RENAME COLUMN signed TO body",
+    "DROP INDEX messages_by_send_order",
+    """CREATE INDEX items ON records (conversation, send_order, message_id)
+        WHERE kind = 0""",
+    """CREATE TABLE item_ranges (
+        conversation INTEGER NOT NULL,
+        lower INTEGER NOT NULL,
+        upper INTEGER NOT NULL,
+        items INTEGER NOT NULL,
+        total BLOB NOT NULL,
+        checksum INTEGER NOT NULL,
+        PRIMARY KEY (conversation, lower)
+    ) WITHOUT ROWID""",
+    f"""CREATE TRIGGER record_appended AFTER INSERT ON records BEGIN
+        UPDATE conversations
+        SET records = records + 1, messages = messages + (NEW.kind = 0)
+        WHERE conversation = NEW.conversation;
+        {_UNSEAL.format(row="NEW")};
+    END""",
+    f"""CREATE TRIGGER record_dropped AFTER DELETE ON records BEGIN
+        UPDATE conversations
+        SET records = records - 1, messages = messages - (OLD.kind = 0),
+            dropped_until = max(dropped_until, OLD.offset)
+        WHERE conversation = OLD.conversation;
+        {_UNSEAL.format(row="OLD")};
+    END""",
+    f"""CREATE TRIGGER record_changed
+        AFTER UPDATE OF conversation, kind, send_order, message_id ON records BEGIN
+        {_UNSEAL.format(row="OLD")};
+        {_UNSEAL.format(row="NEW")};
+    END""",
+)
+
 
 def create(connection: sqlite3.Connection) -> None:
     """Make version 1 and name the new log."""
@@ -105,10 +170,17 @@ def add_memberships(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def make_records(connection: sqlite3.Connection) -> None:
+    """Make version 4: the log of records, conversations, sums over ranges of items."""
+    for statement in MAKE_RECORDS:
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     create,
     add_checksum,
     add_memberships,
+    make_records,
 )
 """The step at index N leads from version N to N + 1."""
 

@@ -32,6 +32,7 @@ from p2pd.store.message_store import (
     Answer,
     Dropped,
     Item,
+    RangeSum,
     Stored,
     StoredPage,
 )
@@ -251,6 +252,18 @@ class SqliteStore:
             if len(batch) < ITEMS_AT_ONCE:
                 return
             lower = queries.item_after(batch[-1])
+
+    def sealed_ranges(self, room: RoomName) -> Sequence[RangeSum]:
+        """Return the sums that are stored over ranges of a room's items, in order."""
+        return self._succession.carry_out(lambda file: file.ranges.sealed(room))
+
+    def sum_range(self, room: RoomName, lower: int, upper: int | None) -> RangeSum:
+        """Sum up some hundred items of a room, the next from a sequence number on."""
+        return self._succession.carry_out(lambda file: file.ranges.sum_range(room, lower, upper))
+
+    def verify_ranges(self, room: RoomName, lower: int, upper: int) -> bool:
+        """Compare stored sums with what is stored; remove those that are wrong."""
+        return self._succession.carry_out(lambda file: file.ranges.verify(room, lower, upper))
 
     def signed_bytes(
         self, room: RoomName, message_ids: Sequence[MessageId]

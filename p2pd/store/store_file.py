@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,11 +20,13 @@ from typing import NamedTuple
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.records import RecordKind
 from p2pd.store import queries
 from p2pd.store.connections import Readers, durable_transaction, open_writer, transaction
 from p2pd.store.damage import is_full, sync_directory
 from p2pd.store.errors import DamagedError, StoreClosedError
 from p2pd.store.inheritance import Inheritance
+from p2pd.store.item_ranges import ItemRanges
 from p2pd.store.message_store import END_OF_TIME_NS, Answer, Dropped, Stored
 from p2pd.store.meta import Meta
 from p2pd.store.peer_store import KnownPeers
@@ -31,19 +34,22 @@ from p2pd.store.peer_table import load_known_peers, replace_known_peers
 from p2pd.store.quarantine_table import QuarantineTable
 from p2pd.store.room_store import RoomRecord
 from p2pd.store.room_table import RoomTable
-from p2pd.store.rows import INSERT, SEQNO_SHIFT, Row, row_from_message
+from p2pd.store.rows import CONVERSATION, INSERT, SEQNO_SHIFT, Row, row_from_message
 from p2pd.store.schema import check, migrate
 from p2pd.store.wal import committed_frames
 
 WAL_MAX_FRAMES = 16_384
 """Above it (64 MiB of 4 KiB pages) appends wait until the log was emptied."""
 
-_OLDEST = "SELECT min(offset) FROM messages"
-_NEWEST = "SELECT max(offset) FROM messages"
+_OLDEST = "SELECT min(offset) FROM records"
+_NEWEST = "SELECT max(offset) FROM records"
 """Each by itself: SQLite finds one end of a table at once, for both it reads all of it."""
-_OLDEST_IN_ROOM = """SELECT offset, receive_time_ns, send_order, message_id
-    FROM messages INDEXED BY messages_by_room WHERE room = ? ORDER BY offset LIMIT ?"""
-_DROP = "DELETE FROM messages INDEXED BY messages_by_room WHERE room = ? AND offset <= ?"
+_IS_MESSAGE = f"kind = {RecordKind.MESSAGE:d}"
+_OLDEST_IN_ROOM = f"""SELECT offset, receive_time_ns, send_order, message_id
+    FROM records INDEXED BY messages_by_room
+    WHERE conversation = ? AND {_IS_MESSAGE} ORDER BY offset LIMIT ?"""
+_DROP = f"""DELETE FROM records INDEXED BY messages_by_room
+    WHERE conversation = ? AND {_IS_MESSAGE} AND offset <= ?"""
 
 _PASSIVE = "PRAGMA wal_checkpoint(PASSIVE)"
 _TRUNCATE = "PRAGMA wal_checkpoint(TRUNCATE)"
@@ -69,6 +75,7 @@ class StoreFile:
 
     Attributes:
         tail_lost: Whether the newest messages were found to be unreadable.
+        ranges: The sums over ranges of items.
     """
 
     def __init__(
@@ -105,6 +112,7 @@ class StoreFile:
         self._wal = os.open(self._wal_path, os.O_RDWR)
         sync_directory(path.parent)
         self.readers = Readers(path)
+        self.ranges = ItemRanges(self._writer, self.readers, self._writing)
 
     @property
     def is_complete(self) -> bool:
@@ -277,11 +285,15 @@ class StoreFile:
 
     def _commit(self, rows: Sequence[Row]) -> None:
         """Insert all rows or none; a single one is a transaction by itself."""
-        if len(rows) == 1:
+        added = Counter(row[CONVERSATION] for row in rows)
+        due = self.ranges.due(added)
+        if len(rows) == 1 and not due:
             self._writer.execute(INSERT, rows[0])
-            return
-        with transaction(self._writer):
-            self._writer.executemany(INSERT, rows)
+        else:
+            with transaction(self._writer):
+                self._writer.executemany(INSERT, rows)
+                self.ranges.seal(due, added)
+        self.ranges.appended(due, added)
 
     def _is_new(self, message: Message) -> bool:
         return queries.offset_of(self._writer, message.message_id) is None
@@ -294,7 +306,7 @@ class StoreFile:
             if not queries.has_record(self._writer, offset):
                 raise DamagedError(f"row {offset} is not where it should be")
         if self._rooms.total > (last - first + 1 if last else 0):
-            raise DamagedError("it counts more messages than it has offsets")
+            raise DamagedError("it counts more records than it has offsets")
         return first, max(last or 0, self._rooms.dropped_until(frozenset()))
 
     def _empty_wal(self, expected: int) -> int:

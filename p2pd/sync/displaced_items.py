@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from p2pd.domain.items import Bound, End, Item, Summary, Upper, summary_of
+from p2pd.sync.item_pieces import split_items
 
 MAX_REMOVED = 2_048
 """Items of a room that retention removed, the newest, until the node stops.
@@ -64,16 +65,7 @@ class DisplacedItems:
 
     def split(self, lower: Bound, upper: Upper, parts: int) -> Sequence[tuple[Upper, Summary]]:
         """Cut a range into ranges of about equally many items."""
-        items = self.items(lower, upper)
-        if not items:
-            return [(upper, Summary())]
-        size = -(-len(items) // parts)
-        pieces = [items[at : at + size] for at in range(0, len(items), size)]
-        uppers: list[Upper] = [piece[0] for piece in pieces[1:]]
-        return [
-            (bound, summary_of(piece))
-            for bound, piece in zip([*uppers, upper], pieces, strict=True)
-        ]
+        return split_items(self.items(lower, upper), upper, parts)
 
     def _refresh(self) -> None:
         if not self._is_loading:

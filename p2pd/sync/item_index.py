@@ -1,38 +1,64 @@
-"""A room's items for reconciliation, summarised in chunks so that little is read.
+"""A room's items for reconciliation, by the sums that the store has over ranges of them.
 
-The store keeps the items in order; this keeps the summary of each run of some
-thousand of them. What is appended or dropped marks its chunk as stale, and the
-next reconciliation reads just that chunk again. Marked in the trio thread without
-waiting, used in worker threads, one at a time.
+The store holds the items in order and the sums of most; this holds a copy of the sums.
+What is appended or removed marks its range as stale, and the next reconciliation sums up
+just that range again. Marked in the trio thread without waiting, used in worker threads,
+one at a time.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
+from typing import NamedTuple, Protocol
 
-from p2pd.domain.items import LOWEST, Bound, End, Item, Summary, Upper, summary_of
+from p2pd.domain.items import (
+    END,
+    MAX_SEQNO,
+    Bound,
+    End,
+    Item,
+    Summary,
+    Upper,
+    sum_of,
+    summary_of,
+)
+from p2pd.store.message_store import RangeSum
+from p2pd.sync.item_pieces import split_items
 
-CHUNK_ITEMS = 2048
-FEW_CHUNKS = 4
-"""A range over so few is split by its items, a longer one by chunks."""
+FEW_RANGES = 4
+"""A range over so few of the store's is split by its items, a longer one by them."""
+MAX_TOUCHED = 65_536
+"""Changes that wait for the next reconciliation; with more, all sums are loaded anew."""
 
 _SEQNO = attrgetter("seqno")
 
 ReadItems = Callable[[int, int | None], Iterator[Item]]
-"""Items with ``first <= seqno``, and ``seqno <= last`` unless it is None, in order."""
+"""Items with ``first <= seqno``, and ``seqno <= last`` unless it is None, in order of seqno."""
 
 
-@dataclass(slots=True)
-class _Chunk:
-    """The items from ``lower`` up to the next chunk's; a summary of None is stale."""
+class Sums(Protocol):
+    """The sums over ranges of one room's items; see ``MessageStore``."""
+
+    def sealed(self) -> Sequence[RangeSum]:
+        """Return those that are stored."""
+
+    def next(self, lower: int, upper: int | None) -> RangeSum:
+        """Sum up the next range."""
+
+    def verify(self, lower: int, upper: int) -> bool:
+        """Remove those that are wrong; return whether there were none."""
+
+
+class _Part(NamedTuple):
+    """A stretch of items, with its summary where it is one of the store's ranges."""
 
     lower: Bound
+    upper: Upper
     summary: Summary | None
 
 
@@ -43,24 +69,33 @@ class ItemIndex:
         read: Reads the room's items from the store.
     """
 
-    def __init__(self, read: ReadItems) -> None:
+    def __init__(self, read: ReadItems, sums: Sums) -> None:
         self._read = read
-        self._chunks = [_Chunk(LOWEST, None)]
+        self._sums = sums
+        self._lowers: list[int] = []
+        """Where each range begins; it ends where the next begins."""
+        self._summaries: list[Summary | None] = []
+        """None is stale."""
         self._touched: deque[int] = deque()
+        self._is_loaded = False
         self._lock = threading.Lock()
 
     def touch(self, seqno: int) -> None:
-        """Note that an item with this sequence number came or went; from any thread."""
+        """Handle that an item with this sequence number came or went; from any thread."""
+        if not self._is_loaded:
+            return
         self._touched.append(seqno)
+        if len(self._touched) > MAX_TOUCHED:
+            self._is_loaded = False
 
     def summary(self, lower: Bound, upper: Upper) -> Summary:
         """Summarise the items with ``lower <= item < upper``."""
         with self._lock:
             self._refresh()
-            return _sum(
-                whole or summary_of(self._cut(part_lower, part_upper))
-                for part_lower, part_upper, whole in self._parts(lower, upper)
-            )
+            first, end = self._whole(lower, upper)
+            whole = sum_of(one for one in self._summaries[first:end] if one is not None)
+            edges = self._edges(lower, upper, first, end)
+        return sum_of([whole, *(summary_of(self._cut(*edge)) for edge in edges if edge)])
 
     def items(self, lower: Bound, upper: Upper) -> Sequence[Item]:
         """Return the items with ``lower <= item < upper``, in order."""
@@ -70,82 +105,108 @@ class ItemIndex:
         """Cut a range into ranges of about equally many items."""
         with self._lock:
             self._refresh()
-            stretches = list(self._parts(lower, upper))
-        if len(stretches) <= FEW_CHUNKS:
-            return self._split_items(lower, upper, parts)
+            stretches = self._parts(lower, upper)
+        if len(stretches) <= FEW_RANGES:
+            items = self._cut(lower, upper)
+            self._verify(stretches, items)
+            return split_items(items, upper, parts)
         size = -(-len(stretches) // parts)
         groups = [stretches[at : at + size] for at in range(0, len(stretches), size)]
-        return [
-            (group[-1][1], _sum(part[2] or summary_of(self._cut(*part[:2])) for part in group))
-            for group in groups
-        ]
+        return [(group[-1].upper, sum_of(map(self._summary_of, group))) for group in groups]
 
-    def _split_items(
-        self, lower: Bound, upper: Upper, parts: int
-    ) -> Sequence[tuple[Upper, Summary]]:
-        items = self._cut(lower, upper)
-        if not items:
-            return [(upper, Summary())]
-        size = -(-len(items) // parts)
-        pieces = [items[at : at + size] for at in range(0, len(items), size)]
-        uppers: list[Upper] = [
-            _bound_before(before[-1], after[0]) for before, after in _pairs(pieces)
-        ]
-        return [
-            (bound, summary_of(piece))
-            for bound, piece in zip([*uppers, upper], pieces, strict=True)
-        ]
+    def _whole(self, lower: Bound, upper: Upper) -> tuple[int, int]:
+        """Return the numbers of the ranges that lie inside; none where they do not ascend."""
+        after = bisect_right if lower.digest else bisect_left
+        first = after(self._lowers, lower.seqno)
+        if isinstance(upper, End):
+            return first, len(self._lowers)
+        return first, bisect_right(self._lowers, upper.seqno) - 1
 
-    def _parts(self, lower: Bound, upper: Upper) -> Iterator[tuple[Bound, Upper, Summary | None]]:
-        """Yield the pieces of a range by chunk, with the summary where it is a whole one."""
-        first = bisect_right(self._chunks, lower, key=lambda chunk: chunk.lower) - 1
-        for number in range(first, len(self._chunks)):
-            chunk = self._chunks[number]
-            if not isinstance(upper, End) and chunk.lower >= upper:
-                return
-            end = self._upper_of(number)
-            begins = lower <= chunk.lower
-            ends = isinstance(upper, End) or (not isinstance(end, End) and end <= upper)
-            part_lower, part_upper = max(lower, chunk.lower), end if ends else upper
-            yield part_lower, part_upper, chunk.summary if begins and ends else None
+    def _edges(
+        self, lower: Bound, upper: Upper, first: int, end: int
+    ) -> tuple[tuple[Bound, Upper] | None, tuple[Bound, Upper] | None]:
+        """Return what lies before and behind the whole ranges."""
+        if first >= end:
+            return (lower, upper), None
+        begins, ends = self._lower_of(first), self._upper_of(end - 1)
+        head = (lower, begins) if lower < begins else None
+        return head, None if isinstance(ends, End) or ends == upper else (ends, upper)
+
+    def _parts(self, lower: Bound, upper: Upper) -> list[_Part]:
+        first, end = self._whole(lower, upper)
+        head, tail = self._edges(lower, upper, first, end)
+        parts = [] if head is None else [_Part(*head, None)]
+        for number in range(first, end):
+            bounds = self._lower_of(number), self._upper_of(number)
+            parts.append(_Part(*bounds, self._summaries[number]))
+        return parts if tail is None else [*parts, _Part(*tail, None)]
+
+    def _summary_of(self, part: _Part) -> Summary:
+        return part.summary or summary_of(self._cut(part.lower, part.upper))
+
+    def _verify(self, parts: Sequence[_Part], items: Sequence[Item]) -> None:
+        """Have the store look at a sum that does not fit the items, now that they were read.
+
+        What was stored a moment ago makes a difference as well: then the sum is gone.
+        """
+        for lower, upper, summary in parts:
+            end = len(items) if isinstance(upper, End) else bisect_left(items, upper)
+            if summary in {None, summary_of(items[bisect_left(items, lower) : end])}:
+                continue
+            self._sums.verify(lower.seqno, MAX_SEQNO if isinstance(upper, End) else upper.seqno)
+            self.touch(lower.seqno)
 
     def _refresh(self) -> None:
-        """Read stale chunks again; one that has grown too long becomes several."""
-        self._mark_touched()
-        stale = [number for number, chunk in enumerate(self._chunks) if chunk.summary is None]
+        """Sum up stale ranges again."""
+        if not self._is_loaded:
+            self._load()
+        while self._touched:
+            number = bisect_right(self._lowers, self._touched.popleft()) - 1
+            self._summaries[number] = None
+        stale = [number for number, one in enumerate(self._summaries) if one is None]
         for number in reversed(stale):
-            self._chunks[number : number + 1] = self._read_chunks(number)
-        self._drop_empty()
+            self._replace(number)
 
-    def _read_chunks(self, number: int) -> list[_Chunk]:
-        """Read a chunk again, a new chunk's worth of items at a time: a room may be large."""
-        lower, chunks = self._chunks[number].lower, []
-        items = self._items(lower, self._upper_of(number))
-        last: Item | None = None
-        while piece := list(itertools.islice(items, CHUNK_ITEMS)):
-            lower = lower if last is None else _bound_before(last, piece[0])
-            chunks.append(_Chunk(lower, summary_of(piece)))
-            last = piece[-1]
-        return chunks or [_Chunk(lower, Summary())]
+    def _load(self) -> None:
+        """Begin with the sums that are stored; what lies between them is stale."""
+        self._touched.clear()
+        # Before the store is read: what is stored meanwhile is marked, at worst in vain.
+        self._is_loaded = True
+        self._lowers, self._summaries = [], []
+        place: int | None = 0
+        for one in self._sums.sealed():
+            if place is not None and one.lower > place:
+                self._append(place, None)
+            self._append(one.lower, Summary(one.items, one.total))
+            place = one.upper
+        if place is not None:
+            self._append(place, None)
 
-    def _mark_touched(self) -> None:
-        for seqno in {self._touched.popleft() for _ in range(len(self._touched))}:
-            bound = Item(seqno, b"")
-            first = bisect_right(self._chunks, bound, key=lambda chunk: chunk.lower) - 1
-            self._chunks[first].summary = None
-            after = first + 1
-            while after < len(self._chunks) and self._chunks[after].lower.seqno == seqno:
-                self._chunks[after].summary = None
-                after += 1
+    def _append(self, lower: int, summary: Summary | None) -> None:
+        self._lowers.append(lower)
+        self._summaries.append(summary)
 
-    def _drop_empty(self) -> None:
-        """Join chunks that have become empty to the one before."""
-        self._chunks[1:] = [
-            chunk for chunk in self._chunks[1:] if chunk.summary is None or chunk.summary.count
-        ]
+    def _replace(self, number: int) -> None:
+        """Sum up a range again; one that has grown becomes several, an empty one none."""
+        lower: int | None = self._lowers[number]
+        end = self._upper_of(number)
+        upper = None if isinstance(end, End) else end.seqno
+        lowers: list[int] = []
+        summaries: list[Summary | None] = []
+        while lower is not None and lower != upper:
+            found = self._sums.next(lower, upper)
+            if found.items or not (number or lowers):
+                lowers.append(lower)
+                summaries.append(Summary(found.items, found.total))
+            lower = found.upper
+        self._lowers[number : number + 1] = lowers
+        self._summaries[number : number + 1] = summaries
+
+    def _lower_of(self, number: int) -> Bound:
+        return Item(self._lowers[number], b"")
 
     def _upper_of(self, number: int) -> Upper:
-        return self._chunks[number + 1].lower if number + 1 < len(self._chunks) else End()
+        return self._lower_of(number + 1) if number + 1 < len(self._lowers) else END
 
     def _cut(self, lower: Bound, upper: Upper) -> list[Item]:
         return list(self._items(lower, upper))
@@ -158,24 +219,3 @@ class ItemIndex:
             for item in sorted(group):
                 if inside or (lower <= item and (isinstance(upper, End) or item < upper)):
                     yield item
-
-
-def _bound_before(before: Item, after: Item) -> Bound:
-    """Return the shortest bound above one item and not above the next."""
-    if before.seqno != after.seqno:
-        return Item(after.seqno, b"")
-    for length in range(1, len(after.digest)):
-        if after.digest[:length] > before.digest:
-            return Item(after.seqno, after.digest[:length])
-    return after
-
-
-def _pairs(pieces: list[list[Item]]) -> Iterator[tuple[list[Item], list[Item]]]:
-    yield from itertools.pairwise(pieces)
-
-
-def _sum(summaries: Iterator[Summary]) -> Summary:
-    total = Summary()
-    for summary in summaries:
-        total += summary
-    return total

@@ -6,11 +6,9 @@ trio thread of every message that comes or goes.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from heapq import merge
+from functools import partial
 from itertools import groupby
-from operator import attrgetter
 
 from p2pd.domain.items import MAX_SEQNO, Item, item_digest
 from p2pd.domain.messages import (
@@ -24,18 +22,14 @@ from p2pd.store import message_store as kept
 from p2pd.store.message_store import NO_MESSAGE, Dropped, MessageStore
 from p2pd.sync.displaced_items import DisplacedItems
 from p2pd.sync.item_index import ItemIndex
-
-_SEQNO = attrgetter("seqno")
-MAX_GONE = 2_048
-"""Of a room, the newest."""
+from p2pd.sync.reconciliation import ItemSet
+from p2pd.sync.removed_items import RemovedItems, WithRemoved
 
 
 class RoomItems:
     """The items of every room, indexed when they are first asked for.
 
-    Among them are some that retention let go. Nothing older than what is kept is
-    fetched, but a sequence number that is no clock of the past does not tell its
-    age: such a message would come back from whoever keeps it still.
+    Among them are some that retention removed; see ``removed_items``.
 
     Args:
         clock_ns: The node's clock, by which messages were stamped when they came.
@@ -46,15 +40,16 @@ class RoomItems:
         self._clock_ns = clock_ns
         self._indexes: dict[RoomName, ItemIndex] = {}
         self._displaced: dict[RoomName, DisplacedItems] = {}
-        self._gone: dict[RoomName, deque[Item]] = {}
+        self._removed: dict[RoomName, RemovedItems] = {}
 
-    def item_set(self, room: RoomName) -> ItemIndex:
+    def item_set(self, room: RoomName) -> ItemSet:
         """Return the room's items."""
         index = self._indexes.get(room)
         if index is None:
-            index = ItemIndex(lambda first, last: self._read(room, first, last))
+            index = ItemIndex(partial(self._read, room), _Sums(self._store, room))
             index = self._indexes.setdefault(room, index)
-        return index
+        removed = self._removed.get(room)
+        return index if removed is None else WithRemoved(index, removed)
 
     def signed_bytes(self, room: RoomName, items: Sequence[Item]) -> list[bytes]:
         """Return the messages of these items that are kept, as their authors signed them.
@@ -81,26 +76,27 @@ class RoomItems:
     def appended(self, message: Message) -> None:
         """Handle that a message was stored."""
         self.touch(message.room, message.seqno)
-        if is_displaced(message.seqno, message.receive_time_ns):
+        removed = self._removed.get(message.room)
+        is_among_displaced = is_displaced(message.seqno, message.receive_time_ns)
+        if removed is not None or is_among_displaced:
             item = Item(message.seqno, item_digest(bytes.fromhex(message.message_id)))
-            self.displaced_set(message.room).add(item)
+            if removed is not None:
+                removed.discard(item)
+            if is_among_displaced:
+                self.displaced_set(message.room).add(item)
 
     def refused(self, message: Message) -> None:
         """Handle that a validator refused a message: it is not to be fetched again."""
-        gone = Dropped(message.seqno, message.receive_time_ns, message.message_id)
-        self._remember_gone(message.room, gone)
-        self.touch(message.room, message.seqno)
+        removed = Dropped(message.seqno, message.receive_time_ns, message.message_id)
+        self._remember_removed(message.room, removed)
 
-    def _remember_gone(self, room: RoomName, one: Dropped) -> None:
+    def _remember_removed(self, room: RoomName, one: Dropped) -> None:
         """Keep an item among the others, so that nobody gives the message again."""
         item = Item(one.seqno, item_digest(bytes.fromhex(one.message_id)))
         if is_displaced(one.seqno, one.receive_time_ns):
             self.displaced_set(room).remove(item)
             return
-        gone = self._gone.setdefault(room, deque())
-        gone.append(item)
-        if len(gone) > MAX_GONE:
-            self.touch(room, gone.popleft().seqno)
+        self._removed.setdefault(room, RemovedItems()).add(item)
 
     def touch(self, room: RoomName, seqno: int) -> None:
         """Handle that a message with this sequence number was stored or removed."""
@@ -113,7 +109,7 @@ class RoomItems:
         if not EARLIEST_SEND_TIME_NS <= one.seqno <= one.receive_time_ns or is_displaced(
             one.seqno, one.receive_time_ns
         ):
-            self._remember_gone(room, one)
+            self._remember_removed(room, one)
         self.touch(room, one.seqno)
 
     def forget(self) -> None:
@@ -123,7 +119,7 @@ class RoomItems:
 
     def forget_room(self, room: RoomName) -> None:
         """Drop what is in memory of a room that was left."""
-        for table in (self._indexes, self._displaced, self._gone):
+        for table in (self._indexes, self._displaced, self._removed):
             table.pop(room, None)
 
     def _message_ids(self, room: RoomName, seqno: int, digests: set[bytes]) -> Iterator[MessageId]:
@@ -146,19 +142,18 @@ class RoomItems:
                     yield Item(one.seqno, item_digest(bytes.fromhex(one.message_id)))
 
     def _read(self, room: RoomName, first: int, last: int | None) -> Iterator[Item]:
-        gone = sorted(
-            item
-            for item in tuple(self._gone.get(room, ()))
-            if first <= item.seqno and (last is None or item.seqno <= last)
-        )
-        kept_items = (
-            Item(one.seqno, item_digest(bytes.fromhex(one.message_id)))
-            for one in self._kept(room, first, last)
-        )
-        in_order = merge(kept_items, gone, key=_SEQNO)
-        for _, group in groupby(in_order, _SEQNO):
-            yield from sorted(set(group))
+        for one in self._kept(room, first, last):
+            yield Item(one.seqno, item_digest(bytes.fromhex(one.message_id)))
 
     def _kept(self, room: RoomName, first: int, last: int | None) -> Iterator[kept.Item]:
         upper = None if last is None or last == MAX_SEQNO else kept.Item(last + 1, NO_MESSAGE)
         return self._store.items(room, kept.Item(first, NO_MESSAGE), upper)
+
+
+class _Sums:
+    """The sums over one room's items."""
+
+    def __init__(self, store: MessageStore, room: RoomName) -> None:
+        self.sealed = partial(store.sealed_ranges, room)
+        self.next = partial(store.sum_range, room)
+        self.verify = partial(store.verify_ranges, room)

@@ -58,7 +58,7 @@ def test_a_second_reader_waits_for_the_first_where_no_descriptor_is_left(tmp_pat
 
         def count() -> None:
             with readers.connection() as connection:
-                read.append(connection.execute("SELECT count(*) FROM messages").fetchone())
+                read.append(connection.execute("SELECT count(*) FROM records").fetchone())
 
         with no_descriptor_left(), readers.connection():
             second = threading.Thread(target=count)

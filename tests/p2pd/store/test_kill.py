@@ -11,6 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self
 
+from p2pd.domain.items import MAX_SEQNO
+from p2pd.domain.names import DEFAULT_ROOM
+from p2pd.store.range_rows import RANGE_ITEMS
 from p2pd.store.sqlite_store import FILE_NAME, open_store
 from tests.driver.seeds import chosen_seed
 from tests.driver.waiting import wait_until
@@ -79,6 +82,9 @@ def check(directory: Path, acknowledged: dict[str, int], when: str) -> None:
             place += len(batch)
         assert place == store.last_offset == len(kept), when
         assert store.storage.damages == (), when
+        sums = store.sealed_ranges(DEFAULT_ROOM)
+        assert sum(one.items for one in sums) > len(kept) - 2 * RANGE_ITEMS, when
+        assert store.verify_ranges(DEFAULT_ROOM, 0, MAX_SEQNO), when
     missing = {one: at for one, at in acknowledged.items() if kept.get(one) != at}
     assert missing == {}, when
     with closing(sqlite3.connect(directory / FILE_NAME)) as connection:

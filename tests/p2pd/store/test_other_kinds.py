@@ -22,7 +22,7 @@ def make(directory: Path) -> None:
         append(store, *range(1, 9))
     with closing(sqlite3.connect(directory / FILE_NAME)) as connection:
         for offset in OTHERS:
-            connection.execute("UPDATE messages SET kind = 9 WHERE offset = ?", (offset,))
+            connection.execute("UPDATE records SET kind = 9 WHERE offset = ?", (offset,))
         connection.commit()
 
 

@@ -24,7 +24,9 @@ NOW_NS = 50
 
 def rows_of(directory: Path) -> list[str]:
     with closing(sqlite3.connect(directory / FILE_NAME)) as connection:
-        return [name for (name,) in connection.execute("SELECT name FROM rooms ORDER BY name")]
+        return [
+            name for (name,) in connection.execute("SELECT room FROM conversations ORDER BY room")
+        ]
 
 
 def empty_room(store: SqliteStore, room: RoomName) -> None:

@@ -87,6 +87,20 @@ def change(directory: Path, *statements: str) -> None:
         connection.commit()
 
 
+VERSION_3 = (
+    "DROP TRIGGER record_appended",
+    "DROP TRIGGER record_dropped",
+    "DROP TRIGGER record_changed",
+    "DROP INDEX items",
+    "CREATE TABLE rooms AS SELECT conversation AS room, room AS name FROM conversations",
+    "DROP TABLE conversations",
+    "ALTER TABLE records RENAME COLUMN body TO signed",
+    "ALTER TABLE records RENAME COLUMN conversation TO room",
+    "ALTER TABLE records RENAME TO messages",
+)
+"""Leads back from the present version, as far as messages are concerned."""
+
+
 def test_rows_are_read_from_where_an_earlier_salvage_came_to(tmp_path: Path) -> None:
     messages = fill(tmp_path)
     *_, last = batches = list(salvage(tmp_path / FILE_NAME, verify, after=COUNT - 100))
@@ -94,8 +108,10 @@ def test_rows_are_read_from_where_an_earlier_salvage_came_to(tmp_path: Path) -> 
     assert last.read_until == COUNT
 
 
-def test_a_file_of_the_version_before_is_read_by_its_checksums(tmp_path: Path) -> None:
+def test_files_of_the_versions_before_are_read_by_their_checksums(tmp_path: Path) -> None:
     messages = fill(tmp_path)
+    change(tmp_path, *VERSION_3)
+    assert salvaged(tmp_path) == messages
     columns = ("caller", "kind")
     change(tmp_path, *(f"ALTER TABLE messages DROP COLUMN {name}" for name in columns))
     assert salvaged(tmp_path) == messages
@@ -106,6 +122,7 @@ def test_rows_without_a_checksum_are_read_by_their_signatures(tmp_path: Path) ->
     columns = ("caller", "kind", "checksum")
     change(
         tmp_path,
+        *VERSION_3,
         "UPDATE messages SET signed = x'00' || signed WHERE offset = 7",
         *(f"ALTER TABLE messages DROP COLUMN {name}" for name in columns),
     )
@@ -114,7 +131,7 @@ def test_rows_without_a_checksum_are_read_by_their_signatures(tmp_path: Path) ->
 
 def test_a_lost_table_of_rooms_costs_no_message(tmp_path: Path) -> None:
     messages = fill(tmp_path)
-    change(tmp_path, "DELETE FROM rooms")
+    change(tmp_path, "DELETE FROM conversations")
     assert salvaged(tmp_path) == messages
 
 

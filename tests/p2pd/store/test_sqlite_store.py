@@ -172,7 +172,7 @@ def checkpointed(directory: Path) -> bool:
     subprocess.run(["cp", directory / FILE_NAME, copy], check=True)
     connection = sqlite3.connect(f"{copy.as_uri()}?mode=ro&immutable=1", uri=True)
     try:
-        (last,) = connection.execute("SELECT max(offset) FROM messages").fetchone()
+        (last,) = connection.execute("SELECT max(offset) FROM records").fetchone()
     finally:
         connection.close()
     return bool(last == 6001)

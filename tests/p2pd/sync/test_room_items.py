@@ -18,7 +18,6 @@ from p2pd.domain.messages import EARLIEST_SEND_TIME_NS, Message
 from p2pd.domain.names import DEFAULT_ROOM, MessageId, PeerId, RoomName
 from p2pd.store.message_store import Dropped
 from p2pd.store.sqlite_store import SqliteStore, open_store
-from p2pd.sync import item_index
 from p2pd.sync.ranges_from_proto import proto_from_ranges
 from p2pd.sync.reconciliation import first_ranges, next_step, reply_to
 from p2pd.sync.room_items import RoomItems
@@ -119,20 +118,18 @@ def test_two_stores_end_equal_whatever_their_difference(
 ) -> None:
     one, other = sides
     one.room = other.room = next(_names)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(item_index, "CHUNK_ITEMS", 8)
-        for side, chosen in zip(sides, (ours, theirs), strict=True):
-            side.append(*(message_of(side.room, *numbers) for numbers in sorted(chosen)))
+    for side, chosen in zip(sides, (ours, theirs), strict=True):
+        side.append(*(message_of(side.room, *numbers) for numbers in sorted(chosen)))
+    expected = one.ids() | other.ids()
+    for _ in range(2):
+        have, need, _ = difference(one, other)
+        one.take(other, need)
+        other.take(one, have)
+        assert one.ids() == other.ids() == expected
+        assert difference(one, other)[2] < 100
+        one.drop(drops[0])
+        other.drop(drops[1])
         expected = one.ids() | other.ids()
-        for _ in range(2):
-            have, need, _ = difference(one, other)
-            one.take(other, need)
-            other.take(one, have)
-            assert one.ids() == other.ids() == expected
-            assert difference(one, other)[2] < 100
-            one.drop(drops[0])
-            other.drop(drops[1])
-            expected = one.ids() | other.ids()
 
 
 def test_bytes_grow_with_the_difference_and_not_with_the_stores(sides: tuple[Side, Side]) -> None:
