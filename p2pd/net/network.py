@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from libp2p.crypto.keys import KeyPair
 from libp2p.peer.id import ID
@@ -29,6 +28,7 @@ from p2pd.net.dht.serving import is_private_network
 from p2pd.net.dial_failures import DialTotals
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
+from p2pd.net.listener import NetworkListener, PeersWithRooms, RoomArrivals
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.private_addresses import PrivateDials
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, SignedMessage, open_gossip
@@ -80,25 +80,6 @@ class NetworkOptions:
     trim_above: int = TRIM_RULES.high_water
 
 
-class NetworkListener(Protocol):
-    """Who is told what the network brings; called in the trio thread, must not raise."""
-
-    def peer_connected(self, peer: Peer) -> None:
-        """Take a new peer, with the joined rooms it is known to be in."""
-
-    def peer_identified(self, peer: Peer) -> None:
-        """Take a connected peer whose agent and protocols are known now."""
-
-    def peer_disconnected(self, peer_id: PeerId) -> None:
-        """Take note that the last connection to a peer is gone."""
-
-    def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
-        """Take note that a peer is in a joined room."""
-
-    def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
-        """Take note that a peer is no longer in a joined room."""
-
-
 def peer_id_from_key(key_pair: KeyPair) -> PeerId:
     """Name the peer that has this key."""
     return PeerId(str(ID.from_pubkey(key_pair.public_key)))
@@ -136,7 +117,7 @@ async def open_network(
     )
     discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
     gossip_options = GossipOptions(clock_ns=options.clock_ns)
-    arrivals = _Arrivals(listener)
+    arrivals = RoomArrivals(listener)
     async with (
         open_host(host_options, rejections) as host,
         open_gossip(
@@ -149,7 +130,7 @@ async def open_network(
         ) as gossip,
         open_connections(
             host,
-            _WithRooms(listener, gossip),
+            PeersWithRooms(listener, gossip),
             rejections,
             gossip.hears,
             gossip.is_room_mate,
@@ -213,7 +194,7 @@ def _relay_needs(
     mode: RelayMode, gossip: Gossip, reachability: ReachabilityService, discovery: Discovery
 ) -> RelayNeeds:
     return RelayNeeds(
-        # Whoever is told to relay is told that others can dial it.
+        # A node that is set to relay is taken for one that others can dial.
         is_needed=lambda: mode is not RelayMode.ON and not reachability.is_public(),
         is_preferred=gossip.is_room_mate,
         on_change=discovery.addresses_changed,
@@ -228,7 +209,7 @@ class Network:
         self,
         host: NodeHost,
         gossip: Gossip,
-        arrivals: _Arrivals,
+        arrivals: RoomArrivals,
         connections: Connections,
         reachability: ReachabilityService,
         discovery: Discovery,
@@ -346,38 +327,3 @@ class Network:
     def peers_in(self, room: RoomName) -> frozenset[PeerId]:
         """The connected peers that are in a room."""
         return self._gossip.peers_in(room)
-
-
-class _Arrivals:
-    """Report who comes into a room: the program first, then whoever asked later."""
-
-    def __init__(self, listener: NetworkListener) -> None:
-        self.reports: list[Callable[[PeerId, RoomName], None]] = []
-        self._listener = listener
-
-    def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
-        self._listener.peer_joined(peer_id, room)
-        for report in self.reports:
-            report(peer_id, room)
-
-    def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
-        self._listener.peer_left(peer_id, room)
-
-
-class _WithRooms:
-    """Tell of a new peer together with the rooms that gossip has seen it in."""
-
-    def __init__(self, listener: NetworkListener, gossip: Gossip) -> None:
-        self._listener = listener
-        self._gossip = gossip
-
-    def peer_connected(self, peer: Peer) -> None:
-        peer_id = peer.peer_id
-        rooms = [room for room in self._gossip.rooms if peer_id in self._gossip.peers_in(room)]
-        self._listener.peer_connected(replace(peer, rooms=tuple(sorted(rooms))))
-
-    def peer_identified(self, peer: Peer) -> None:
-        self._listener.peer_identified(peer)
-
-    def peer_disconnected(self, peer_id: PeerId) -> None:
-        self._listener.peer_disconnected(peer_id)

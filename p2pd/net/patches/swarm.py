@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TypeVar, cast
 
 import structlog
 import trio
 from libp2p.abc import ConnectionType, IMuxedConn, INetConn, IPeerStore, ITransport
 from libp2p.io.abc import ReadWriteCloser
-from libp2p.network.auto_connector import AutoConnector
-from libp2p.network.config import ConnectionConfig, RetryConfig
+from libp2p.network.config import RetryConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.exceptions import SwarmException
 from libp2p.network.swarm import Swarm
@@ -31,13 +29,13 @@ from p2pd.net.advertised import bounded_addresses
 from p2pd.net.dial_failures import DialFailure, DialFailures
 from p2pd.net.multiaddrs import sound_addresses
 from p2pd.net.patches.dialling import MAX_ADDRESSES, dial_first_answering
+from p2pd.net.patches.inbound import InboundServer
 from p2pd.net.patches.names import resolve_all, without_peer_id
+from p2pd.net.patches.policy import NoAutoConnector, connection_config
 from p2pd.net.patches.transports import address_from_endpoint, endpoint_from_stream
 from p2pd.net.private_addresses import PrivateAddressPolicy, PrivateDials
-from p2pd.net.quic.connection import QuicMuxer
 from p2pd.net.relay.addresses import spread_over_relays
 from p2pd.net.transports.order import dialling_order
-from p2pd.net.yamux.connection import YamuxConnection
 
 log = structlog.get_logger(__name__)
 
@@ -47,26 +45,12 @@ CLOSE_TIMEOUT_S = 1 * SECONDS
 MAX_CIRCUITS_DIALLED = 3
 """Of the addresses dialled at once these are relayed, after the direct ones."""
 
-Opened = TypeVar("Opened", RawConnection, IMuxedConn)
 DialCircuit = Callable[[Multiaddr, ID, bool], Awaitable[INetConn]]
 """Dials a relayed address; called with whether somebody here named it."""
 
 
 class SwarmDialTimeoutError(SwarmException):
     """A dial took too long."""
-
-
-class _NoAutoConnector(AutoConnector):
-    """Dials nobody unasked (22): ``p2pd.net.connections`` decides whom."""
-
-    async def start(self) -> None:
-        """Start nothing."""
-
-    async def run_background_task(self, nursery: trio.Nursery) -> None:
-        """Run nothing."""
-
-    async def maybe_connect(self) -> None:
-        """Connect to nobody."""
 
 
 class NodeSwarm(Swarm):
@@ -91,7 +75,7 @@ class NodeSwarm(Swarm):
             # Whoever dials decides when to try again; a retry here would only
             # use up his time.
             retry_config=RetryConfig(max_retries=0),
-            connection_config=_connection_config(limits),
+            connection_config=connection_config(limits),
         )
         self._rejections = rejections
         self._limits = limits
@@ -100,9 +84,10 @@ class NodeSwarm(Swarm):
         # The library's own bound refuses without a count.
         self._inbound_limiter = trio.CapacityLimiter(math.inf)
         self.dial_failures = DialFailures()
+        self._inbound = InboundServer(self.admission, rejections)
         self._dialling: dict[ID, trio.Lock] = {}
         self.dial_circuit: DialCircuit | None = None
-        self.auto_connector = _NoAutoConnector(self)
+        self.auto_connector = NoAutoConnector(self)
 
     async def dial_peer(self, peer_id: ID) -> list[INetConn]:
         """Dial a peer at the addresses the peerstore knows, unless it is connected.
@@ -251,24 +236,15 @@ class NodeSwarm(Swarm):
             return
         host, _ = endpoint
         if isinstance(read_write_closer, IMuxedConn):
-            await self._serve_admitted(host, read_write_closer, self._add_muxed)
+            await self._inbound.serve(host, read_write_closer, self._add_muxed)
             return
         address = address_from_endpoint(endpoint, maddr)
         raw = RawConnection(read_write_closer, False, addresses=[address])
-        await self._serve_admitted(host, raw, self._upgrade)
+        await self._inbound.serve(host, raw, self._upgrade)
 
     async def serve_relayed(self, raw: RawConnection, relay: str) -> None:
         """Serve a connection that came through a relay; a relay's are bounded like a host's."""
-        await self._serve_admitted(relay, raw, self._upgrade)
-
-    async def _serve_admitted(
-        self, origin: str, opened: Opened, secure: Callable[[Opened], Awaitable[IMuxedConn]]
-    ) -> None:
-        with self.admission.place_for(origin) as is_admitted:
-            if is_admitted:
-                await self._serve_inbound(opened, secure)
-            else:
-                await opened.close()
+        await self._inbound.serve(relay, raw, self._upgrade)
 
     async def _upgrade(self, raw: RawConnection) -> IMuxedConn:
         return await self.upgrade_inbound_raw_conn(raw, raw.get_transport_addresses()[0])
@@ -276,22 +252,6 @@ class NodeSwarm(Swarm):
     async def _add_muxed(self, muxed: IMuxedConn) -> IMuxedConn:
         await self.add_conn(muxed, direction="inbound")
         return muxed
-
-    async def _serve_inbound(
-        self, opened: Opened, secure: Callable[[Opened], Awaitable[IMuxedConn]]
-    ) -> None:
-        try:
-            muxed = await secure(opened)
-            # One of ours, see ``p2pd.net.host``.
-            await cast(YamuxConnection | QuicMuxer, muxed).event_closed.wait()
-        # Whatever an unknown peer does in a handshake ends its connection only.
-        except Exception as error:
-            self._rejections.count(RejectionReason.INBOUND_HANDSHAKE)
-            log.debug("inbound connection failed", error=repr(error))
-        finally:
-            with trio.move_on_after(CLOSE_TIMEOUT_S) as scope:
-                scope.shield = True
-                await opened.close()
 
     async def notify_connected(self, conn: INetConn) -> None:
         """Report a connection to all, whatever that ends: the dial that made it, too (81)."""
@@ -328,14 +288,3 @@ async def _close_quietly(connection: INetConn) -> None:
     # A connection that breaks while it is closed is closed.
     except Exception as error:
         log.debug("connection broke while closing", error=repr(error))
-
-
-def _connection_config(limits: ConnectionLimits) -> ConnectionConfig:
-    """Set bounds of our own and leave the stock connection policy nothing to do."""
-    return ConnectionConfig(
-        max_connections=limits.total,
-        min_connections=0,
-        low_watermark=0,
-        high_watermark=limits.total,
-        max_connections_per_peer=limits.per_peer,
-    )
