@@ -148,6 +148,12 @@ class Settings(ServiceSettings):
     relay_max_circuits: Annotated[int, reads(whole_number(1, 10_000))] = setting(
         "128", "connections that this relay carries at once", "CONNECTIONS"
     )
+    relay_max_reservations_per_ip: Annotated[int, reads(whole_number(1, 10_000))] = setting(
+        "16", "of those peers the ones with one IPv4 address or in one /56 of IPv6", "PEERS"
+    )
+    relay_max_circuits_per_peer: Annotated[int, reads(whole_number(1, 10_000))] = setting(
+        "16", "of those connections the ones from one peer, and to one peer", "CONNECTIONS"
+    )
     relay_circuit_bytes: Annotated[int, reads(whole_number(0, 1 << 40))] = setting(
         "131072",
         "bytes each way that this relay carries of one connection to a peer in none of its "

@@ -166,6 +166,11 @@ class RejectionReason(StrEnum):
         "quic_handshakes",
         "A QUIC connection was not begun because too many are being begun.",
     )
+    QUIC_HANDSHAKES_PER_ADDRESS = (
+        "quic_handshakes_per_address",
+        "A QUIC connection was not begun because too many are being begun from one IPv4 address "
+        "or one /56 of IPv6.",
+    )
     QUIC_STREAMS = "quic_streams", "A stream over QUIC was reset because nobody takes it."
     # Streams and RPCs of pubsub
     CONTROL_ENTRIES_EXCESS = (

@@ -9,12 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from p2pd.domain.rejections import RejectionReason, Rejections
-
-IPV6_PREFIX_BITS = 56
-"""What a household is given at least, and what anybody can fill with addresses."""
+from p2pd.net.subscribers import subscriber_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,8 @@ class InboundAdmission:
         Args:
             host: The IP address at its other end, or the name of a relay.
         """
-        origin, limit = _origin_of(host, self._limits)
+        origin = subscriber_of(host)
+        limit = self._limits.per_ipv6_prefix if ":" in origin else self._limits.per_ipv4
         reason = self._reason_to_refuse(origin, limit)
         if reason is not None:
             self._rejections.count(reason)
@@ -84,22 +82,3 @@ class InboundAdmission:
         if self._open_count() >= self._limits.total:
             return RejectionReason.CONNECTIONS_TOTAL
         return None
-
-
-def _origin_of(host: str, limits: ConnectionLimits) -> tuple[str, int]:
-    """Return what a connection is counted by, and the limit of that.
-
-    All machines of a link share the prefix of link-local addresses: they are counted
-    one by one.
-    """
-    try:
-        ip = ip_address(host.partition("%")[0])
-    except ValueError:
-        return host, limits.per_ipv4
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    if not isinstance(ip, IPv6Address):
-        return str(ip), limits.per_ipv4
-    if ip.is_link_local:
-        return host, limits.per_ipv6_prefix
-    return str(IPv6Network((ip, IPV6_PREFIX_BITS), strict=False)), limits.per_ipv6_prefix

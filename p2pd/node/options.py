@@ -72,6 +72,8 @@ def relay_limits(settings: Settings) -> RelayLimits:
     return RelayLimits(
         max_reservations=settings.relay_max_reservations,
         max_circuits=settings.relay_max_circuits,
+        max_reservations_per_ip=settings.relay_max_reservations_per_ip,
+        max_circuits_per_peer=settings.relay_max_circuits_per_peer,
         stranger=CircuitLimit(settings.relay_circuit_bytes, settings.relay_circuit_s),
         stranger_bytes_per_hour=settings.relay_hourly_bytes,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -32,6 +33,7 @@ from p2pd.net.quic.connection import QuicMuxer
 from p2pd.net.quic.core import CID_BYTES, CreditedQuic
 from p2pd.net.quic.resets import StatelessResets
 from p2pd.net.quic.sources import ANCILLARY_BYTES, Source, report_sources, source_of
+from p2pd.net.subscribers import subscriber_of
 from p2pd.net.transports import QUIC
 from p2pd.tasks import attempt
 
@@ -45,6 +47,8 @@ RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 RETRY_FROM_HANDSHAKES = 16
 """From so many unfinished ones on, a new peer must show first that it can be answered."""
 MAX_HANDSHAKES = 64
+MAX_HANDSHAKES_PER_SUBSCRIBER = 32
+"""More than those begun before a token is asked for, which can have any sender's address."""
 SWEEP_INTERVAL_S = 15.0
 
 Accept = Callable[[QuicMuxer], Awaitable[None]]
@@ -80,6 +84,7 @@ class QuicEndpoint:
         self._nursery = nursery
         self._routes: dict[bytes, QuicMuxer] = {}
         self._handshakes = 0
+        self._handshakes_from: Counter[str] = Counter()
         self._retry = QuicRetryTokenHandler()
 
     async def dial(self, remote: Any, peer_id: ID) -> QuicMuxer:
@@ -231,6 +236,9 @@ class QuicEndpoint:
         if self._handshakes >= MAX_HANDSHAKES:
             self._rejections.count(RejectionReason.QUIC_HANDSHAKES)
             return None
+        if self._handshakes_from[subscriber_of(address[0])] >= MAX_HANDSHAKES_PER_SUBSCRIBER:
+            self._rejections.count(RejectionReason.QUIC_HANDSHAKES_PER_ADDRESS)
+            return None
         try:
             return self._admit(header, address, source)
         except ValueError:
@@ -262,8 +270,11 @@ class QuicEndpoint:
             retry_source_connection_id=retried,
         )
         connection = self._connection(core, address, None, header.destination_cid)
-        self._handshakes += 1
-        self._nursery.start_soon(attempt, "QUIC connection", partial(self._serve, connection))
+        subscriber = subscriber_of(address[0])
+        self._count_handshake(subscriber, 1)
+        self._nursery.start_soon(
+            attempt, "QUIC connection", partial(self._serve, connection, subscriber)
+        )
         return connection
 
     def _ask_again(self, header: QuicHeader, address: Any, source: Source | None) -> None:
@@ -295,14 +306,20 @@ class QuicEndpoint:
             self._routes[cid] = connection
         return connection
 
-    async def _serve(self, connection: QuicMuxer) -> None:
+    def _count_handshake(self, subscriber: str, change: int) -> None:
+        self._handshakes += change
+        self._handshakes_from[subscriber] += change
+        if not self._handshakes_from[subscriber]:
+            del self._handshakes_from[subscriber]
+
+    async def _serve(self, connection: QuicMuxer, subscriber: str) -> None:
         """Hand an inbound connection on once its other end is known."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(connection.run)
             try:
                 await connection.established.wait()
             finally:
-                self._handshakes -= 1
+                self._count_handshake(subscriber, -1)
             if connection.is_closed:
                 self._rejections.count(RejectionReason.INBOUND_HANDSHAKE)
             elif self._accept is not None:

@@ -6,7 +6,7 @@ Used by every module of this package.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 
 from multiaddr import Multiaddr
 
@@ -15,8 +15,6 @@ from p2pd.net.relay.addresses import is_relayed
 
 IP_NAMES = ("ip4", "ip6")
 PORT_NAMES = ("tcp", "udp")
-GROUP_BITS_IPV6 = 56
-"""What one subscriber usually has; one machine can have any address in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +67,3 @@ def is_global(ip: str) -> bool:
     """Return whether the internet routes an IP address."""
     parsed = ip_address(ip)
     return parsed.is_global and not parsed.is_multicast
-
-
-def group_of(ip: str) -> str:
-    """Name the network whose machines count as one observer."""
-    if isinstance(ip_address(ip), IPv6Address):
-        return str(ip_network(f"{ip}/{GROUP_BITS_IPV6}", strict=False))
-    return ip

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 
 from multiaddr import Multiaddr
 
-from p2pd.net.reachability.endpoints import Endpoint, group_of, is_global
+from p2pd.net.reachability.endpoints import Endpoint, is_global
+from p2pd.net.subscribers import subscriber_of
 
 MIN_OBSERVERS = 2
 MAX_ADDRESSES = 8
@@ -38,7 +39,7 @@ class Observation:
     @property
     def group(self) -> str:
         """The network of the peer that reports."""
-        return group_of(self.observer_ip)
+        return subscriber_of(self.observer_ip)
 
 
 class ObservedAddresses:

@@ -28,9 +28,10 @@ from p2pd.net.reachability.autonat import (
     read_message,
 )
 from p2pd.net.reachability.connections import direct_peer_ip, is_open_and_direct
-from p2pd.net.reachability.endpoints import group_of, is_global
+from p2pd.net.reachability.endpoints import is_global
 from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import open_stream, reset_quietly
+from p2pd.net.subscribers import subscriber_of
 
 SECONDS = 1.0
 MINUTES = 60.0
@@ -105,7 +106,9 @@ class Prober:
             for connection in self._host.swarm.get_connections(peer_id):
                 ip = direct_peer_ip(connection)
                 if ip is not None and is_global(ip) and is_open_and_direct(connection):
-                    found.setdefault(group_of(ip), Observer(peer_id, group_of(ip), connection))
+                    found.setdefault(
+                        subscriber_of(ip), Observer(peer_id, subscriber_of(ip), connection)
+                    )
         return list(found.values())
 
     async def run(self) -> None:

@@ -29,11 +29,12 @@ from p2pd.net.reachability.autonat import (
 )
 from p2pd.net.reachability.connections import direct_peer_ip, is_open_and_direct
 from p2pd.net.reachability.dial_back import answers_at, can_dial_back
-from p2pd.net.reachability.endpoints import endpoint_from_address, group_of, is_global
+from p2pd.net.reachability.endpoints import endpoint_from_address, is_global
 from p2pd.net.reachability.limits import DialBackBudget, DialBackLimits
 from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import connection_of, reset_quietly
 from p2pd.net.streams.shares import StreamShares
+from p2pd.net.subscribers import subscriber_of
 
 SECONDS = 1.0
 READ_TIMEOUT_S = 10 * SECONDS
@@ -100,7 +101,7 @@ class AutonatServer:
             log.debug("autonat request malformed", peer_id=str(asker), error=repr(error))
             return dial_response(Status.E_BAD_REQUEST)
         addresses = dialled_addresses(asked, ip)
-        is_admitted = self._budget.admit(str(asker), group_of(ip), trio.current_time())
+        is_admitted = self._budget.admit(str(asker), subscriber_of(ip), trio.current_time())
         if not is_admitted:
             return self._refusal()
         try:

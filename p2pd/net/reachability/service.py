@@ -26,7 +26,6 @@ from p2pd.net.reachability.dialled import DialledNetworks
 from p2pd.net.reachability.endpoints import (
     Endpoint,
     endpoint_from_address,
-    group_of,
     is_global,
 )
 from p2pd.net.reachability.mapping.mapper import PortMapper
@@ -38,6 +37,7 @@ from p2pd.net.reachability.observed import (
 from p2pd.net.reachability.prober import REASK_S, Prober, ProberNeeds
 from p2pd.net.reachability.server import AutonatServer
 from p2pd.net.reachability.verdict import ReachabilityVerdict, votes_wanted
+from p2pd.net.subscribers import subscriber_of
 from p2pd.tasks import run_guarded
 
 JUDGE_EVERY_S = 30.0
@@ -138,7 +138,7 @@ class ReachabilityService:
         ip = direct_peer_ip(connection)
         if ip is None or not is_global(ip) or not is_open_and_direct(connection):
             return
-        peer_id, group = connection.muxed_conn.peer_id, group_of(ip)
+        peer_id, group = connection.muxed_conn.peer_id, subscriber_of(ip)
         if not is_inbound(connection):
             self._dialled.add(group)
         elif group not in self._dialled and self._is_only(connection, peer_id):

@@ -29,7 +29,7 @@ class RelayLimits:
 
     Attributes:
         max_reservations: Peers that may be reached through it at once.
-        max_reservations_per_ip: Of them with one IP address.
+        max_reservations_per_ip: Of them with one IPv4 address or in one /56 of IPv6.
         max_circuits: Connections that it carries at once.
         max_circuits_per_peer: Of them from one peer, and to one peer.
         reservation_s: How long a reservation lasts.

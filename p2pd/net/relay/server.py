@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from ipaddress import ip_network
 
 import trio
 from libp2p.abc import INetConn, INetStream
@@ -39,6 +38,7 @@ from p2pd.net.relay.voucher import voucher_for
 from p2pd.net.streams.framed import write_frame
 from p2pd.net.streams.opened import connection_of, muxed_stream_of, open_stream, reset_quietly
 from p2pd.net.streams.shares import StreamShares
+from p2pd.net.subscribers import subscriber_of
 from p2pd.net.transports.order import without_loopback
 
 REQUEST_TIMEOUT_S = 10.0
@@ -244,10 +244,9 @@ def _reason_of(error: RelayError) -> RejectionReason:
 
 
 def _ip_of(connection: INetConn) -> str:
-    """Name the IP address that a peer is counted by; IPv6 by its network."""
+    """Name the subscriber that a peer is counted by."""
     for address in connection.get_transport_addresses():
         name = names_in(address)[0]
         if name in IP_NAMES:
-            ip = str(address.value_for_protocol(name))
-            return str(ip_network(f"{ip}/64", strict=False)) if name == "ip6" else ip
+            return subscriber_of(str(address.value_for_protocol(name)))
     return ""

@@ -281,6 +281,30 @@ async def test_handshakes_that_are_never_finished_are_bounded_and_keep_nobody_ou
         assert len(set(endpoint_of(listening)._routes.values())) == 1
 
 
+@pytest.mark.trio
+async def test_one_host_does_not_take_every_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HANDSHAKE_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(endpoint, "RETRY_FROM_HANDSHAKES", endpoint.MAX_HANDSHAKES)
+    rejections = Rejections()
+    async with host(rejections=rejections) as listener:
+        [address] = peer_info(listener).addrs
+        target = QUIC.endpoint(address)
+        key = create_new_key_pair()
+        configuration = quic_configurations(key.private_key, ID.from_pubkey(key.public_key))[True]
+        [listening] = listener.get_network().listeners.values()
+        most = endpoint.MAX_HANDSHAKES_PER_SUBSCRIBER
+        for ip, begun in (("127.0.0.1", most), ("127.0.0.2", most + 1)):
+            with trio.socket.socket(type=trio.socket.SOCK_DGRAM) as crowd:
+                await crowd.bind((ip, 0))
+                for _ in range(most + 8 if begun == most else 1):
+                    await crowd.sendto(first_packet(configuration, target), target)
+                await wait_seen(lambda: endpoint_of(listening)._handshakes, begun.__eq__)
+        await wait_seen(
+            lambda: rejections.totals[RejectionReason.QUIC_HANDSHAKES_PER_ADDRESS], (8).__eq__
+        )
+        await wait_seen(lambda: endpoint_of(listening)._handshakes_from, lambda left: not left)
+
+
 def first_packet(configuration: QuicConfiguration, target: tuple[str, int]) -> bytes:
     resets = StatelessResets(create_new_key_pair().private_key)
     core = CreditedQuic(resets, configuration=configuration)

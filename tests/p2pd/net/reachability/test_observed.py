@@ -12,7 +12,7 @@ from multiaddr import Multiaddr
 from p2pd.domain.rejections import Rejections
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.patches.identify import IDENTIFY_PUSH
-from p2pd.net.reachability.endpoints import Endpoint, endpoint_from_address, group_of
+from p2pd.net.reachability.endpoints import Endpoint, endpoint_from_address
 from p2pd.net.reachability.observed import Observation, ObservedAddresses
 from p2pd.net.streams.opened import open_stream
 from tests.driver.waiting import wait_until_async
@@ -90,12 +90,6 @@ def test_address_is_read_as_an_endpoint(text: str, endpoint: Endpoint | None) ->
     read = endpoint_from_address(Multiaddr(text))
     assert read == endpoint
     assert read is None or str(read.address()) == text
-
-
-def test_addresses_of_one_subscriber_are_one_group() -> None:
-    assert group_of("2001:db8:0:1200::1") == group_of("2001:db8:0:12ff::2")
-    assert group_of("2001:db8:0:1200::1") != group_of("2001:db8:0:1300::1")
-    assert group_of("11.0.0.1") != group_of("11.0.0.2")
 
 
 @pytest.mark.trio
