@@ -1,12 +1,13 @@
 """One node of ``bench.libp2p_layer``, in a process of its own.
 
-Speaks JSON lines: tells its address, takes commands on stdin, answers on
-stdout. Times are of the system's monotonic clock, the same in every process.
+Speaks JSON lines: tells its address and its process id, takes commands on stdin,
+answers on stdout. Times are of the system's monotonic clock, the same in every process.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -37,6 +38,7 @@ LISTEN = {"tcp": "/ip4/127.0.0.1/tcp/0", "quic": "/ip4/127.0.0.1/udp/0/quic-v1"}
 QUEUE_LENGTH = 1_000_000
 SIZE_BYTES = 100
 TIMEOUT_S = 30.0
+FIRST_WORDS_EVERY_S = 0.005
 
 Publish = Callable[[bytes], Awaitable[object]]
 
@@ -131,13 +133,37 @@ async def _connect(host: Any, pubsub: Any, address: str) -> None:
     await pubsub.wait_for_mesh(info.peer_id, ROOM, TIMEOUT_S)
 
 
-async def _publish(publish: Publish, count: int, rate_per_s: float) -> None:
-    """Publish ``count`` messages, at once where the rate is 0."""
+async def _publish(publish: Publish, count: int, rate_per_s: float, publishers: int) -> None:
+    """Publish ``count`` messages, from several publishers at once."""
+    async with trio.open_nursery() as nursery:
+        for _ in range(publishers):
+            nursery.start_soon(_publish_some, publish, count // publishers, rate_per_s)
+
+
+async def _publish_some(publish: Publish, count: int, rate_per_s: float) -> None:
+    """Publish in order, at once where the rate is 0."""
     begin = trio.current_time()
     for number in range(count):
         if rate_per_s:
             await trio.sleep_until(begin + number / rate_per_s)
-        await publish(b"%020d" % time.monotonic_ns() + bytes(SIZE_BYTES - 20))
+        await publish(_message())
+
+
+async def _publish_at_first(
+    host: Any, publish: Publish, address: str, duration_s: float
+) -> list[int]:
+    """Dial the other node and publish all the while; return when the dial began."""
+    begin_ns = time.monotonic_ns()
+    with trio.move_on_after(duration_s):
+        await host.connect(info_from_p2p_addr(Multiaddr(address)))
+        while True:
+            await publish(_message())
+            await trio.sleep(FIRST_WORDS_EVERY_S)
+    return [begin_ns]
+
+
+def _message() -> bytes:
+    return b"%020d" % time.monotonic_ns() + bytes(SIZE_BYTES - 20)
 
 
 async def _wait_count(arrivals: Arrivals, count: int, timeout_s: float) -> list[tuple[int, int]]:
@@ -157,15 +183,17 @@ async def main(stack: str, transport: str) -> None:
     arrivals = Arrivals()
     open_node = open_ours if stack == "ours" else open_stock
     async with open_node(arrivals, LISTEN[transport]) as (host, pubsub, publish):
-        _tell(str(host.get_addrs()[0]))
+        _tell([str(host.get_addrs()[0]), os.getpid()])
         while line := await trio.to_thread.run_sync(sys.stdin.readline):
             match json.loads(line):
                 case ["connect", address]:
                     await _connect(host, pubsub, address)
                     _tell("connected")
-                case ["publish", count, rate_per_s]:
-                    await _publish(publish, count, rate_per_s)
+                case ["publish", count, rate_per_s, publishers]:
+                    await _publish(publish, count, rate_per_s, publishers)
                     _tell("published")
+                case ["first", address, duration_s]:
+                    _tell(await _publish_at_first(host, publish, address, duration_s))
                 case ["expect", count, timeout_s]:
                     _tell(await _wait_count(arrivals, count, timeout_s))
 

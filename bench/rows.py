@@ -17,8 +17,16 @@ from bench.subjects import (
     CALLERS,
     CALLERS_IN_MEMORY,
     EMPTY_STORE,
+    FIRST_WORD,
+    FIVE,
     FULL_STORE,
     GATEWAY,
+    GO_FIRST_WORD,
+    GO_FIVE,
+    GO_LAYER,
+    JS_FIRST_WORD,
+    JS_FIVE,
+    JS_LAYER,
     LAYER,
     PAGES,
     PAGES_IN_MEMORY,
@@ -109,10 +117,32 @@ def _way_rows(rate: int, p50_factor: float, p99_factor: float, cpu_factor: float
     ]
 
 
+def _layer_rows(
+    title: str, unit: str, figure: str, reach: Reach, *, five: bool = False
+) -> list[Row]:
+    """Make the rows of one figure of the libp2p layer, beside go-libp2p and js-libp2p."""
+    ours, go, js = (FIVE, GO_FIVE, JS_FIVE) if five else (LAYER, GO_LAYER, JS_LAYER)
+    return [
+        Row("libp2p", title, unit, (ours, figure), (go, figure), reach),
+        Row("libp2p", title, unit, (ours, figure), (js, figure)),
+    ]
+
+
 ROWS = (
-    Row("libp2p", "libp2p layer, burst", "msg/s",
+    *_layer_rows("libp2p layer, burst: one publisher", "msg/s", "burst_per_s", Times(1.5)),
+    Row("libp2p", "libp2p layer, burst: one publisher", "msg/s",
         (LAYER, "burst_per_s"), (STOCK, "burst_per_s"), Times(4)),
+    *_layer_rows("… eight publishers", "msg/s", "burst_of_many_per_s", Times(1.1)),
+    *_layer_rows("… among five nodes", "msg/s", "burst_per_s", Times(1.3), five=True),
+    *_layer_rows("… processor time, both nodes", "ms/message", "burst_cpu_ms", Within(0.85)),
+    *_layer_rows("… processor time, five nodes", "ms/message", "burst_cpu_ms", None, five=True),
+    *_layer_rows("libp2p layer at 100/s, p50", "ms", "p50_ms_100", Within(1.1)),
+    *_layer_rows("… processor time, both nodes", "ms/message", "cpu_ms_100", Within(0.85)),
     Row("libp2p", "libp2p layer at 50/s, p50", "ms", (LAYER, "p50_ms"), (STOCK, "p50_ms")),
+    Row("libp2p", "dial to first word, direct, cold: p50", "ms",
+        (FIRST_WORD, "first_word_ms"), (GO_FIRST_WORD, "first_word_ms")),
+    Row("libp2p", "dial to first word, direct, cold: p50", "ms",
+        (FIRST_WORD, "first_word_ms"), (JS_FIRST_WORD, "first_word_ms")),
     Row("transports", "QUIC beside TCP, burst", "msg/s",
         (QUIC_LAYER, "burst_per_s"), (LAYER, "burst_per_s"), Times(0.4)),
     Row("transports", "QUIC beside TCP at 50/s, p50", "ms",

@@ -22,6 +22,7 @@ class Sizes:
         missed: Messages that synchronisation brings at once.
         held: Messages that two nodes hold when one lacks one.
         kept: Messages in a full store.
+        first_words: Pairs of nodes that start and dial.
         idle_s: How long a node that does nothing is watched.
     """
 
@@ -37,6 +38,7 @@ class Sizes:
     missed: int = 10_000
     held: int = 100_000
     kept: int = 1_000_000
+    first_words: int = 5
     idle_s: float = 20.0
 
 
@@ -52,6 +54,7 @@ QUICK = Sizes(
     missed=200,
     held=1_000,
     kept=5_000,
+    first_words=1,
     idle_s=0.5,
 )
 """Shows that everything runs; its figures mean nothing."""

@@ -11,6 +11,14 @@ from bench.sizes import Sizes
 
 STOCK = "stock py-libp2p"
 LAYER = "our libp2p layer"
+GO_LAYER = "go-libp2p"
+JS_LAYER = "js-libp2p"
+FIVE = "five nodes of ours"
+GO_FIVE = "go-libp2p, five nodes"
+JS_FIVE = "js-libp2p, five nodes"
+FIRST_WORD = "first word"
+GO_FIRST_WORD = "go-libp2p, first word"
+JS_FIRST_WORD = "js-libp2p, first word"
 QUIC_LAYER = "our libp2p layer over QUIC"
 ALL_TRANSPORTS = "every transport"
 TCP_ALONE = "TCP alone"
@@ -34,6 +42,14 @@ STDIO_PAIR = "Go and Rust over STDIO"
 SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     STOCK: partial(libp2p_layer.run, "stock"),
     LAYER: partial(libp2p_layer.run, "ours"),
+    GO_LAYER: partial(libp2p_layer.run, "go"),
+    JS_LAYER: partial(libp2p_layer.run, "js"),
+    FIVE: partial(libp2p_layer.run_five, "ours"),
+    GO_FIVE: partial(libp2p_layer.run_five, "go"),
+    JS_FIVE: partial(libp2p_layer.run_five, "js"),
+    FIRST_WORD: partial(libp2p_layer.run_first_word, "ours"),
+    GO_FIRST_WORD: partial(libp2p_layer.run_first_word, "go"),
+    JS_FIRST_WORD: partial(libp2p_layer.run_first_word, "js"),
     QUIC_LAYER: partial(libp2p_layer.run, "ours", transport="quic"),
     ALL_TRANSPORTS: partial(idle.run, "all"),
     TCP_ALONE: partial(idle.run, "tcp"),
