@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export GOTOOLCHAIN := local
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo asyncapi check check-js test test-needs test-compose test-kills test-steps test-upstream bench figures lock release-image clean
+.PHONY: help install up demo asyncapi check check-js test test-needs test-compose test-kills test-simulation test-steps test-upstream bench figures lock release-image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-compose: test-needs ## Run the tests of docker-compose.yml, which need Dock
 
 test-kills: test-needs ## Kill nodes 1,000 times while they publish; KILLS=N for another number
 	NODE_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest tests/faults/test_kills.py $(ARGS)
+
+test-simulation: $(VENV)/.test ## Run nodes in virtual time; SEED=N of the first run, RUNS=N of each scenario, ARGS are scenarios
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) --runs $(or $(RUNS),1) $(ARGS)
 
 STEPS ?= 100000
 test-steps: test-needs ## Take STEPS random steps through the log and its readers

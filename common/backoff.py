@@ -20,14 +20,14 @@ class Backoff:
         second_s: Delay after the second failure, from which the doubling goes
             on; None is twice the first.
         failures: Failures since the last success.
-        random: Source of the jitter.
+        random: Source of the jitter; seeded by the module's own, which a test may seed.
     """
 
     first_s: float
     longest_s: float
     second_s: float | None = None
     failures: int = 0
-    random: random.Random = field(default_factory=random.Random)
+    random: random.Random = field(default_factory=lambda: random.Random(random.getrandbits(64)))
 
     def next_delay_s(self) -> float:
         """Count a failure and return the delay before the next try."""

@@ -31,6 +31,7 @@ from p2pd.net.network import Network
 from p2pd.store.peer_store import PeerStore
 from p2pd.store.room_store import RoomStore
 from p2pd.tasks import run_guarded
+from p2pd.workers import WORKER_THREADS, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class ChatOptions:
         history_ns: How much of the past of a room joined anew is fetched, in time.
         history_messages: And in messages.
         max_age_ns: What was sent longer ago is not fetched: it is not stored either.
+        workers: Where the log is read.
     """
 
     rooms: tuple[RoomName, ...]
@@ -50,6 +52,7 @@ class ChatOptions:
     max_age_ns: int
     limits: PublishLimits
     clock_ns: Callable[[], int] = time.time_ns  # noqa: TID251
+    workers: Workers = WORKER_THREADS
 
 
 class NodeStore(RoomStore, PeerStore, Protocol):
@@ -79,7 +82,7 @@ class Receiving:
         defaults = RoomDefaults(options.history_ns, options.clock_ns, last_seqno)
         self.membership = Membership(memory, options.rooms, defaults)
         self.known_peers = KnownPeerList(memory)
-        self.outbox = Outbox(self.membership, log.store, author_bytes)
+        self.outbox = Outbox(self.membership, log.store, author_bytes, options.workers)
         self.presence = Presence(log, self.outbox.room_filled, self.known_peers.peer_met)
         self.inbox = Inbox(log, rejections)
         self.history = History(

@@ -21,6 +21,7 @@ from p2pd.domain.names import RoomName
 from p2pd.net.pubsub.gossip import SignedMessage
 from p2pd.store.message_store import NO_MESSAGE, Item, MessageStore
 from p2pd.tasks import attempt
+from p2pd.workers import WORKER_THREADS, Workers
 
 SENT_AT_ONCE = 256
 """Messages read from the log at a time."""
@@ -55,10 +56,18 @@ class Outbox:
 
     Args:
         author_bytes: What the ids of our own messages begin with.
+        workers: Where the log is read.
     """
 
-    def __init__(self, membership: Membership, store: MessageStore, author_bytes: bytes) -> None:
+    def __init__(
+        self,
+        membership: Membership,
+        store: MessageStore,
+        author_bytes: bytes,
+        workers: Workers = WORKER_THREADS,
+    ) -> None:
         self._membership = membership
+        self._workers = workers
         self._store = store
         self._author = author_bytes.hex()
         self._last_before = store.max_seqno(author_bytes)
@@ -144,7 +153,8 @@ class Outbox:
         while (record := self._membership.record(room)) is not None:
             own = self._room(room)
             untaken = own.untaken
-            batch = await trio.to_thread.run_sync(self._own_after, room, record.sent_until)
+            read = partial(self._own_after, room, record.sent_until)
+            batch = await self._workers.run(read)
             if not batch:
                 if own.untaken == untaken and not own.in_flight:
                     self._nothing_waits(room, own)
@@ -166,7 +176,8 @@ class Outbox:
             record = self._membership.record(room)
             if record is None:
                 continue
-            count = await trio.to_thread.run_sync(self._count_after, room, record.sent_until)
+            look = partial(self._count_after, room, record.sent_until)
+            count = await self._workers.run(look)
             own = self._rooms.get(room) or _RoomOutbox()
             if own.waits:
                 self._room(room).unsent += count

@@ -6,11 +6,12 @@ it is put right, is listed in ``patches/README.md``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import trio
+from libp2p.abc import ITransport
 from libp2p.crypto.keys import KeyPair, KeyType
 from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
 from libp2p.peer.id import ID
@@ -21,6 +22,7 @@ from p2pd.domain.rejections import Rejections
 from p2pd.net.admission import ConnectionLimits
 from p2pd.net.descriptors import DescriptorReserve
 from p2pd.net.errors import IdentityError, ListenError
+from p2pd.net.interfaces import Interface, interfaces
 from p2pd.net.listening import listen_addresses_from_text, refuse_silent_failure
 from p2pd.net.multiaddrs import multiaddr_from_text
 from p2pd.net.noise import NOISE, BufferedNoise
@@ -31,7 +33,7 @@ from p2pd.net.patches.logs import route_library_logs
 from p2pd.net.patches.peerstore import LastingPeerStore
 from p2pd.net.patches.swarm import NodeSwarm
 from p2pd.net.patches.transports import AddressedTcp, AddressedWebsocket, SecureWebsocket
-from p2pd.net.private_addresses import PrivateDials
+from p2pd.net.private_addresses import PrivateAddressPolicy, PrivateDials
 from p2pd.net.quic import QuicTransport
 from p2pd.net.transports.certificate import WebsocketCertificate
 from p2pd.net.yamux.negotiation import MUXERS, YamuxNegotiation
@@ -52,6 +54,9 @@ class HostOptions:
         agent: The agent version in identify.
         limits: How many connections there may be; more are refused.
         private_dials: Which private addresses that others report are dialled.
+        transports: What carries connections in place of this machine's sockets, such as
+            a network in memory.
+        read_interfaces: Reads the addresses of this machine.
     """
 
     key_pair: KeyPair
@@ -61,6 +66,8 @@ class HostOptions:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     private_dials: PrivateDials = PrivateDials.AUTO
     certificate: WebsocketCertificate | None = None
+    transports: tuple[ITransport, ...] = ()
+    read_interfaces: Callable[[], tuple[Interface, ...]] = interfaces
 
 
 @asynccontextmanager
@@ -72,7 +79,9 @@ async def open_host(options: HostOptions, rejections: Rejections) -> AsyncIterat
         IdentityError: The key is not Ed25519 (19).
     """
     addresses = listen_addresses_from_text(
-        options.listen, has_certificate=options.certificate is not None
+        options.listen,
+        has_certificate=options.certificate is not None,
+        has_sockets=not options.transports,
     )
     host = _host_from_options(options, rejections)
     failure: ListenError | None = None
@@ -113,20 +122,25 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> NodeHost
         peer_id=peer_id,
         peerstore=peerstore,
         upgrader=upgrader,
-        transports=[
-            AddressedTcp(),
-            QuicTransport(options.key_pair.private_key, rejections),
-            AddressedWebsocket(upgrader),
-            SecureWebsocket(
-                upgrader, options.certificate.context() if options.certificate else None
-            ),
-        ],
+        transports=list(options.transports) or _socket_transports(options, upgrader, rejections),
         rejections=rejections,
         limits=options.limits,
-        private_dials=options.private_dials,
+        private_addresses=PrivateAddressPolicy(options.private_dials, options.read_interfaces),
     )
     announce = [_announce_address(text) for text in options.announce]
     return NodeHost(swarm, agent=options.agent, announce=announce or None, rejections=rejections)
+
+
+def _socket_transports(
+    options: HostOptions, upgrader: TransportUpgrader, rejections: Rejections
+) -> list[ITransport]:
+    certificate = options.certificate
+    return [
+        AddressedTcp(),
+        QuicTransport(options.key_pair.private_key, rejections),
+        AddressedWebsocket(upgrader),
+        SecureWebsocket(upgrader, certificate.context() if certificate else None),
+    ]
 
 
 def _upgrader(key_pair: KeyPair, rejections: Rejections) -> TransportUpgrader:

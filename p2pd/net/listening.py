@@ -35,7 +35,7 @@ ABSENT_ERRORS = frozenset(
 
 
 def listen_addresses_from_text(
-    texts: Iterable[str], *, has_certificate: bool = False
+    texts: Iterable[str], *, has_certificate: bool = False, has_sockets: bool = True
 ) -> tuple[Multiaddr, ...]:
     """Read the addresses to listen on and check that they can be had.
 
@@ -44,6 +44,7 @@ def listen_addresses_from_text(
 
     Args:
         has_certificate: Whether there is one for WebSocket over TLS.
+        has_sockets: Whether sockets of this machine are to be bound.
 
     Raises:
         ListenError: One is malformed, of a transport that is not there, shares
@@ -57,6 +58,8 @@ def listen_addresses_from_text(
             raise ListenError(f"cannot listen on {address}: it needs a certificate and its key")
         addresses[address] = transport
     _refuse_shared_ports(addresses)
+    if not has_sockets:
+        return tuple(addresses)
     present = {each: of for each, of in addresses.items() if not _is_absent(each, of)}
     if addresses and not present:
         raise ListenError("cannot listen: this machine has no such IP version")

@@ -29,6 +29,7 @@ from p2pd.net.dial_failures import DialTotals
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.listener import NetworkListener, PeersWithRooms, RoomArrivals
+from p2pd.net.machine import NetworkMachine
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.private_addresses import PrivateDials
 from p2pd.net.pubsub.gossip import Gossip, GossipOptions, SignedMessage, open_gossip
@@ -59,6 +60,7 @@ class NetworkOptions:
         limits: How many connections there may be.
         private_dials: Which private addresses that others report are dialled.
         trim_above: Connections above which the least useful ones are closed.
+        machine: Its interfaces, clocks and sockets.
     """
 
     key_pair: KeyPair
@@ -78,6 +80,7 @@ class NetworkOptions:
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     private_dials: PrivateDials = PrivateDials.AUTO
     trim_above: int = TRIM_RULES.high_water
+    machine: NetworkMachine = field(default_factory=NetworkMachine)
 
 
 def peer_id_from_key(key_pair: KeyPair) -> PeerId:
@@ -114,6 +117,8 @@ async def open_network(
         certificate=options.certificate,
         limits=options.limits,
         private_dials=options.private_dials,
+        transports=options.machine.transports,
+        read_interfaces=options.machine.view.known_interfaces,
     )
     discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
     gossip_options = GossipOptions(clock_ns=options.clock_ns)
@@ -134,7 +139,8 @@ async def open_network(
             rejections,
             gossip.hears,
             gossip.is_room_mate,
-            trim_rules=TrimRules(options.trim_above),
+            options.machine.view,
+            TrimRules(options.trim_above),
         ) as connections,
         open_reachability(
             host, rejections, options.clock_ns, maps_ports=options.maps_ports

@@ -17,8 +17,8 @@ from p2pd.config import Settings
 from p2pd.domain.peers import Node
 from p2pd.errors import ChatError
 from p2pd.net.errors import StartUpError
-from p2pd.node.clock_watch import MACHINE_CLOCKS, Clocks
 from p2pd.node.errors import DataDirectoryError, MetricsBindError
+from p2pd.node.machine import THIS_MACHINE, Machine
 from p2pd.node.metrics import Feed
 from p2pd.node.parts import open_parts, prepare_start
 from p2pd.store.errors import StoreOpenError
@@ -48,13 +48,13 @@ async def run_node(
     settings: Settings,
     announce_ready: Callable[[str], None],
     on_stop: Subscribe,
-    clocks: Clocks = MACHINE_CLOCKS,
+    machine: Machine = THIS_MACHINE,
 ) -> None:
     """Run a node until it is to stop.
 
     Args:
         announce_ready: Called once with the line that names peer id and addresses.
-        clocks: The machine's clocks.
+        machine: What the node runs on.
 
     Raises:
         Exception: One of ``EXPECTED_ERRORS``, alone or in a group: the node cannot
@@ -62,7 +62,7 @@ async def run_node(
     """
     stop = _stop_event(on_stop)
     feed = Feed()
-    start = prepare_start(settings, clocks)
+    start = prepare_start(settings, machine)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_end_by_deadline, stop, feed, nursery.cancel_scope)
         async with open_parts(start, feed) as (chat, api):

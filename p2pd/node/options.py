@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from p2pd import __version__
@@ -16,6 +15,7 @@ from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Node
 from p2pd.net.admission import ConnectionLimits
 from p2pd.net.identity import Identity
+from p2pd.net.machine import NetworkMachine
 from p2pd.net.network import NetworkOptions
 from p2pd.net.private_addresses import PrivateDials
 from p2pd.net.relay.messages import CircuitLimit
@@ -24,6 +24,7 @@ from p2pd.net.relay.service import RelayMode
 from p2pd.net.transports.certificate import WebsocketCertificate
 from p2pd.store.retention import DAY_S, Retention
 from p2pd.sync import SyncOptions
+from p2pd.workers import Workers
 
 AGENT = f"wsp/{__version__}"
 SECONDS = 1.0
@@ -32,7 +33,11 @@ API_GRACE_S = 2.3 * SECONDS
 
 
 def network_options(
-    settings: Settings, key_pair: Identity, first_seqno: int, clock: NodeClock
+    settings: Settings,
+    key_pair: Identity,
+    first_seqno: int,
+    clock: NodeClock,
+    machine: NetworkMachine,
 ) -> NetworkOptions:
     """Choose how to be part of the network."""
     return NetworkOptions(
@@ -53,6 +58,7 @@ def network_options(
         first_seqno=first_seqno,
         clock_ns=clock.now_ns,
         certificate=_websocket_certificate(settings),
+        machine=machine,
     )
 
 
@@ -85,12 +91,12 @@ def _websocket_certificate(settings: Settings) -> WebsocketCertificate | None:
     return WebsocketCertificate(settings.ws_tls_cert, settings.ws_tls_key)
 
 
-def sync_options(settings: Settings, clock: NodeClock) -> SyncOptions:
+def sync_options(settings: Settings, clock: NodeClock, workers: Workers) -> SyncOptions:
     """Choose how often rooms are compared with peers."""
-    return SyncOptions(interval_s=settings.sync_interval_s, clock_ns=clock.now_ns)
+    return SyncOptions(interval_s=settings.sync_interval_s, clock_ns=clock.now_ns, workers=workers)
 
 
-def chat_options(settings: Settings, clock: NodeClock) -> ChatOptions:
+def chat_options(settings: Settings, clock: NodeClock, workers: Workers) -> ChatOptions:
     """Choose the rooms, the limits and how much of the past is fetched."""
     limits = PublishLimits(
         settings.max_message_bytes, settings.publish_rate, settings.publish_burst
@@ -102,6 +108,7 @@ def chat_options(settings: Settings, clock: NodeClock) -> ChatOptions:
         max_age_ns=settings.retention_days * DAY_NS,
         limits=limits,
         clock_ns=clock.now_ns,
+        workers=workers,
     )
 
 
@@ -132,7 +139,7 @@ def api_settings(settings: Settings, data_dir: Path) -> ApiSettings:
     )
 
 
-def node_at_start(settings: Settings, peer_id: PeerId) -> Node:
+def node_at_start(settings: Settings, peer_id: PeerId, time_ns: int) -> Node:
     """Describe the node before anything of it is known."""
     return Node(
         peer_id=peer_id,
@@ -141,5 +148,5 @@ def node_at_start(settings: Settings, peer_id: PeerId) -> Node:
         rooms=(),
         version=__version__,
         max_message_bytes=settings.max_message_bytes,
-        start_time_ns=time.time_ns(),  # noqa: TID251
+        start_time_ns=time_ns,
     )

@@ -7,8 +7,8 @@ the network, then the store.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,10 +35,11 @@ from p2pd.net.network import Network, author_bytes_from_key, open_network, peer_
 from p2pd.net.pubsub.reading import SignedMessages
 from p2pd.net.pubsub.verified import signed_message_reader
 from p2pd.node import options
-from p2pd.node.clock_watch import Clocks, open_clock, watch_clock
+from p2pd.node.clock_watch import open_clock, watch_clock
 from p2pd.node.closing import left_in_thread
 from p2pd.node.data_directory import open_data_directory
 from p2pd.node.loop_watch import LoopWatch
+from p2pd.node.machine import Machine
 from p2pd.node.metrics import Feed
 from p2pd.node.metrics_server import serve_metrics
 from p2pd.node.recovery import Recovery
@@ -62,7 +63,7 @@ class Start:
     """What is read and checked before anything is started."""
 
     settings: Settings
-    clocks: Clocks
+    machine: Machine
     data_dir: Path
     key_pair: Identity
     api_settings: ApiSettings
@@ -88,7 +89,7 @@ class Base:
     loop: LoopWatch
 
 
-def prepare_start(settings: Settings, clocks: Clocks) -> Start:
+def prepare_start(settings: Settings, machine: Machine) -> Start:
     """Make the data directory, the identity and the token, and check what settings name.
 
     Raises:
@@ -100,7 +101,7 @@ def prepare_start(settings: Settings, clocks: Clocks) -> Start:
     key_pair = load_or_create_identity(data_dir)
     api_settings = options.api_settings(settings, data_dir)
     access = access_from_settings(api_settings)
-    return Start(settings, clocks, data_dir, key_pair, api_settings, access, Rejections())
+    return Start(settings, machine, data_dir, key_pair, api_settings, access, Rejections())
 
 
 @asynccontextmanager
@@ -114,8 +115,9 @@ async def open_parts(start: Start, feed: Feed) -> AsyncIterator[tuple[Chat, Api]
         ApiError: The API cannot start, or ended by itself.
     """
     async with (
-        _open_base(start, feed) as base,
-        _open_chat(start, base) as (network, sync, chat),
+        open_base(start) as base,
+        serve_metrics(start.settings.metrics_listen, feed, start.data_dir),
+        open_chat(start, base) as (network, sync, chat),
         open_api(_ports_of(chat), base.log.on_append, start.api_settings) as api,
     ):
         _report_access(start)
@@ -136,26 +138,35 @@ async def open_parts(start: Start, feed: Feed) -> AsyncIterator[tuple[Chat, Api]
 
 
 @asynccontextmanager
-async def _open_base(start: Start, feed: Feed) -> AsyncIterator[Base]:
+async def open_base(start: Start) -> AsyncIterator[Base]:
+    """Open the store and what needs nothing else.
+
+    Raises:
+        StoreOpenError: The store cannot be opened.
+    """
     recovery = Recovery()
-    stores = _open_stores(start, recovery.note)
-    async with (
-        left_in_thread(stores, "message store", STORE_CLOSE_S) as (disk, store),
-        serve_metrics(start.settings.metrics_listen, feed, start.data_dir),
-    ):
-        clock = open_clock(start.clocks, disk)
-        node = options.node_at_start(start.settings, peer_id_from_key(start.key_pair))
+    async with _open_stores(start, recovery.note) as (disk, store):
+        clock = open_clock(start.machine.clocks, disk)
+        peer_id = peer_id_from_key(start.key_pair)
+        node = options.node_at_start(start.settings, peer_id, clock.now_ns())
         log = Log(store, State(node, {}), clock_ns=clock.now_ns)
-        chosen = options.chat_options(start.settings, clock)
+        chosen = options.chat_options(start.settings, clock, start.machine.workers)
         author = author_bytes_from_key(start.key_pair)
         own = Receiving(log, disk, author, chosen, start.rejections)
         yield Base(disk, store, recovery, clock, log, own, LoopWatch())
 
 
 @asynccontextmanager
-async def _open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sync, Chat]]:
-    own, first_seqno = base.own, base.own.first_seqno
-    chosen = options.network_options(start.settings, start.key_pair, first_seqno, base.clock)
+async def open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sync, Chat]]:
+    """Open the network, and the use cases on it.
+
+    Raises:
+        StartUpError: The network cannot start.
+    """
+    own, first_seqno, machine = base.own, base.own.first_seqno, start.machine
+    chosen = options.network_options(
+        start.settings, start.key_pair, first_seqno, base.clock, machine.network
+    )
     async with (
         open_network(chosen, own.inbox, own.presence, start.rejections) as network,
         open_sync(
@@ -165,14 +176,14 @@ async def _open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, S
             own.inbox,
             own.history,
             start.rejections,
-            options.sync_options(start.settings, base.clock),
+            options.sync_options(start.settings, base.clock, machine.workers),
         ) as sync,
         trio.open_nursery() as nursery,
     ):
         network.on_peer_joined(sync.peer_joined)
         own.inbox.on_recovered.append(sync.compare_now)
         own.membership.on_left.append(sync.room_left)
-        chat_options = options.chat_options(start.settings, base.clock)
+        chat_options = options.chat_options(start.settings, base.clock, machine.workers)
         chat = await start_chat(base.log, network, own, chat_options, nursery)
         _keep_known(network, own.known_peers)
         _start_upkeep(start, base, chat, nursery)
@@ -202,15 +213,26 @@ def _start_upkeep(start: Start, base: Base, chat: Chat, nursery: trio.Nursery) -
         nursery.start_soon(run_guarded, name, task)
 
 
-@contextmanager
-def _open_stores(
+@asynccontextmanager
+async def _open_stores(
     start: Start, on_damage: Callable[[Damage], None]
-) -> Iterator[tuple[SqliteStore, MessageStore]]:
+) -> AsyncIterator[tuple[SqliteStore, MessageStore]]:
     """Open the store on disk, which has rooms and known peers, and the store of messages."""
-    settings = start.settings
-    with open_store(
-        start.data_dir, on_damage=on_damage, configured_rooms=settings.rooms, import_files=True
-    ) as disk:
+    settings, has_threads = start.settings, start.machine.has_threads
+    opened = open_store(
+        start.data_dir,
+        on_damage=on_damage,
+        configured_rooms=settings.rooms,
+        import_files=True,
+        clock_ns=start.machine.clocks.wall_ns,
+        has_threads=has_threads,
+    )
+    async with AsyncExitStack() as stack:
+        if has_threads:
+            left = left_in_thread(opened, "message store", STORE_CLOSE_S)
+            disk = await stack.enter_async_context(left)
+        else:
+            disk = stack.enter_context(opened)
         if settings.store == "memory":
             yield disk, MemoryStore(settings.retention_messages, MEMORY_STORE_BYTES)
         else:

@@ -27,29 +27,36 @@ class Checkpoints:
         checkpoint: Brings over what it can; returns whether nothing was left.
             Called in this object's own thread. It gives failures their meaning
             and returns False, so that it is tried again.
+        has_thread: Whether it has one; without one the writer checkpoints, after growth.
     """
 
-    def __init__(self, checkpoint: Callable[[], bool]) -> None:
+    def __init__(self, checkpoint: Callable[[], bool], *, has_thread: bool = True) -> None:
         self._checkpoint = checkpoint
         self._noted_bytes = 0
         self._done_bytes = 0
         self._work = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="store-checkpoint", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        if has_thread:
+            self._thread = threading.Thread(target=self._run, name="store-checkpoint", daemon=True)
+            self._thread.start()
 
     def note(self, size_bytes: int) -> None:
         """Note a commit of so many bytes of messages; called by the one who appends."""
         was_clean = self._noted_bytes == self._done_bytes
         self._noted_bytes += size_bytes + COMMIT_OVERHEAD_BYTES
-        if was_clean or self._noted_bytes - self._done_bytes > GROWTH_BYTES:
+        has_grown = self._noted_bytes - self._done_bytes > GROWTH_BYTES
+        if self._thread is None and has_grown:
+            self._bring_over(self._noted_bytes)
+        elif was_clean or has_grown:
             self._work.set()
 
     def close(self) -> None:
         """End the thread, after the checkpoint under way."""
         self._closing.set()
         self._work.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._closing.is_set():

@@ -37,12 +37,13 @@ class Durability:
     Args:
         sync: Makes everything committed last and returns its last offset; called
             in this object's own thread.
+        has_thread: Whether it has one; without one every caller has its own fsync.
 
     Attributes:
         durations: Of each fsync in seconds, for any thread.
     """
 
-    def __init__(self, sync: Callable[[], int]) -> None:
+    def __init__(self, sync: Callable[[], int], *, has_thread: bool = True) -> None:
         self.durations: HistogramValue = EMPTY
         self._histogram = Histogram()
         self._sync = sync
@@ -53,8 +54,10 @@ class Durability:
         self._lost_until = 0
         self._failure: str | None = None
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name="store-sync", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        if has_thread:
+            self._thread = threading.Thread(target=self._run, name="store-sync", daemon=True)
+            self._thread.start()
 
     @property
     def failure(self) -> str | None:
@@ -80,7 +83,7 @@ class Durability:
         Raises:
             StorageFailedError: It may not survive.
         """
-        group = self._join()
+        group = self._sync_here() if self._thread is None else self._join()
         await group.settled.wait()
         if group.failure is not None:
             raise StorageFailedError(group.failure)
@@ -94,7 +97,8 @@ class Durability:
         with self._lock:
             self._closing = True
             self._work.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _join(self) -> _Group:
         with self._lock:
@@ -104,6 +108,13 @@ class Durability:
                 self._gathering = _Group()
                 call_before_sleep(self._work.set)
             return self._gathering
+
+    def _sync_here(self) -> _Group:
+        if self._closing:
+            raise StorageFailedError("the message store is closed")
+        group = _Group()
+        self._settle(group)
+        return group
 
     def _run(self) -> None:
         while True:

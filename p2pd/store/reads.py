@@ -89,7 +89,7 @@ class ReadThreads:
 
 
 class ReadsAtOnce:
-    """For a store in memory: a query is run where it is submitted."""
+    """For a store in memory, or without threads: a query is run where it is submitted."""
 
     def submit(self, query: Callable[[], T]) -> Future[T]:
         """Run a query now."""
@@ -99,6 +99,9 @@ class ReadsAtOnce:
         except Exception as error:
             future.set_exception(error)
         return future
+
+    def close(self) -> None:
+        """Do nothing: nothing is under way."""
 
 
 async def run_read(reads: Reads, query: Callable[[], T]) -> T:

@@ -37,7 +37,7 @@ from p2pd.store.message_store import (
     StoredPage,
 )
 from p2pd.store.peer_store import KnownPeers
-from p2pd.store.reads import ReadThreads
+from p2pd.store.reads import ReadsAtOnce, ReadThreads
 from p2pd.store.room_store import RoomRecord
 from p2pd.store.store_file import StoreFile
 from p2pd.store.succession import Succession
@@ -58,6 +58,7 @@ def open_store(
     import_files: bool = False,
     clock_ns: Callable[[], int] = time.time_ns,  # noqa: TID251
     fdatasync: Callable[[int], None] = os.fdatasync,
+    has_threads: bool = True,
 ) -> Iterator[SqliteStore]:
     """Open the message store of a data directory, and close it in order.
 
@@ -66,6 +67,8 @@ def open_store(
         configured_rooms: Rooms of the settings; that one was left is never removed.
         import_files: Whether ``rooms.json`` and ``peers.json`` of earlier releases
             are read into the store, and removed.
+        has_threads: Whether it reads, syncs and checkpoints in threads of its own;
+            without them it does so where it is asked to.
 
     Raises:
         StoreOpenError: An operator must do something first.
@@ -76,7 +79,13 @@ def open_store(
     with lock_directory(directory):
         rooms = frozenset(configured_rooms)
         store = SqliteStore(
-            directory / FILE_NAME, on_damage, rooms, import_files, clock_ns, fdatasync
+            directory / FILE_NAME,
+            on_damage,
+            rooms,
+            import_files,
+            clock_ns,
+            fdatasync,
+            has_threads=has_threads,
         )
         try:
             yield store
@@ -95,8 +104,10 @@ class SqliteStore:
         import_files: bool,
         clock_ns: Callable[[], int],
         fdatasync: Callable[[int], None],
+        *,
+        has_threads: bool,
     ) -> None:
-        self.reads = ReadThreads()
+        self.reads = ReadThreads() if has_threads else ReadsAtOnce()
         self._is_full = False
         self._path = path
         self._succession = Succession(
@@ -108,8 +119,10 @@ class SqliteStore:
             clock_ns,
             fdatasync,
         )
-        self._durability = Durability(lambda: self._succession.carry_out(StoreFile.sync))
-        self._checkpoints = Checkpoints(self._checkpoint)
+        self._durability = Durability(
+            lambda: self._succession.carry_out(StoreFile.sync), has_thread=has_threads
+        )
+        self._checkpoints = Checkpoints(self._checkpoint, has_thread=has_threads)
 
     @property
     def epoch(self) -> str:

@@ -34,6 +34,7 @@ from p2pd.sync.session.machine import SESSION_LIMITS, SessionLimits
 from p2pd.sync.session.responder import respond
 from p2pd.sync.session_runner import SessionRunner
 from p2pd.tasks import attempt, run_guarded
+from p2pd.workers import WORKER_THREADS, Workers
 
 PROTOCOL = "/wsp/sync/1.0.0"
 DISPLACED_PROTOCOL = "/wsp/sync/displaced/1.0.0"
@@ -59,6 +60,7 @@ class SyncOptions:
         clock_ns: The node's clock, nanoseconds since the epoch.
         limits: What one session may cost.
         hold_s: Seconds in which no session is ended for another one.
+        workers: Where the store is asked.
     """
 
     interval_s: float = 10.0
@@ -67,6 +69,7 @@ class SyncOptions:
     clock_ns: Callable[[], int] = time.time_ns  # noqa: TID251
     limits: SessionLimits = SESSION_LIMITS
     hold_s: float = HOLD_S
+    workers: Workers = WORKER_THREADS
 
 
 class SyncListener(Protocol):
@@ -123,7 +126,7 @@ class Sync:
         self._nursery = nursery
         self._own_id = peers.own_id
         self._admission = Admission(self._own_id, options.hold_s)
-        self._runner = SessionRunner(self._admission, rejections, options.limits)
+        self._runner = SessionRunner(self._admission, rejections, options.limits, options.workers)
         self._arrivals = arrivals
         self._schedule = PeerSchedule()
         self._ages = RoomAges()

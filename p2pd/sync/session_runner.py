@@ -33,6 +33,7 @@ from p2pd.sync.session.effects import (
 from p2pd.sync.session.frames import encode_frame
 from p2pd.sync.session.machine import SessionLimits, SyncSession
 from p2pd.sync.worker_threads import answer_in_thread
+from p2pd.workers import WORKER_THREADS, Workers
 
 READ_BYTES = 1 << 16
 
@@ -46,8 +47,15 @@ class SessionRunner:
         bytes_moved: Sent and received in all sessions that have ended.
     """
 
-    def __init__(self, admission: Admission, rejections: Rejections, limits: SessionLimits) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        rejections: Rejections,
+        limits: SessionLimits,
+        workers: Workers = WORKER_THREADS,
+    ) -> None:
         self.bytes_moved = 0
+        self._workers = workers
         self._admission = admission
         self._rejections = rejections
         self._limits = limits
@@ -125,7 +133,8 @@ class SessionRunner:
                 pass
             case lookup:
                 limiter = self._limiters[slot.is_initiator]
-                answer, worker_s = await answer_in_thread(limiter, partial(lookup.answer, room))
+                ask = partial(lookup.answer, room)
+                answer, worker_s = await answer_in_thread(self._workers, limiter, ask)
                 session.looked_up(answer, worker_s)
 
     def _count_cut(self, slot: Slot) -> None:

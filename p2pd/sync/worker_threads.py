@@ -12,11 +12,13 @@ from typing import TypeVar
 
 import trio
 
+from p2pd.workers import Workers
+
 T = TypeVar("T")
 
 
 async def answer_in_thread(
-    limiter: trio.CapacityLimiter, answer: Callable[[], T]
+    workers: Workers, limiter: trio.CapacityLimiter, answer: Callable[[], T]
 ) -> tuple[T, float]:
     """Return an answer, and how many seconds a thread worked for it.
 
@@ -27,8 +29,4 @@ async def answer_in_thread(
         started_s = time.thread_time()
         return answer(), time.thread_time() - started_s
 
-    return await trio.to_thread.run_sync(
-        timed,
-        abandon_on_cancel=True,  # type: ignore[call-arg]
-        limiter=limiter,
-    )
+    return await workers.run(timed, limiter=limiter)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import trio
 from libp2p.abc import INetConn
 from libp2p.peer.id import ID
 
@@ -36,7 +37,7 @@ class OpenConnection:
 
     connection: INetConn
     open_time_ns: int = field(default_factory=time.time_ns)
-    opened_s: float = field(default_factory=time.monotonic)
+    opened_s: float = field(default_factory=trio.current_time)
     round_trip_s: float | None = None
 
     @property

@@ -6,7 +6,6 @@ Run by ``service``.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Never
@@ -90,7 +89,7 @@ class Trimmer:
                 nursery.start_soon(close_quietly, each.connection.connection)
 
     def _usefulness_of(self, opened: OpenConnection) -> Usefulness[OpenConnection]:
-        age_s = time.monotonic() - opened.opened_s
+        age_s = trio.current_time() - opened.opened_s
         return Usefulness(
             opened,
             is_protected=self._is_protected(opened.peer_id),

@@ -6,7 +6,7 @@ Owns patches 10, 12, 13 and 60 to 63 of this package's list. Made by
 
 from __future__ import annotations
 
-import secrets
+import random
 from collections.abc import Sequence
 from functools import partial
 
@@ -130,7 +130,7 @@ class BoundedDht(KadDHT):
     async def refresh_routing_table(self) -> None:
         """Look for this node itself and for a few places at random."""
         own = self.local_peer_id.to_bytes()
-        anywhere = [b"\x12\x20" + secrets.token_bytes(32) for _ in range(RANDOM_WALKS_A_REFRESH)]
+        anywhere = [b"\x12\x20" + random.randbytes(32) for _ in range(RANDOM_WALKS_A_REFRESH)]
         for key in (own, *anywhere):
             await self._find_node(key)
 

@@ -33,7 +33,7 @@ from p2pd.net.patches.inbound import InboundServer
 from p2pd.net.patches.names import resolve_all, without_peer_id
 from p2pd.net.patches.policy import NoAutoConnector, connection_config
 from p2pd.net.patches.transports import address_from_endpoint, endpoint_from_stream
-from p2pd.net.private_addresses import PrivateAddressPolicy, PrivateDials
+from p2pd.net.private_addresses import PrivateAddressPolicy
 from p2pd.net.relay.addresses import spread_over_relays
 from p2pd.net.transports.order import dialling_order
 
@@ -65,7 +65,7 @@ class NodeSwarm(Swarm):
         transports: list[ITransport],
         rejections: Rejections,
         limits: ConnectionLimits,
-        private_dials: PrivateDials = PrivateDials.AUTO,
+        private_addresses: PrivateAddressPolicy,
     ) -> None:
         super().__init__(
             peer_id,
@@ -79,7 +79,7 @@ class NodeSwarm(Swarm):
         )
         self._rejections = rejections
         self._limits = limits
-        self._private_addresses = PrivateAddressPolicy(private_dials)
+        self._private_addresses = private_addresses
         self.admission = InboundAdmission(limits, rejections, lambda: len(self.get_connections()))
         # The library's own bound refuses without a count.
         self._inbound_limiter = trio.CapacityLimiter(math.inf)

@@ -13,6 +13,7 @@ from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 from p2pd.config import command_from
 from p2pd.node.clock_watch import Clocks, uptime_ns
 from p2pd.node.composition import run_node
+from p2pd.node.machine import Machine
 
 
 class InProcessNode:
@@ -49,7 +50,7 @@ class InProcessNode:
         async with trio.open_nursery() as nursery:
             stops: list[Callable[[], None]] = []
             announce = lambda _: ready.set()  # noqa: E731
-            nursery.start_soon(run_node, self.settings, announce, stops.append, clocks)
+            nursery.start_soon(run_node, self.settings, announce, stops.append, Machine(clocks))
             await ready.wait()
             try:
                 await trio.to_thread.run_sync(story)
