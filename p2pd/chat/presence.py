@@ -40,7 +40,7 @@ class Presence:
             self.peer_joined(peer.peer_id, room)
 
     def peer_identified(self, peer: Peer) -> None:
-        """Emit a connected peer again, now with its agent and protocols."""
+        """Emit a connected peer again, now with its agent, protocols or other connection."""
         known = self._log.state.peers.get(peer.peer_id)
         if known is not None:
             self._log.emit(PeerConnected(replace(peer, rooms=known.rooms)))

@@ -21,7 +21,7 @@ class NetworkListener(Protocol):
         """Handle a new peer, with the joined rooms it is known to be in."""
 
     def peer_identified(self, peer: Peer) -> None:
-        """Handle a connected peer whose agent and protocols are known now."""
+        """Handle a connected peer whose agent, protocols or best connection changed."""
 
     def peer_disconnected(self, peer_id: PeerId) -> None:
         """Handle that the last connection to a peer is gone."""
@@ -65,7 +65,7 @@ class PeersWithRooms:
         self._listener.peer_connected(replace(peer, rooms=tuple(sorted(rooms))))
 
     def peer_identified(self, peer: Peer) -> None:
-        """Report a peer whose agent and protocols are known now."""
+        """Report a peer whose agent, protocols or best connection changed."""
         self._listener.peer_identified(peer)
 
     def peer_disconnected(self, peer_id: PeerId) -> None:

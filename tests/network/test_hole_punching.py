@@ -185,6 +185,11 @@ class Hearing:
         peer = self.node.peers().get(self.other.peer_id)
         return peer.connection.kind if peer else 0
 
+    def reported_kinds(self) -> list[int]:
+        """List in which ways the other was reported to be connected."""
+        events = [e.peer_connected.peer for e in list(self.listener.events)]
+        return [each.connection.kind for each in events if each.peer_id == self.other.peer_id]
+
     def departures(self) -> list[str]:
         """List what was reported of the other's going, so that a flap is seen."""
         events = list(self.listener.events)
@@ -208,6 +213,7 @@ def check_pair(pair: tuple[Nat, Nat], ends: tuple[Hearing, Hearing]) -> None:
         wait_until(end.texts, end.everything().__eq__, timeout_s=ALL_WITHIN_S)
         assert end.departures() == []
         assert end.kind() == wanted, f"{pair} did not stay as it was"
+        assert end.reported_kinds()[-1:] in ([], [wanted])
 
 
 def likely_address(node: ForkedNode) -> str:

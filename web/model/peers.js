@@ -37,7 +37,7 @@ export class Peers {
     return this.#sorted().filter((peer) => !peer.rooms.has(room));
   }
 
-  /** A peer is reported again once its program is known; its rooms stay. */
+  /** A peer is reported again once its program is known, and when it is connected in another way; its rooms stay. */
   #connect(peer) {
     const rooms = this.#byId.get(peer.peer_id)?.rooms ?? [];
     this.#byId.set(peer.peer_id, withRooms({ ...peer, rooms: [...rooms, ...peer.rooms] }));

@@ -25,7 +25,7 @@ class ConnectionListener(Protocol):
         """Take a peer whose first connection is secured."""
 
     def peer_identified(self, peer: Peer) -> None:
-        """Take a connected peer whose agent and protocols are known or changed."""
+        """Take a connected peer whose agent, protocols or best connection changed."""
 
     def peer_disconnected(self, peer_id: PeerId) -> None:
         """Take note that a peer's last connection is gone."""
@@ -52,11 +52,14 @@ class Registry:
     Attributes:
         on_peer_came: Called in turn when a peer has its first connection.
         on_peer_went: Called in turn when a peer has lost its last.
+        on_peer_moved: Called in turn when another connection to a connected peer has come,
+            or one of several has gone.
     """
 
     def __init__(self) -> None:
         self.on_peer_came: list[Callable[[ID], None]] = []
         self.on_peer_went: list[Callable[[ID], None]] = []
+        self.on_peer_moved: list[Callable[[ID], None]] = []
         self._by_peer: dict[ID, list[OpenConnection]] = {}
 
     def add(self, connection: INetConn) -> OpenConnection | None:
@@ -67,9 +70,8 @@ class Registry:
             return None
         opened = OpenConnection(connection)
         self._by_peer[peer_id] = [*known, opened]
-        if not known:
-            for report in self.on_peer_came:
-                report(peer_id)
+        for report in self.on_peer_moved if known else self.on_peer_came:
+            report(peer_id)
         return opened
 
     def remove(self, connection: INetConn) -> None:
@@ -81,7 +83,8 @@ class Registry:
             self._by_peer[peer_id] = left
         elif known:
             del self._by_peer[peer_id]
-            for report in self.on_peer_went:
+        if left != known:
+            for report in self.on_peer_moved if left else self.on_peer_went:
                 report(peer_id)
 
     def connections_to(self, peer_id: ID) -> tuple[OpenConnection, ...]:

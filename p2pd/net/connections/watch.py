@@ -5,6 +5,7 @@ Fed by the swarm through ``notifee``; made by ``service``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import trio
@@ -12,7 +13,7 @@ from libp2p.abc import INetConn
 from libp2p.peer.id import ID
 
 from p2pd.domain.names import PeerId
-from p2pd.domain.peers import Peer
+from p2pd.domain.peers import Connection, Peer
 from p2pd.net.connections.facts import peer_from_connections
 from p2pd.net.connections.identity_guard import IdentityGuard
 from p2pd.net.connections.keepalive import Keepalive, close_quietly
@@ -43,8 +44,10 @@ class ConnectionWatch:
         self._nursery = nursery
         self._peer_log = PeerLog(trio.current_time)
         self._keepalives: dict[INetConn, Keepalive] = {}
+        self._reported: dict[ID, Connection | None] = {}
         registry.on_peer_came.append(self._peer_came)
         registry.on_peer_went.append(self._peer_went)
+        registry.on_peer_moved.append(self._peer_moved)
 
     def opened(self, connection: INetConn) -> None:
         """Take a new connection from the swarm."""
@@ -99,10 +102,24 @@ class ConnectionWatch:
 
     def _peer_came(self, peer_id: ID) -> None:
         peer = self.peer(peer_id)
+        self._reported[peer_id] = peer.connection
         self._peer_log.report_connected(peer)
         self._listener.peer_connected(peer)
 
     def _peer_went(self, peer_id: ID) -> None:
+        del self._reported[peer_id]
         name = PeerId(str(peer_id))
         self._peer_log.report_disconnected(name)
         self._listener.peer_disconnected(name)
+
+    def _peer_moved(self, peer_id: ID) -> None:
+        """Report a peer again where its best connection is another one than before."""
+        peer = self.peer(peer_id)
+        before = self._reported[peer_id]
+        self._reported[peer_id] = peer.connection
+        if _without_round_trip(peer.connection) != _without_round_trip(before):
+            self._listener.peer_identified(peer)
+
+
+def _without_round_trip(connection: Connection | None) -> Connection | None:
+    return connection and replace(connection, round_trip_s=None)

@@ -196,3 +196,22 @@ async def test_connections_from_before_are_told() -> None:
         async with open_connections(host, told, Rejections()) as connections:
             assert [each.peer_id for each in connections.peers()] == [str(peer.get_id())]
             assert told.events == [f"+{peer.get_id()}"]
+
+
+@pytest.mark.trio
+async def test_peer_that_is_connected_in_another_way_is_reported_again() -> None:
+    async with connected_node() as dialler, connected_node() as node:
+        await dialler.connections.connect(node.address)
+        await wait_seen(lambda: node.told.identified)
+        swarm = dialler.host.swarm
+        [first] = swarm.get_connections()
+        second = await swarm.dial_addr(Multiaddr(node.address), node.host.get_id())
+        await wait_seen(node.host.swarm.get_connections, lambda seen: len(seen) == 2)
+        reports = len(node.told.identified)
+        await first.close()
+        [*_, peer] = await wait_seen(lambda: node.told.identified, lambda seen: len(seen) > reports)
+        [left] = node.host.swarm.get_connections()
+        assert peer.connection is not None
+        assert peer.connection.remote_address == str(left.get_transport_addresses()[0])
+        assert node.told.events == [f"+{dialler.peer_id}"]
+        assert not second.is_closed
