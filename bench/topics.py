@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 TITLES: Mapping[str, str] = {
     "libp2p": "The libp2p layer alone",
+    "dial": "From the dial to the first word",
     "way": "The whole way, one message at a time",
     "pages": "From page to page",
     "api": "From gRPC to gRPC",
@@ -30,8 +31,11 @@ Ours is the node without its API, its store and its gateway. *Eight publishers* 
 tasks of one node that publish at once. *Five nodes* are all connected with each other; one
 publishes, and the rate is that at which the last of the others has everything. Processor
 time is that of all nodes together per message, which includes what a node does beside (at
-100/s more than in a burst). A *first word* is said every 5 ms from the dial on, between two
-nodes that have just started. The figures of stock py-libp2p are those of 0.8.1.
+100/s more than in a burst). Stock is py-libp2p 0.8.1.
+""",
+    "dial": """
+Two nodes that have just started, on the libp2p layer alone. One dials and says a word every
+5 ms from then on; what counts is when the other one gets the first.
 """,
     "way": """
 Page to page over two nodes and two gateways, one message at a time at three rates, then
