@@ -246,6 +246,18 @@ class Settings(ServiceSettings):
     publish_burst: Annotated[int, reads(whole_number(1, 10_000_000))] = setting(
         "5000", "messages that all callers together may publish at once", "MESSAGES"
     )
+    max_publish_calls: Annotated[int, reads(whole_number(1, 10_000))] = setting(
+        "64",
+        "Publish calls carried out at once; others wait for a moment, and in a lasting overload "
+        "are refused as OVERLOADED",
+        "CALLS",
+    )
+    max_streamed_publishes: Annotated[int, reads(whole_number(1, 1_000_000))] = setting(
+        "256",
+        "publishes under way for all PublishStreams together; a stream that has its share of "
+        "them is not read",
+        "PUBLISHES",
+    )
     store: Annotated[str, reads(choice("disk", "memory"))] = setting(
         "disk",
         "where messages are stored: disk, or memory for a node that may forget",

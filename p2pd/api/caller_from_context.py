@@ -21,10 +21,17 @@ CallerOf = Callable[[Context], Caller]
 
 def caller_reader(access: Access) -> CallerOf:
     """Return the function that names the caller of a call behind this door."""
-    if access.needs_certificate:
+    caller = caller_of_all(access)
+    if caller is None:
         return lambda context: caller_from_auth_context(context.auth_context())
-    caller = LOCAL_CALLER if access.token is None else TOKEN_CALLER
     return lambda _: caller
+
+
+def caller_of_all(access: Access) -> Caller | None:
+    """Return the one caller of all calls behind this door; None where each shows a certificate."""
+    if access.needs_certificate:
+        return None
+    return LOCAL_CALLER if access.token is None else TOKEN_CALLER
 
 
 def caller_from_auth_context(auth_context: Mapping[str, Iterable[bytes]]) -> Caller:

@@ -34,8 +34,8 @@ StreamMethod = Callable[[Any, Context], Awaitable[None]]
 class Edge:
     """Put admission and the translation of errors around methods.
 
-    Dials have places of their own, since one may take 15 s. Places are shared among
-    callers.
+    Publishes have places of their own, few enough that their latency stays bounded, and
+    so have dials, since one may take 15 s. Places are shared among callers.
 
     Args:
         caller_of: Names the caller of a call.
@@ -46,12 +46,14 @@ class Edge:
 
     def __init__(
         self,
+        publishes: CallAdmission,
         calls: CallAdmission,
         dials: CallAdmission,
         streams: StreamAdmission,
         caller_of: CallerOf,
     ) -> None:
         self._caller_of = caller_of
+        self._publishes = publishes
         self._calls = calls
         self._dials = dials
         self._streams = streams
@@ -60,6 +62,10 @@ class Edge:
     def unary(self, method: UnaryMethod) -> UnaryMethod:
         """Wrap a call with one request and one response."""
         return self._admitted(method, self._calls)
+
+    def publish(self, method: UnaryMethod) -> UnaryMethod:
+        """Wrap a call that publishes."""
+        return self._admitted(method, self._publishes)
 
     def dial(self, method: UnaryMethod) -> UnaryMethod:
         """Wrap a call that dials."""
@@ -106,7 +112,7 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
-            "Publish": _unary(unary(decoded(chat_pb2.PublishRequest, service.publish))),
+            "Publish": _unary(edge.publish(decoded(chat_pb2.PublishRequest, service.publish))),
             "Connect": _unary(edge.dial(decoded(chat_pb2.ConnectRequest, service.connect))),
             "CreateInvite": _unary(
                 unary(decoded(chat_pb2.CreateInviteRequest, service.create_invite))

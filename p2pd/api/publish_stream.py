@@ -15,6 +15,7 @@ from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.bridge import Bridge
 from p2pd.api.grpc_types import Context
+from p2pd.api.in_hand import Share
 from p2pd.api.ports import Publishing
 from p2pd.api.publish_from_request import publish_from_request, result_from_outcome
 from p2pd.api.publish_pipeline import Answered, Asked, PublishPipeline
@@ -24,26 +25,28 @@ from p2pd.domain.publishes import Publish
 from p2pd.errors import ChatError, InvalidInputError, NodeStoppingError
 
 MAX_PUBLISHES_A_REQUEST = 1_000
-MAX_IN_HAND = 1_000
-MAX_IN_HAND_BYTES = 1 << 20
 
 
 class PublishStream:
     """Publish what one caller sends, in order, and answer each.
 
-    Bounded: no more is read while ``MAX_IN_HAND`` publishes or
-    ``MAX_IN_HAND_BYTES`` wait for their answers.
+    Bounded: no more is read while its share of what all streams may have under way
+    waits for answers.
     """
 
     def __init__(
-        self, publishing: Publishing, bridge: Bridge, context: Context, caller: Caller
+        self,
+        publishing: Publishing,
+        bridge: Bridge,
+        context: Context,
+        caller: Caller,
+        share: Share,
     ) -> None:
         self._caller = caller
         self._context = context
         self._pipeline = PublishPipeline(publishing, bridge, self._note_answered)
         self._answered: deque[Answered] = deque()
-        self._in_hand = 0
-        self._in_hand_bytes = 0
+        self._share = share
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._end: ChatError | None = None
@@ -64,6 +67,7 @@ class PublishStream:
             await self._answer_all(self._reading)
         finally:
             self._reading.cancel()
+            self._share.release()
         if self._end is not None:
             raise self._end
 
@@ -80,7 +84,7 @@ class PublishStream:
             except ChatError as error:
                 self._end = error
                 return
-            while self._is_full():
+            while self._share.is_full:
                 self._room.clear()
                 await self._room.wait()
 
@@ -93,14 +97,10 @@ class PublishStream:
             )
         asked = [_asked_from_request(publish, self._caller) for publish in request.publishes]
         self._pipeline.submit(asked)
-        self._in_hand += len(asked)
-        self._in_hand_bytes += sum(map(_size_bytes, asked))
-
-    def _is_full(self) -> bool:
-        return self._in_hand >= MAX_IN_HAND or self._in_hand_bytes >= MAX_IN_HAND_BYTES
+        self._share.add(len(asked), sum(map(_size_bytes, asked)))
 
     async def _answer_all(self, reading: asyncio.Task[None]) -> None:
-        while self._in_hand or not reading.done():
+        while self._share.publishes or not reading.done():
             if not self._answered:
                 self._changed.clear()
                 await self._changed.wait()
@@ -117,8 +117,7 @@ class PublishStream:
     async def _write(self, answered: Answered) -> None:
         if answered.failure is not None:
             raise answered.failure
-        self._in_hand -= len(answered.batch)
-        self._in_hand_bytes -= sum(map(_size_bytes, answered.batch))
+        self._share.add(-len(answered.batch), -sum(map(_size_bytes, answered.batch)))
         await self._context.write(_response(answered))
 
 

@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import grpc
 
 from common.histograms import EMPTY, HistogramValue
 from common.loop_lag import LoopLag
+from p2pd.api.accepting import CallAcceptor
 from p2pd.api.access import Access
 from p2pd.api.admission import CallAdmission, StreamAdmission
 from p2pd.api.auth import TokenGuard
 from p2pd.api.binding import bind
 from p2pd.api.bridge import Bridge
-from p2pd.api.caller_from_context import caller_reader
+from p2pd.api.caller_from_context import caller_of_all, caller_reader
 from p2pd.api.changes import Changes
 from p2pd.api.handlers import SERVICE, Edge, chat_handlers
 from p2pd.api.health import HEALTH_SERVICE, Health, health_handlers
+from p2pd.api.in_hand import InHand
 from p2pd.api.ports import ChatPorts
 from p2pd.api.reflection import reflection_handlers
 from p2pd.api.service import ChatService
 from p2pd.api.settings import ApiSettings
+from p2pd.api.shedding import SheddingHandler
 
 MAX_RECEIVE_BYTES = 256 * 1024
 MAX_PENDING_CALLS = 8_192
@@ -31,6 +35,7 @@ MAX_ACTIVE_DIALS = 64
 MAX_WAITING_DIALS = 256
 MAX_OPEN_STREAMS = 256
 """Watch and reflection streams, which need no token, all callers together."""
+LOOKAHEAD_BYTES = 16 * 1024
 READERS_GRACE_S = 0.3
 DRAIN_CHECK_INTERVAL_S = 0.05
 
@@ -63,11 +68,13 @@ class RpcServer:
         self._access = access
         self._guard = None if access.token is None else TokenGuard(access.token)
         caller_of = caller_reader(access)
-        self._calls = CallAdmission(settings.max_active_calls, settings.max_waiting_calls)
+        waiting, patience = settings.max_waiting_calls, settings.patience
+        self._publishes = CallAdmission(settings.max_active_publishes, waiting, patience)
+        self._calls = CallAdmission(settings.max_active_calls, waiting, patience)
         self._dials = CallAdmission(MAX_ACTIVE_DIALS, MAX_WAITING_DIALS)
         self._streams = StreamAdmission(settings.max_streams)
         self._open_streams = StreamAdmission(MAX_OPEN_STREAMS)
-        self._edge = Edge(self._calls, self._dials, self._streams, caller_of)
+        self._edge = Edge(self._publishes, self._calls, self._dials, self._streams, caller_of)
         self._changes = Changes()
         self._service = ChatService(
             chat,
@@ -75,23 +82,29 @@ class RpcServer:
             self._changes,
             caller_of,
             settings.progress_interval_s,
+            InHand(settings.max_streamed_publishes),
         )
         self._health = Health(self._open_streams)
         self._loop_lag = LoopLag()
+        self._acceptor = CallAcceptor()
         self._stop = asyncio.Event()
 
     @property
     def counters(self) -> ApiCounters:
         """What was turned away since the start; readable from any thread."""
         return ApiCounters(
-            calls_refused=self._calls.refused + self._dials.refused,
+            calls_refused=sum(calls.refused for calls in self._unary),
             streams_refused=self._streams.refused + self._open_streams.refused,
             tokens_refused=0 if self._guard is None else self._guard.refused,
             calls_failed=self._edge.failures,
-            calls_active=self._calls.active + self._dials.active,
+            calls_active=sum(calls.active for calls in self._unary),
             streams_open=self._streams.open,
             loop_lag=self._loop_lag.value,
         )
+
+    @property
+    def _unary(self) -> tuple[CallAdmission, ...]:
+        return self._publishes, self._calls, self._dials
 
     async def run(self, bound: Callable[[str], None]) -> None:
         """Bind, serve until ``stop``, drain.
@@ -104,10 +117,11 @@ class RpcServer:
         """
         self._bridge.attach(asyncio.get_running_loop())
         self._loop_lag.start()
-        server = self._make_server()
+        server, accept = self._make_server()
         try:
             address = bind(server, self._access.address, self._access.credentials)
             await server.start()
+            accept()
             bound(str(address))
             await self._stop.wait()
             await self._drain(server)
@@ -127,18 +141,30 @@ class RpcServer:
         """Wake the readers."""
         self._changes.notify()
 
-    def _make_server(self) -> grpc.aio.Server:
-        server = grpc.aio.server(
-            interceptors=[] if self._guard is None else [self._guard],
-            options=_options(),
-        )
+    def _make_server(self) -> tuple[grpc.aio.Server, Callable[[], bool]]:
+        """Make the server, and what makes it accept calls fast once it has started."""
+        interceptors = [] if self._guard is None else [self._guard]
+        server = grpc.aio.server(interceptors=interceptors, options=_options())
         handlers = [
-            chat_handlers(self._service, self._edge),
+            self._shedding(chat_handlers(self._service, self._edge)),
             health_handlers(self._health),
             *reflection_handlers([SERVICE, HEALTH_SERVICE], self._open_streams),
         ]
         server.add_generic_rpc_handlers(handlers)
-        return server
+        return server, partial(self._acceptor.start, server, handlers, interceptors)
+
+    def _shedding(self, handlers: grpc.GenericRpcHandler) -> grpc.GenericRpcHandler:
+        """Refuse publishes early where all callers are one: others have reserved places."""
+        caller = caller_of_all(self._access)
+        if caller is None:
+            return handlers
+        return SheddingHandler(
+            handlers,
+            f"/{SERVICE}/Publish",
+            self._publishes,
+            caller,
+            lambda: self._acceptor.is_behind,
+        )
 
     async def _drain(self, server: grpc.aio.Server) -> None:
         """Take nothing new, finish what was begun, tell readers; all within the grace.
@@ -146,12 +172,14 @@ class RpcServer:
         A reader that does not read cannot be told; it is not waited for.
         """
         self._health.stop()
-        self._calls.stop()
-        self._dials.stop()
+        for calls in self._unary:
+            calls.stop()
         self._service.stop()
         ending = asyncio.create_task(server.stop(self._settings.grace_s))
         await asyncio.wait({ending}, timeout=READERS_GRACE_S)
-        while not ending.done() and (self._calls.active or self._service.is_publishing):
+        while not ending.done() and (
+            self._publishes.active or self._calls.active or self._service.is_publishing
+        ):
             await asyncio.wait({ending}, timeout=DRAIN_CHECK_INTERVAL_S)
 
 
@@ -163,6 +191,8 @@ def _options() -> list[tuple[str, int]]:
     a burst above the limit is reset, without a word, where ``CallAdmission``
     answers each call. For the same reason many may wait to be taken over.
 
+    What gRPC reads of a stream before it is asked for waits unseen, so it is little.
+
     Source: grpc, doc/keepalive.md; include/grpc/impl/channel_arg_names.h.
     """
     return [
@@ -170,6 +200,8 @@ def _options() -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
         ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),
+        ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.server_handshake_timeout_ms", 10_000),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),

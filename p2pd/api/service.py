@@ -18,6 +18,7 @@ from p2pd.api.caller_from_context import CallerOf
 from p2pd.api.changes import Changes
 from p2pd.api.event_from_domain import batches_from_entries
 from p2pd.api.grpc_types import Context
+from p2pd.api.in_hand import InHand
 from p2pd.api.invite_line import invite_from_line, line_from_invite
 from p2pd.api.list_page import ListPage
 from p2pd.api.page_from_request import page_query_from_request, response_from_page
@@ -47,6 +48,7 @@ class ChatService:
         changes: Changes,
         caller_of: CallerOf,
         progress_interval_s: float,
+        in_hand: InHand,
     ) -> None:
         self._chat = chat
         self._bridge = bridge
@@ -55,6 +57,7 @@ class ChatService:
         self._progress_interval_s = progress_interval_s
         self._publisher = Publisher(chat.publishing, bridge)
         self._publish_streams: set[PublishStream] = set()
+        self._in_hand = in_hand
 
     @property
     def is_publishing(self) -> bool:
@@ -79,7 +82,11 @@ class ChatService:
         """Publish what a stream brings."""
         self._changes.check()
         stream = PublishStream(
-            self._chat.publishing, self._bridge, context, self._caller_of(context)
+            self._chat.publishing,
+            self._bridge,
+            context,
+            self._caller_of(context),
+            self._in_hand.new_share(),
         )
         self._publish_streams.add(stream)
         try:

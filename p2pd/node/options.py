@@ -135,6 +135,8 @@ def api_settings(settings: Settings, data_dir: Path) -> ApiSettings:
         tls_certificate=settings.grpc_tls_cert,
         tls_key=settings.grpc_tls_key,
         tls_client_ca=settings.grpc_tls_client_ca,
+        max_active_publishes=settings.max_publish_calls,
+        max_streamed_publishes=settings.max_streamed_publishes,
         grace_s=API_GRACE_S,
     )
 

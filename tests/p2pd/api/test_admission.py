@@ -10,7 +10,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from p2pd.api.admission import RESERVED_PART, CallAdmission, Places, StreamAdmission
+from p2pd.api.admission import (
+    CALM_S,
+    RESERVED_PART,
+    CallAdmission,
+    Patience,
+    Places,
+    StreamAdmission,
+)
 from p2pd.domain.callers import LOCAL_CALLER, Caller
 from p2pd.errors import LimitReachedError, NodeStoppingError
 
@@ -176,3 +183,105 @@ def test_places_have_a_bound_whatever_is_held_and_released(
             places.release(Caller(name))
             held[name] -= 1
         assert places.held == held.total() <= max_held + max_held // RESERVED_PART
+
+
+PATIENCE = Patience(burst_s=2.0, overload_s=0.1)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def overloaded(
+    calls: CallAdmission, clock: Clock, gate: asyncio.Event
+) -> list[asyncio.Task[None]]:
+    """Hold all places and let one call wait for longer than a burst lasts."""
+    tasks = [asyncio.create_task(hold(calls, gate, [], number)) for number in range(5)]
+    await turns()
+    for _ in range(3):
+        clock.now_s += CALM_S
+        tasks.append(asyncio.create_task(hold(calls, gate, [], 5)))
+        await turns()
+    return tasks
+
+
+def test_newest_call_of_a_burst_goes_first_and_none_is_refused() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        calls, gate, order = CallAdmission(2, 10, PATIENCE, clock), asyncio.Event(), list[int]()
+        tasks = [asyncio.create_task(hold(calls, gate, order, number)) for number in range(6)]
+        await turns()
+        clock.now_s += PATIENCE.burst_s / 2
+        gate.set()
+        await asyncio.gather(*tasks)
+        assert order == [0, 1, 5, 4, 3, 2]
+        assert calls.refused == 0
+
+    asyncio.run(scenario())
+
+
+def test_overload_refuses_at_once_what_finds_no_place_and_what_has_waited_too_long() -> None:
+    async def scenario() -> None:
+        clock, gate = Clock(), asyncio.Event()
+        calls = CallAdmission(4, 100, PATIENCE, clock)
+        tasks = await overloaded(calls, clock, gate)
+        assert calls.is_shedding
+        late = [task for task in tasks if task.done()]
+        assert late
+        for task in late:
+            error = task.exception()
+            assert isinstance(error, LimitReachedError)
+            assert (error.reason, error.retry_after_s > 0) == ("OVERLOADED", True)
+        tasks += [asyncio.create_task(hold(calls, gate, [], 9)) for _ in range(10)]
+        await turns()
+        assert (calls.active, calls.waiting) == (4, 2)
+        assert calls.refused == len(tasks) - 6
+        gate.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert calls.active == calls.waiting == 0
+
+    asyncio.run(scenario())
+
+
+def test_overload_is_over_once_no_call_has_waited_for_a_while() -> None:
+    async def scenario() -> None:
+        clock, gate = Clock(), asyncio.Event()
+        calls = CallAdmission(4, 100, PATIENCE, clock)
+        tasks = await overloaded(calls, clock, gate)
+        refused = calls.refused
+        gate.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        clock.now_s += CALM_S * 1.1
+        assert not calls.is_shedding
+        burst = [asyncio.create_task(hold(calls, gate, [], number)) for number in range(50)]
+        await asyncio.gather(*burst)
+        assert calls.refused == refused
+
+    asyncio.run(scenario())
+
+
+def test_caller_with_few_calls_finds_a_place_in_an_overload_of_another() -> None:
+    async def scenario() -> None:
+        clock, gate, order = Clock(), asyncio.Event(), list[int]()
+        calls = CallAdmission(8, 100, PATIENCE, clock)
+        loud = [asyncio.create_task(hold(calls, gate, [], 0, LOUD)) for _ in range(9)]
+        for _ in range(4):
+            await turns()
+            clock.now_s += 0.9 * CALM_S
+            loud += [asyncio.create_task(hold(calls, gate, [], 0, LOUD)) for _ in range(5)]
+        await turns()
+        assert calls.refuses(LOUD)
+        assert not calls.refuses(QUIET)
+        quiet = asyncio.create_task(hold(calls, gate, order, 1, QUIET))
+        await turns()
+        assert order == [1]
+        gate.set()
+        await asyncio.gather(quiet, *loud, return_exceptions=True)
+
+    asyncio.run(scenario())

@@ -154,7 +154,7 @@ class FailingPublishing:
 
 
 def test_burst_beyond_what_may_wait_is_answered_or_refused_by_name(tmp_path: Path) -> None:
-    bounds: dict[str, Any] = {"max_active_calls": 16, "max_waiting_calls": 100}
+    bounds: dict[str, Any] = {"max_active_publishes": 16, "max_waiting_calls": 100}
     with (
         running_api(tmp_path, change=publishing_through(SlowPublishing), **bounds) as api,
         api.channel() as channel,
