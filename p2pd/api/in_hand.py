@@ -25,6 +25,7 @@ class InHand:
         self._max_bytes = max_bytes
         self._sharing: set[Share] = set()
         """Those that have something in hand."""
+        self._publishes = 0
 
     def new_share(self) -> Share:
         """Return the share of one more stream."""
@@ -40,8 +41,14 @@ class InHand:
         """The same in bytes."""
         return max(LEAST_SHARE_BYTES, self._max_bytes // max(8, len(self._sharing)))
 
-    def update(self, share: Share) -> None:
-        """Count a share among those that are used, or not."""
+    @property
+    def is_full(self) -> bool:
+        """Whether a stream that has the least share may have no more."""
+        return self._publishes >= self._max_publishes
+
+    def update(self, share: Share, publishes: int) -> None:
+        """Count what came to a share, or what left it."""
+        self._publishes += publishes
         if share.publishes:
             self._sharing.add(share)
         else:
@@ -65,13 +72,17 @@ class Share:
     def is_full(self) -> bool:
         """Whether no more is to be read."""
         in_hand = self._in_hand
-        return self.publishes >= in_hand.max_share or self.size_bytes >= in_hand.max_share_bytes
+        return (
+            self.publishes >= in_hand.max_share
+            or self.size_bytes >= in_hand.max_share_bytes
+            or (in_hand.is_full and self.publishes >= LEAST_SHARE)
+        )
 
     def add(self, publishes: int, size_bytes: int) -> None:
         """Count what was read, or with negative numbers what was answered."""
         self.publishes += publishes
         self.size_bytes += size_bytes
-        self._in_hand.update(self)
+        self._in_hand.update(self, publishes)
 
     def release(self) -> None:
         """Count everything as answered: the stream has ended."""

@@ -39,7 +39,8 @@ async def _serve(is_fast: bool) -> int:
 
     def call_all() -> None:
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            calls = [channel.unary_unary("/test/Call").future(b"") for _ in range(CALLS)]
+            call: Any = channel.unary_unary("/test/Call")
+            calls = [call.future(b"") for _ in range(CALLS)]
             made.set()
             assert [call.result(30) for call in calls] == [b""] * CALLS
 

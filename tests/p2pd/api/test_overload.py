@@ -129,7 +129,7 @@ def test_stream_gets_through_beside_a_flood_of_calls(tmp_path: Path) -> None:
 
 
 def test_streams_have_no_more_under_way_than_all_of_them_may(tmp_path: Path) -> None:
-    streams, a_request, most = 4, 16, 64
+    streams, a_request, most = 4, 4, 64
     texts = [[f"{stream}-{number}" for number in range(320)] for stream in range(streams)]
     with (
         slow_api(tmp_path, max_streamed_publishes=most) as api,
@@ -140,7 +140,7 @@ def test_streams_have_no_more_under_way_than_all_of_them_may(tmp_path: Path) -> 
         results = [[one for answer in call for one in answer.results] for call in calls]
     assert [[one.client_message_id for one in own] for own in results] == texts
     assert all(one.HasField("published") for own in results for one in own)
-    assert Counting.most < most + streams * a_request
+    assert Counting.most < most + streams * (LEAST_SHARE + a_request)
 
 
 def test_streams_share_what_may_be_under_way_and_one_alone_has_all() -> None:
@@ -156,6 +156,18 @@ def test_streams_share_what_may_be_under_way_and_one_alone_has_all() -> None:
     assert not other.is_full
 
 
+def test_no_stream_has_more_than_the_least_share_where_all_is_under_way() -> None:
+    in_hand = InHand(100)
+    one, other = in_hand.new_share(), in_hand.new_share()
+    one.add(100, 0)
+    other.add(LEAST_SHARE - 1, 0)
+    assert not other.is_full
+    other.add(1, 0)
+    assert other.is_full
+    one.add(-50, 0)
+    assert not other.is_full
+
+
 def test_each_of_many_streams_may_have_some_publishes_under_way() -> None:
     in_hand = InHand(10)
     shares = [in_hand.new_share() for _ in range(50)]
@@ -167,7 +179,8 @@ def test_each_of_many_streams_may_have_some_publishes_under_way() -> None:
 def _published(stub: Any, text: str) -> chat_pb2.PublishResult:
     """Publish one text over a stream of its own."""
     (response,) = stub.PublishStream(_requests([text], 1), timeout=CALL_S)
-    return response.results[0]
+    result: chat_pb2.PublishResult = response.results[0]
+    return result
 
 
 def _requests(texts: list[str], count: int) -> Iterator[chat_pb2.PublishStreamRequest]:
