@@ -1,13 +1,12 @@
 """The network as the program sees it: one object over host, gossip, peers and discovery.
 
-Made and used by ``p2pd.node``. Joins the layers; does nothing of its own.
+Made by ``opening`` and used by ``p2pd.node``. Joins the layers; does nothing of its own.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from libp2p.crypto.keys import KeyPair
@@ -16,31 +15,24 @@ from libp2p.peer.id import ID
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import NodeWarning, Peer
 from p2pd.domain.reach import MAX_RELAYS, Reach
-from p2pd.domain.rejections import Rejections
-from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.addresses import peer_info_from_parts, peer_info_from_text
 from p2pd.net.admission import ConnectionLimits
-from p2pd.net.connections import Connections, open_connections
+from p2pd.net.connections import Connections
 from p2pd.net.connections.service import TRIM_RULES
 from p2pd.net.connections.totals import ConnectionTotals
-from p2pd.net.connections.trimmer import TrimRules
-from p2pd.net.dht.serving import is_private_network
 from p2pd.net.dial_failures import DialTotals
-from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
-from p2pd.net.host import HostOptions, open_host
-from p2pd.net.listener import NetworkListener, PeersWithRooms, RoomArrivals
+from p2pd.net.discovery import Discovery
+from p2pd.net.listener import RoomArrivals
 from p2pd.net.machine import NetworkMachine
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.private_addresses import PrivateDials
-from p2pd.net.pubsub.gossip import Gossip, GossipOptions, SignedMessage, open_gossip
-from p2pd.net.punch.handover import open_handover
+from p2pd.net.pubsub.gossip import Gossip, SignedMessage
 from p2pd.net.punch.outcomes import PunchOutcomes, PunchTotals
-from p2pd.net.punch.service import open_hole_punching
-from p2pd.net.reachability.service import ReachabilityService, open_reachability
-from p2pd.net.relay.client import RelayClient, RelayNeeds, open_relay_client
+from p2pd.net.reachability.service import ReachabilityService
+from p2pd.net.relay.client import RelayClient
 from p2pd.net.relay.rules import RelayLimits
 from p2pd.net.relay.server import RelayTotals
-from p2pd.net.relay.service import RelayMode, RelaySwitch, open_relay_service
+from p2pd.net.relay.service import RelayMode, RelaySwitch
 from p2pd.net.streams.room_peers import RoomPeers
 from p2pd.net.transports.certificate import WebsocketCertificate
 
@@ -94,144 +86,34 @@ def author_bytes_from_key(key_pair: KeyPair) -> bytes:
     return author_bytes
 
 
-@asynccontextmanager
-async def open_network(
-    options: NetworkOptions,
-    receiver: MessageReceiver,
-    listener: NetworkListener,
-    rejections: Rejections,
-) -> AsyncIterator[Network]:
-    """Run the network inside the block; leaving it closes every connection.
+@dataclass(frozen=True, slots=True)
+class NetworkParts:
+    """What a network is made of, each part opened by its package."""
 
-    Args:
-        receiver: Stores what gossip brings.
-
-    Raises:
-        ListenError: An address cannot be listened on.
-    """
-    host_options = HostOptions(
-        options.key_pair,
-        options.listen,
-        announce=options.announce,
-        agent=options.agent,
-        certificate=options.certificate,
-        limits=options.limits,
-        private_dials=options.private_dials,
-        transports=options.machine.transports,
-        read_interfaces=options.machine.view.known_interfaces,
-    )
-    discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
-    gossip_options = GossipOptions(clock_ns=options.clock_ns)
-    arrivals = RoomArrivals(listener)
-    async with (
-        open_host(host_options, rejections) as host,
-        open_gossip(
-            host,
-            receiver,
-            arrivals,
-            rejections,
-            first_seqno=options.first_seqno,
-            options=gossip_options,
-        ) as gossip,
-        open_connections(
-            host,
-            PeersWithRooms(listener, gossip),
-            rejections,
-            gossip.hears,
-            gossip.is_room_mate,
-            options.machine.view,
-            TrimRules(options.trim_above),
-        ) as connections,
-        open_reachability(
-            host, rejections, options.clock_ns, maps_ports=options.maps_ports
-        ) as reachability,
-        open_discovery(host, connections, discovery_options, rejections) as discovery,
-        open_relay_client(
-            host,
-            options.relays,
-            _relay_needs(options.relay_mode, gossip, reachability, discovery),
-            rejections,
-        ) as relay_client,
-        open_relay_service(
-            host,
-            options.relay_mode,
-            options.relay_limits,
-            reachability.is_public,
-            gossip.is_room_mate,
-            rejections,
-        ) as relay_service,
-        open_hole_punching(
-            host, reachability.observed_addresses, rejections, is_on=options.hole_punching
-        ) as hole_punches,
-        open_handover(host, gossip.use_best_connection),
-    ):
-        connections.recovery.on_recover += [
-            discovery.addresses_changed,
-            reachability.addresses_changed,
-        ]
-        _follow_reachability(reachability, discovery, is_private_network(options.bootstrap))
-        yield Network(
-            host,
-            gossip,
-            arrivals,
-            connections,
-            reachability,
-            discovery,
-            relay_client,
-            relay_service,
-            hole_punches,
-        )
-
-
-def _follow_reachability(
-    reachability: ReachabilityService, discovery: Discovery, is_private: bool
-) -> None:
-    """Announce new addresses in rooms, and serve the DHT where that is of use."""
-
-    def follow() -> None:
-        discovery.serve_dht(is_private or reachability.is_public())
-        discovery.addresses_changed()
-
-    reachability.on_change.append(follow)
-    discovery.serve_dht(is_private or reachability.is_public())
-
-
-def _relay_needs(
-    mode: RelayMode, gossip: Gossip, reachability: ReachabilityService, discovery: Discovery
-) -> RelayNeeds:
-    return RelayNeeds(
-        # A node that is set to relay is taken for one that others can dial.
-        is_needed=lambda: mode is not RelayMode.ON and not reachability.is_public(),
-        is_preferred=gossip.is_room_mate,
-        on_change=discovery.addresses_changed,
-        look_around=discovery.look_around,
-    )
+    host: NodeHost
+    gossip: Gossip
+    arrivals: RoomArrivals
+    connections: Connections
+    reachability: ReachabilityService
+    discovery: Discovery
+    relay_client: RelayClient
+    relay_service: RelaySwitch
+    hole_punches: PunchOutcomes
 
 
 class Network:
     """Join rooms, send, dial; every call in the trio thread."""
 
-    def __init__(
-        self,
-        host: NodeHost,
-        gossip: Gossip,
-        arrivals: RoomArrivals,
-        connections: Connections,
-        reachability: ReachabilityService,
-        discovery: Discovery,
-        relay_client: RelayClient,
-        relay_service: RelaySwitch,
-        hole_punches: PunchOutcomes,
-    ) -> None:
-        self._host = host
-        self._gossip = gossip
-        self._arrivals = arrivals
-        self._connections = connections
-        self._reachability = reachability
-        self._discovery = discovery
-        self._relay_client = relay_client
-        self._relay_service = relay_service
-        self._hole_punches = hole_punches
+    def __init__(self, parts: NetworkParts) -> None:
+        self._host = parts.host
+        self._gossip = parts.gossip
+        self._arrivals = parts.arrivals
+        self._connections = parts.connections
+        self._reachability = parts.reachability
+        self._discovery = parts.discovery
+        self._relay_client = parts.relay_client
+        self._relay_service = parts.relay_service
+        self._hole_punches = parts.hole_punches
 
     def addresses(self) -> tuple[str, ...]:
         """The addresses that peers can dial, each ending in ``/p2p/ID``."""

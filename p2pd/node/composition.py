@@ -19,7 +19,7 @@ from p2pd.errors import ChatError
 from p2pd.net.errors import StartUpError
 from p2pd.node.errors import DataDirectoryError, MetricsBindError
 from p2pd.node.machine import THIS_MACHINE, Machine
-from p2pd.node.metrics import Feed
+from p2pd.node.metrics import CountsFeed
 from p2pd.node.parts import open_parts, prepare_start
 from p2pd.store.errors import StoreOpenError
 
@@ -61,7 +61,7 @@ async def run_node(
             start or go on.
     """
     stop = _stop_event(on_stop)
-    feed = Feed()
+    feed = CountsFeed()
     start = prepare_start(settings, machine)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_end_by_deadline, stop, feed, nursery.cancel_scope)
@@ -87,7 +87,7 @@ def _stop_event(on_stop: Subscribe) -> trio.Event:
     return stop
 
 
-async def _end_by_deadline(stop: trio.Event, feed: Feed, scope: trio.CancelScope) -> None:
+async def _end_by_deadline(stop: trio.Event, feed: CountsFeed, scope: trio.CancelScope) -> None:
     """Give the parts their time to stop; what has not served yet is ended at once."""
     await stop.wait()
     if feed.has_started:

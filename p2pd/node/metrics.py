@@ -24,14 +24,14 @@ from p2pd.node.punch_metrics import punch_metrics
 from p2pd.node.reach_metrics import reach_metrics
 from p2pd.node.relay_metrics import relay_metrics
 from p2pd.node.room_metrics import room_metrics
-from p2pd.node.snapshot import Snapshot
+from p2pd.node.snapshot import NodeCounts
 from p2pd.node.storage_metrics import disk_metrics, storage_metrics
 
 ANSWER_S = 1.0
 """How long a scrape waits for the trio thread; then it shows the snapshot before."""
 
 
-class Feed:
+class CountsFeed:
     """Hands snapshots from the trio thread to others.
 
     Made in the trio thread; ``snapshot`` is called in any other.
@@ -39,12 +39,12 @@ class Feed:
 
     def __init__(self) -> None:
         self._trio = trio.lowlevel.current_trio_token()
-        self._take_snapshot: Callable[[], Snapshot] | None = None
-        self._latest: Snapshot | None = None
+        self._take_snapshot: Callable[[], NodeCounts] | None = None
+        self._latest: NodeCounts | None = None
         self._latest_at_s = 0.0
         self._is_serving = False
 
-    def start(self, take_snapshot: Callable[[], Snapshot]) -> None:
+    def start(self, take_snapshot: Callable[[], NodeCounts]) -> None:
         """Serve snapshots from now on: all parts of the node are there."""
         self._take_snapshot = take_snapshot
         self._refresh()
@@ -58,7 +58,7 @@ class Feed:
         """Publish whether the node serves."""
         self._is_serving = is_serving
 
-    def snapshot(self) -> tuple[Snapshot | None, float]:
+    def snapshot(self) -> tuple[NodeCounts | None, float]:
         """Return a snapshot and its age in seconds: of now, unless the trio thread hangs."""
         done = threading.Event()
 
@@ -85,7 +85,7 @@ class Feed:
 class NodeCollector(Collector):
     """Turns snapshots into metrics; called in the threads that answer scrapes."""
 
-    def __init__(self, feed: Feed, data_dir: Path) -> None:
+    def __init__(self, feed: CountsFeed, data_dir: Path) -> None:
         self._feed = feed
         self._data_dir = data_dir
 
@@ -116,7 +116,7 @@ class NodeCollector(Collector):
             yield from _api_metrics(snapshot.api)
 
 
-def _node_metrics(snapshot: Snapshot) -> Iterator[Metric]:
+def _node_metrics(snapshot: NodeCounts) -> Iterator[Metric]:
     yield GaugeMetricFamily("p2pd_peers", "Connected peers.", snapshot.peers)
     yield GaugeMetricFamily("p2pd_rooms", "Joined rooms.", snapshot.rooms)
     yield CounterMetricFamily(

@@ -28,7 +28,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from common.addresses import tcp_address_from_text
 from p2pd.node.closing import done_in_thread
 from p2pd.node.errors import MetricsBindError
-from p2pd.node.metrics import Feed, NodeCollector
+from p2pd.node.metrics import CountsFeed, NodeCollector
 
 CLIENT_TIMEOUT_S = 5.0
 CLIENT_LIFE_S = 15.0
@@ -42,7 +42,9 @@ Answer = tuple[HTTPStatus, str, bytes]
 
 
 @asynccontextmanager
-async def serve_metrics(listen: str | None, feed: Feed, data_dir: Path) -> AsyncIterator[None]:
+async def serve_metrics(
+    listen: str | None, feed: CountsFeed, data_dir: Path
+) -> AsyncIterator[None]:
     """Serve metrics at HOST:PORT inside the block; None serves nothing.
 
     Raises:
@@ -61,7 +63,7 @@ async def serve_metrics(listen: str | None, feed: Feed, data_dir: Path) -> Async
         server.socket.close()
 
 
-def _pages(feed: Feed, data_dir: Path) -> dict[str, Callable[[], Answer]]:
+def _pages(feed: CountsFeed, data_dir: Path) -> dict[str, Callable[[], Answer]]:
     registry = CollectorRegistry()
     registry.register(NodeCollector(feed, data_dir))
     ProcessCollector(registry=registry)

@@ -31,7 +31,8 @@ from p2pd.domain.storage import Damage
 from p2pd.errors import InvalidInputError
 from p2pd.log.log import Log
 from p2pd.net.identity import Identity, load_or_create_identity
-from p2pd.net.network import Network, author_bytes_from_key, open_network, peer_id_from_key
+from p2pd.net.network import Network, author_bytes_from_key, peer_id_from_key
+from p2pd.net.opening import open_network
 from p2pd.net.pubsub.reading import SignedMessages
 from p2pd.net.pubsub.verified import signed_message_reader
 from p2pd.node import options
@@ -40,9 +41,9 @@ from p2pd.node.closing import left_in_thread
 from p2pd.node.data_directory import open_data_directory
 from p2pd.node.loop_watch import LoopWatch
 from p2pd.node.machine import Machine
-from p2pd.node.metrics import Feed
+from p2pd.node.metrics import CountsFeed
 from p2pd.node.metrics_server import serve_metrics
-from p2pd.node.recovery import Recovery
+from p2pd.node.recovery import StoreRecovery
 from p2pd.node.snapshot import Sources
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import MessageStore
@@ -82,7 +83,7 @@ class Base:
 
     disk: SqliteStore
     store: MessageStore
-    recovery: Recovery
+    recovery: StoreRecovery
     clock: NodeClock
     log: Log
     own: Receiving
@@ -105,7 +106,7 @@ def prepare_start(settings: Settings, machine: Machine) -> Start:
 
 
 @asynccontextmanager
-async def open_parts(start: Start, feed: Feed) -> AsyncIterator[tuple[Chat, Api]]:
+async def open_parts(start: Start, feed: CountsFeed) -> AsyncIterator[tuple[Chat, Api]]:
     """Run all parts of the node inside the block.
 
     Raises:
@@ -144,8 +145,8 @@ async def open_base(start: Start) -> AsyncIterator[Base]:
     Raises:
         StoreOpenError: The store cannot be opened.
     """
-    recovery = Recovery()
-    async with _open_stores(start, recovery.note) as (disk, store):
+    recovery = StoreRecovery()
+    async with _open_stores(start, recovery.report_damage) as (disk, store):
         clock = open_clock(start.machine.clocks, disk)
         peer_id = peer_id_from_key(start.key_pair)
         node = options.node_at_start(start.settings, peer_id, clock.now_ns())

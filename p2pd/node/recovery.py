@@ -40,7 +40,7 @@ class Quarantine(Protocol):
         """Commit how far a file was read; None is the end."""
 
 
-class Recovery:
+class StoreRecovery:
     """Report damage found in any thread, and salvage in the trio thread."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Recovery:
         self._token = trio.lowlevel.current_trio_token()
         self._wake = trio.Event()
 
-    def note(self, damage: Damage) -> None:
+    def report_damage(self, damage: Damage) -> None:
         """Have ``run`` report a damage; callable from any thread."""
         self._has_damage.set()
         self._token.run_sync_soon(self._wake.set)

@@ -47,7 +47,7 @@ class Latencies:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class NodeCounts:
     """All of it."""
 
     peers: int
@@ -87,10 +87,10 @@ class Sources:
     clock: NodeClock
     loop: LoopWatch
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> NodeCounts:
         """Read them; called in the trio thread."""
         log, network, api = self.log, self.network, self.api.counters
-        return Snapshot(
+        return NodeCounts(
             peers=len(log.state.peers),
             rooms=len(log.state.node.rooms),
             first_offset=log.store.first_offset,

@@ -47,7 +47,7 @@ _SAVE_REMOVED = "INSERT OR REPLACE INTO meta VALUES ('removed_until', ?)"
 
 
 @dataclass(slots=True)
-class Room:
+class StoredRoom:
     """One room: its key in the file, what is stored of it, the highest offset dropped.
 
     Attributes:
@@ -78,7 +78,7 @@ class RoomTable:
         self._connection = connection
         self._base_offset = base_offset
         self._configured = configured
-        self._rooms: dict[RoomName, Room] = {}
+        self._rooms: dict[RoomName, StoredRoom] = {}
         self._removed_until = 0
         """The highest offset dropped of rooms that are not in the table."""
         self.load()
@@ -118,7 +118,7 @@ class RoomTable:
         if room is None:
             row = (name, self._removed_until)
             key = self._connection.execute(_ADD, row).lastrowid
-            room = self._rooms[name] = Room(key or 0, dropped_until=self._removed_until)
+            room = self._rooms[name] = StoredRoom(key or 0, dropped_until=self._removed_until)
         return room.key
 
     def count(self, name: RoomName) -> int:
@@ -161,7 +161,7 @@ class RoomTable:
             self._remove(spent)
         for name, record in stored.items():
             known = self._rooms.setdefault(
-                name, Room(keys[name], dropped_until=self._removed_until)
+                name, StoredRoom(keys[name], dropped_until=self._removed_until)
             )
             known.record = record
         self._drop_from_memory(spent)
@@ -204,7 +204,7 @@ class RoomTable:
             del self._rooms[name]
 
 
-def room_from_row(row: tuple[Any, ...]) -> tuple[RoomName, Room]:
+def room_from_row(row: tuple[Any, ...]) -> tuple[RoomName, StoredRoom]:
     """Read a row of ``LOAD``.
 
     Raises:
@@ -215,7 +215,7 @@ def room_from_row(row: tuple[Any, ...]) -> tuple[RoomName, Room]:
     numbers = (key, messages, others, dropped_until, *(() if is_plain else membership))
     if not isinstance(name, str) or not all(isinstance(one, int) for one in numbers):
         raise DamagedError("its table of rooms holds what is no room")
-    room = Room(key, messages, others, dropped_until)
+    room = StoredRoom(key, messages, others, dropped_until)
     if not is_plain:
         is_joined, floor_ns, joined_ns, sent_until, is_caught_up = membership
         room.record = RoomRecord(

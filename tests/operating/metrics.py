@@ -16,8 +16,8 @@ from common.loop_lag import LoopLag
 from gateway.counts import Counts
 from gateway.http.metrics import CountsCollector
 from p2pd.api.rpc_server import ApiCounters
-from p2pd.node.metrics import Feed, NodeCollector
-from p2pd.node.snapshot import Snapshot
+from p2pd.node.metrics import CountsFeed, NodeCollector
+from p2pd.node.snapshot import NodeCounts
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
@@ -37,15 +37,15 @@ MATCHER = re.compile(r'(\w+)\s*(=~|=|!=|!~)\s*"([^"]*)"')
 GROUPING = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
 
 
-class _Snapshots(Feed):
+class _Snapshots(CountsFeed):
     """A feed of one empty snapshot."""
 
     def __init__(self) -> None:
         pass
 
-    def snapshot(self) -> tuple[Snapshot | None, float]:
+    def snapshot(self) -> tuple[NodeCounts | None, float]:
         counters = ApiCounters(0, 0, 0, 0, 0, 0)
-        return Snapshot(0, 0, 1, 0, 0.0, 0, (), counters), 0.0
+        return NodeCounts(0, 0, 1, 0, 0.0, 0, (), counters), 0.0
 
 
 def families(tmp_path: Path) -> Iterator[Metric]:

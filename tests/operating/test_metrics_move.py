@@ -23,8 +23,8 @@ from p2pd.domain.message_ages import MessageAgesValue
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.reach import Reach, Reachability, RelayReservation
 from p2pd.domain.storage import Damage, Storage, StorageState
-from p2pd.node.metrics import Feed, NodeCollector
-from p2pd.node.snapshot import Latencies, Snapshot
+from p2pd.node.metrics import CountsFeed, NodeCollector
+from p2pd.node.snapshot import Latencies, NodeCounts
 from p2pd.sync.room_ages import RoomAge
 from tests.driver.fixtures import StartGateway, StartNode
 from tests.driver.node import NodeProcess
@@ -237,11 +237,11 @@ def fill(disk: Path, port: int, moved: set[str]) -> None:
         node.wait_stopped()
 
 
-class OneSnapshot(Feed):
-    def __init__(self, snapshot: Snapshot) -> None:
+class OneSnapshot(CountsFeed):
+    def __init__(self, snapshot: NodeCounts) -> None:
         self._one = snapshot
 
-    def snapshot(self) -> tuple[Snapshot | None, float]:
+    def snapshot(self) -> tuple[NodeCounts | None, float]:
         return self._one, 0.25
 
 
@@ -250,7 +250,7 @@ def test_a_collector_shows_what_the_snapshot_holds(tmp_path: Path) -> None:
     damage = Storage(StorageState.FAILED, "broken", (Damage("x", "y", 1),))
     ages = MessageAgesValue(doubtful=(("ahead", 7), ("behind", 0), ("no_time", 0)))
     reach = Reach(Reachability.PRIVATE, relays=(RelayReservation(PeerId("relay"), (), 0),))
-    snapshot = Snapshot(
+    snapshot = NodeCounts(
         peers=1, rooms=1, first_offset=1, last_offset=0, send_pressure=0.5, sync_bytes=0,
         rejected=(), api=ApiCounters(0, 0, 0, 5, 0, 0),
         reach=reach, clock_is_steady=False, latencies=Latencies(messages=ages),

@@ -15,11 +15,10 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = {"p2pd": ("p2pd", "common"), "gateway": ("gateway", "common")}
 """Each with what it shares: the two never import one another."""
 MAX_FILE_LINES = 330
-MAX_FUNCTION_LINES = 80
+MAX_FUNCTION_LINES = 50
 """Without the docstring."""
 LONGER = {
     "p2pd/domain/rejections.py": 450,  # a list
-    "p2pd/net/network.py": 350,
     "p2pd/net/quic/connection.py": 430,
     "p2pd/store/sqlite_store.py": 400,
     "p2pd/store/store_file.py": 400,
@@ -28,7 +27,6 @@ LONGER = {
 """Files that are not divided yet."""
 SHARED = {
     "Answer",
-    "Clocks",
     "Dialling",
     "Directory",
     "Feed",
@@ -36,9 +34,6 @@ SHARED = {
     "Membership",
     "Outbox",
     "Publisher",
-    "Recovery",
-    "Room",
-    "Snapshot",
 }
 """Names that two classes have still."""
 

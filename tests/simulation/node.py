@@ -17,8 +17,7 @@ from p2pd.config import command_from
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, PeerId, RoomName
 from p2pd.domain.publishes import Publish, Published
-from p2pd.net.connections.interruptions import Clocks as LoopClocks
-from p2pd.net.connections.interruptions import MachineView
+from p2pd.net.connections.interruptions import LoopClocks, MachineView
 from p2pd.net.identity import KEY_FILE
 from p2pd.net.interfaces import Interface
 from p2pd.net.machine import NetworkMachine

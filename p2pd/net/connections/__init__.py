@@ -1,6 +1,6 @@
 """Who this node is connected to, and whom it dials, checks and dials again.
 
-``p2pd.net.network`` opens it above a host; discovery hands it peers to dial.
+``p2pd.net.opening`` opens it above a host; discovery hands it peers to dial.
 """
 
 from p2pd.net.connections.registry import ConnectionListener

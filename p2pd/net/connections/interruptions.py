@@ -18,7 +18,7 @@ STOPPED_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Clocks:
+class LoopClocks:
     """Two clocks that never go back: one counts the time of suspension, one does not."""
 
     awake_s: Callable[[], float] = time.monotonic
@@ -40,13 +40,13 @@ class MachineView:
 
     read_interfaces: Callable[[], tuple[Interface, ...]] = read_interfaces
     known_interfaces: Callable[[], tuple[Interface, ...]] = interfaces
-    clocks: Clocks = field(default_factory=Clocks)
+    clocks: LoopClocks = field(default_factory=LoopClocks)
 
 
 class Pauses:
     """Find the time that this process did not run for, between two looks."""
 
-    def __init__(self, clocks: Clocks) -> None:
+    def __init__(self, clocks: LoopClocks) -> None:
         self._clocks = clocks
         self._awake_s, self._ever_s = clocks.awake_s(), clocks.ever_s()
 

@@ -1,6 +1,6 @@
 """The connections as the rest of the network uses them: one object over their owners.
 
-Opened by ``p2pd.net.network``; discovery dials through it.
+Opened by ``p2pd.net.opening``; discovery dials through it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """When this node serves the DHT to others. Pure.
 
-Called by ``p2pd.net.network``. On the public network a node that nobody can dial is a
+Called by ``p2pd.net.opening``. On the public network a node that nobody can dial is a
 client: servers that do not answer make every lookup slow. A private network has no
 other servers than its members, so there each of them is one.
 """

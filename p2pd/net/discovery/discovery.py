@@ -1,6 +1,6 @@
 """Discovery that never stops: bootstrap, rendezvous in the DHT, mDNS.
 
-Owns the tasks of this package and the DHT. Opened by ``p2pd.net.network`` over
+Owns the tasks of this package and the DHT. Opened by ``p2pd.net.opening`` over
 a host and its connections. No remote's failure leaves it: each task has its
 own boundary, so that one that fails costs nobody else anything.
 """

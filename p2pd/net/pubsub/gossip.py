@@ -1,6 +1,6 @@
 """Rooms over GossipSub: join and leave, sign and send, and receive what others say.
 
-Opened by ``p2pd.net.network`` inside the host's lifetime. Messages that arrive
+Opened by ``p2pd.net.opening`` inside the host's lifetime. Messages that arrive
 are verified, here for the first time, and handed on in batches; our own are not
 handed on, since their publisher knows them. Every limit is in ``GossipOptions``.
 """

@@ -1,6 +1,6 @@
 """From a relayed connection to a direct one: the conversation moves, then the relay is let go.
 
-Opened by ``p2pd.net.network``; it does not matter how the direct connection came about.
+Opened by ``p2pd.net.opening``; it does not matter how the direct connection came about.
 New streams take the direct connection by themselves (``NodeSwarm`` prefers it).
 """
 

@@ -1,6 +1,6 @@
 """Hole punching over each relayed connection, in both roles.
 
-Opened by ``p2pd.net.network`` over a host whose relay client runs.
+Opened by ``p2pd.net.opening`` over a host whose relay client runs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whether and where others can dial this node: evidence, verdict, announced addresses.
 
-Opened by ``p2pd.net.network``; relays and the DHT follow its verdict.
+Opened by ``p2pd.net.opening``; relays and the DHT follow its verdict.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The relay part of the network: circuits out and in, and reservations at relays.
 
-Opened by ``p2pd.net.network`` over a host, its connections and discovery.
+Opened by ``p2pd.net.opening`` over a host, its connections and discovery.
 """
 
 from __future__ import annotations

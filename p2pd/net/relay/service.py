@@ -1,6 +1,6 @@
 """Switches this node's service as a relay on and off, and counts it.
 
-Opened by ``p2pd.net.network``.
+Opened by ``p2pd.net.opening``.
 """
 
 from __future__ import annotations

@@ -30,12 +30,8 @@ from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.log.log import Log
 from p2pd.net.identity import load_or_create_identity
-from p2pd.net.network import (
-    NetworkOptions,
-    author_bytes_from_key,
-    open_network,
-    peer_id_from_key,
-)
+from p2pd.net.network import NetworkOptions, author_bytes_from_key, peer_id_from_key
+from p2pd.net.opening import open_network
 from p2pd.store.memory_store import MemoryStore
 from tests.p2pd.chat.ports import RoomsInMemory
 

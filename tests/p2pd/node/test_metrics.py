@@ -15,9 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from p2pd.api.rpc_server import ApiCounters
 from p2pd.domain.rejections import RejectionReason, Rejections
-from p2pd.node.metrics import Feed, NodeCollector
+from p2pd.node.metrics import CountsFeed, NodeCollector
 from p2pd.node.metrics_server import MAX_CLIENTS
-from p2pd.node.snapshot import Snapshot
+from p2pd.node.snapshot import NodeCounts
 from tests.driver import NodeProcess, wait_until
 from tests.driver.fixtures import StartNode
 
@@ -120,9 +120,9 @@ def test_a_busy_port_is_named(start_node: StartNode, address: str, tmp_path: obj
     assert second.log() == f"p2pd: cannot serve metrics on {address}: Address already in use\n"
 
 
-def snapshot(rejections: Rejections) -> Snapshot:
+def snapshot(rejections: Rejections) -> NodeCounts:
     counters = ApiCounters(0, 0, 0, 0, 0, 0)
-    return Snapshot(0, 0, 1, 0, 0.0, 0, tuple(rejections.totals.items()), counters)
+    return NodeCounts(0, 0, 1, 0, 0.0, 0, tuple(rejections.totals.items()), counters)
 
 
 def test_what_scrapes_read_is_never_what_the_node_writes(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_what_scrapes_read_is_never_what_the_node_writes(tmp_path: Path) -> None
             failures.append(error)
 
     async def write() -> None:
-        feed = Feed()
+        feed = CountsFeed()
         feed.start(lambda: snapshot(rejections))
         thread = threading.Thread(target=collect, args=(NodeCollector(feed, tmp_path),))
         thread.start()
@@ -159,12 +159,12 @@ def test_what_scrapes_read_is_never_what_the_node_writes(tmp_path: Path) -> None
 
 
 def test_a_loop_that_hangs_is_not_ready_and_its_last_values_are_shown() -> None:
-    async def hang() -> tuple[bool, tuple[Snapshot | None, float], bool]:
-        feed = Feed()
+    async def hang() -> tuple[bool, tuple[NodeCounts | None, float], bool]:
+        feed = CountsFeed()
         feed.start(lambda: snapshot(Rejections()))
         feed.set_serving(True)
         before = await trio.to_thread.run_sync(feed.is_ready)
-        seen: list[tuple[Snapshot | None, float]] = []
+        seen: list[tuple[NodeCounts | None, float]] = []
         ready: list[bool] = []
         thread = threading.Thread(
             target=lambda: (seen.append(feed.snapshot()), ready.append(feed.is_ready()))  # type: ignore[func-returns-value]

@@ -22,7 +22,8 @@ from p2pd.domain.names import MessageId, PeerId, RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.log.log import Log
-from p2pd.net.network import Network, NetworkOptions, open_network, peer_id_from_key
+from p2pd.net.network import Network, NetworkOptions, peer_id_from_key
+from p2pd.net.opening import open_network
 from p2pd.net.pubsub.gossip import message_from_wire
 from p2pd.net.pubsub.messages import message_from_bytes
 from p2pd.net.pubsub.reading import SignedMessages

@@ -9,7 +9,7 @@ import ifaddr
 import pytest
 
 from p2pd.net import interfaces as module
-from p2pd.net.connections.interruptions import Clocks, OwnAddresses, Pauses
+from p2pd.net.connections.interruptions import LoopClocks, OwnAddresses, Pauses
 from p2pd.net.interfaces import Interface, interfaces, network_hosts, read_interfaces
 
 
@@ -20,8 +20,8 @@ class Hands:
     awake_s: float = 1000.0
     ever_s: float = 5000.0
 
-    def clocks(self) -> Clocks:
-        return Clocks(lambda: self.awake_s, lambda: self.ever_s)
+    def clocks(self) -> LoopClocks:
+        return LoopClocks(lambda: self.awake_s, lambda: self.ever_s)
 
     def run(self, awake_s: float, suspended_s: float = 0.0) -> None:
         self.awake_s += awake_s
