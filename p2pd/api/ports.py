@@ -34,7 +34,7 @@ class Publishing(Protocol):
         """
 
 
-class Membership(Protocol):
+class Joining(Protocol):
     """Join and leave rooms."""
 
     async def join(self, room: RoomName) -> None:
@@ -44,7 +44,7 @@ class Membership(Protocol):
         """Leave a room; not joined is fine."""
 
 
-class Directory(Protocol):
+class Listing(Protocol):
     """Look up the node, its peers and its rooms."""
 
     def node(self) -> Node:
@@ -60,7 +60,7 @@ class Directory(Protocol):
         """Describe a room."""
 
 
-class Dialling(Protocol):
+class Connecting(Protocol):
     """Connect to peers."""
 
     async def connect(self, address: str) -> Peer:
@@ -77,7 +77,7 @@ class Inviting(Protocol):
         """Join the room and dial the peer, now and later."""
 
 
-class Feed(Protocol):
+class Reading(Protocol):
     """Read the log."""
 
     def open_reader(self, after: str | None, rooms: frozenset[RoomName]) -> Reader:
@@ -98,8 +98,8 @@ class ChatPorts:
     """All of it, handed to the API as one."""
 
     publishing: Publishing
-    membership: Membership
-    directory: Directory
-    dialling: Dialling
-    feed: Feed
+    membership: Joining
+    directory: Listing
+    dialling: Connecting
+    feed: Reading
     inviting: Inviting

@@ -27,13 +27,8 @@ LONGER = {
 """Files that are not divided yet."""
 SHARED = {
     "Answer",
-    "Dialling",
-    "Directory",
-    "Feed",
     "Item",
-    "Membership",
     "Outbox",
-    "Publisher",
 }
 """Names that two classes have still."""
 

@@ -19,7 +19,7 @@ import trio
 from grpc_health.v1 import health_pb2_grpc
 from wsp.chat.v1 import chat_pb2_grpc
 
-from p2pd.api.ports import ChatPorts, Dialling, Publishing
+from p2pd.api.ports import ChatPorts, Connecting, Publishing
 from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
 from p2pd.chat.assembly import ChatOptions, Receiving, start_chat
@@ -50,7 +50,7 @@ def publishing_through(layer: Callable[[Publishing], Publishing]) -> Change:
     return lambda chat: replace(chat, publishing=layer(chat.publishing))
 
 
-def dialling_through(dialling: Dialling) -> Change:
+def dialling_through(dialling: Connecting) -> Change:
     """Put a test's own in the place of what dials."""
     return lambda chat: replace(chat, dialling=dialling)
 
