@@ -29,6 +29,7 @@ SHARED = {
     "Answer",
     "Item",
     "Outbox",
+    "Publisher",
 }
 """Names that two classes have still."""
 
