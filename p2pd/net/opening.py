@@ -25,6 +25,7 @@ from p2pd.net.punch.service import open_hole_punching
 from p2pd.net.reachability.service import ReachabilityService, open_reachability
 from p2pd.net.relay.client import RelayClient, RelayNeeds, open_relay_client
 from p2pd.net.relay.service import RelayMode, RelaySwitch, open_relay_service
+from p2pd.net.returning import open_returning
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ async def open_network(
     """
     discovery_options = DiscoveryOptions(bootstrap=options.bootstrap, mdns=options.mdns)
     async with (
-        _open_base(options, receiver, listener, rejections) as base,
+        open_returning(listener) as returning,
+        _open_base(options, receiver, returning, rejections) as base,
         open_reachability(
             base.host, rejections, options.clock_ns, maps_ports=options.maps_ports
         ) as reachability,

@@ -42,11 +42,13 @@ def test_chat_survives_the_resets_of_a_limited_go_relay(start_node: StartNode) -
         caller = start_node("caller", listen="none")
         connect(caller, relayed_address(hidden, relay))
         texts = [f"{number} " + "x" * 16 * KIB for number in range(24)]
-        with EventListener(hidden) as at_hidden:
+        with EventListener(hidden) as at_hidden, EventListener(caller) as at_caller:
             for text in texts:
                 caller.publish(text)
             at_hidden.wait_messages(len(texts))
             assert sorted(at_hidden.texts) == sorted(texts)
+            for listener, other in ((at_hidden, caller), (at_caller, hidden)):
+                assert_stayed(listener, other)
         connection = wait_until(caller.peers, lambda seen: hidden.peer_id in seen)[
             hidden.peer_id
         ].connection
@@ -83,6 +85,19 @@ def test_peer_that_dials_us_behind_our_relay_chats(start_node: StartNode, name: 
             assert listener.wait_text("there").forwarder_id == caller.peer_id
             hidden.publish("and back")
             assert caller.wait_message("and back")["author"] == hidden.peer_id
+
+
+def assert_stayed(listener: EventListener, other: NodeProcess) -> None:
+    """See that a peer was connected over several circuits, and never reported as gone."""
+    events = list(listener.events)
+    assert other.peer_id not in {e.peer_left.peer_id for e in events}
+    assert other.peer_id not in {e.peer_disconnected.peer_id for e in events}
+    opened = [
+        e.peer_connected.peer.connection.open_time.ToNanoseconds()
+        for e in events
+        if e.peer_connected.peer.peer_id == other.peer_id
+    ]
+    assert len(set(opened)) > 1
 
 
 def assert_chat(a: NodeProcess, b: NodeProcess) -> None:
