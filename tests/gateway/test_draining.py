@@ -58,7 +58,7 @@ def test_a_connection_that_is_closed_holds_nothing() -> None:
         async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as server:
             host, port = server.sockets[0].getsockname()
             _, writer = await asyncio.open_connection(host, port)
-            writer.write(b"x" * 4096)
+            writer.write(bytes(16 << 20))
             transport = cast(asyncio.Transport, writer.transport)
             open_bytes = unacknowledged_bytes(transport)
             transport.abort()
@@ -67,5 +67,5 @@ def test_a_connection_that_is_closed_holds_nothing() -> None:
             return open_bytes, unacknowledged_bytes(transport)
 
     open_bytes, closed_bytes = asyncio.run(close_while_data_waits())
-    assert open_bytes >= 0
+    assert open_bytes > 0
     assert closed_bytes == 0

@@ -19,7 +19,7 @@ from p2pd.domain.names import PeerId
 from p2pd.net.discovery.dialler import Dialler
 from p2pd.net.patches.basic_host import NodeHost
 
-MAX_VISITED = 64
+MAX_CONNECTED = 64
 """Unknown peers that stay connected: the next walk will mostly ask the same ones."""
 LET_GO_TIMEOUT_S = 2.0
 GOSSIP = "/meshsub/"
@@ -45,7 +45,7 @@ class TransientPeers:
             return False
         self._dialled[info.peer_id] = None
         self._dialled.move_to_end(info.peer_id)
-        while len(self._dialled) > MAX_VISITED:
+        while len(self._dialled) > MAX_CONNECTED:
             oldest, _ = self._dialled.popitem(last=False)
             await self._let_go(oldest)
         return True

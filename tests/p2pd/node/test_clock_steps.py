@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from p2pd.store import retention
+from tests.driver.waiting import wait_until
 from tests.p2pd.node.in_process import InProcessNode
 
 DAY_NS = 24 * 3600 * 10**9
@@ -33,10 +34,7 @@ class Node(InProcessNode):
     def wait_trims(self) -> None:
         """Wait until retention has run twice more, so once from its beginning."""
         target = self.trims + 2
-        deadline = time.monotonic() + 60
-        while self.trims < target:
-            assert time.monotonic() < deadline, f"{self.trims} of {target} trims"
-            time.sleep(0.05)
+        wait_until(lambda: self.trims, lambda trims: trims >= target, timeout_s=60)
 
 
 @pytest.fixture

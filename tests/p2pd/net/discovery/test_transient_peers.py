@@ -42,7 +42,7 @@ async def dial_four(gossip: bool) -> list[bool]:
 def test_peer_that_is_dialled_again_was_not_dialled_longest_ago(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(transient_peers, "MAX_VISITED", 2)
+    monkeypatch.setattr(transient_peers, "MAX_CONNECTED", 2)
 
     async def dial_some() -> list[bool]:
         async with AsyncExitStack() as stack:
@@ -71,7 +71,7 @@ async def _leave_open(_stream: object) -> None:
 def test_those_dialled_longest_ago_are_disconnected_unless_they_gossip(
     monkeypatch: pytest.MonkeyPatch, gossip: bool, connected: list[bool]
 ) -> None:
-    monkeypatch.setattr(transient_peers, "MAX_VISITED", 2)
+    monkeypatch.setattr(transient_peers, "MAX_CONNECTED", 2)
 
     async def bounded() -> list[bool]:
         with trio.fail_after(SCENARIO_TIMEOUT_S):
