@@ -30,10 +30,10 @@ from gateway.delivery.replay import Replays
 from gateway.delivery.session import Services
 from gateway.http.access import Access, access_from_address
 from gateway.http.app import http_app
+from gateway.http.door import Door
 from gateway.http.framing import frames_from_payloads
 from gateway.http.refusal_log import RefusalLog
 from gateway.http.server import listening_socket, server_for
-from gateway.http.socket import Door
 from gateway.http.sweep import sweep
 from gateway.node.commands import Commands
 from gateway.node.link import Link

@@ -25,13 +25,13 @@ from gateway.errors import NodeError, Refusal
 from gateway.http import models
 from gateway.http.answers import answer_from_refusal, refusal_from_node
 from gateway.http.asyncapi import asyncapi_route
+from gateway.http.door import Door
 from gateway.http.gate import ACCESS_PATH, Bodies, Gate
 from gateway.http.metrics import metrics_route
 from gateway.http.openapi import SentenceRoute, openapi_of
 from gateway.http.page import Page, web_dir
 from gateway.http.rest import api_router
 from gateway.http.routing import Routing
-from gateway.http.socket import Door
 from gateway.http.unread import Unread
 from gateway.node.link import Link
 

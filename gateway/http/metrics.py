@@ -26,7 +26,7 @@ from common.histograms import HistogramValue
 from common.loop_lag import LoopLag
 from gateway import __version__
 from gateway.delivery.session import Services
-from gateway.http.socket import Door
+from gateway.http.door import Door
 from gateway.node.link import Link
 
 

@@ -16,7 +16,8 @@ from uvicorn.server import ServerState
 
 from gateway.errors import ListenError
 from gateway.http.connection import HttpConnection
-from gateway.http.socket import Door, WebSocket
+from gateway.http.door import Door
+from gateway.http.socket import WebSocket
 from gateway.values import Address
 
 BACKLOG = 2048

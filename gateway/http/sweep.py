@@ -10,7 +10,7 @@ import asyncio
 import structlog
 
 from gateway.http.connection import HttpConnection
-from gateway.http.socket import Door, WebSocket
+from gateway.http.door import Door, OpenSocket
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ def look_after_all(door: Door, now_s: float, stall_timeout_s: float) -> None:
         _cut(door, connection, reason_to_cut_request(connection, now_s, stall_timeout_s))
 
 
-def reason_to_cut_socket(socket: WebSocket, now_s: float, stall_timeout_s: float) -> str | None:
+def reason_to_cut_socket(socket: OpenSocket, now_s: float, stall_timeout_s: float) -> str | None:
     """Ping a socket that is silent; return why to cut it, if it is to be cut.
 
     ``stalled``: bytes wait for it and it drained too few for the whole time.
@@ -75,7 +75,7 @@ def reason_to_cut_request(
     return None
 
 
-def _cut(door: Door, connection: WebSocket | HttpConnection, reason: str | None) -> None:
+def _cut(door: Door, connection: OpenSocket | HttpConnection, reason: str | None) -> None:
     if reason is None:
         return
     door.services.counts.closes[reason] += 1

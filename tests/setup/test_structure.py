@@ -22,7 +22,6 @@ LONGER = {
     "p2pd/net/quic/connection.py": 430,
     "p2pd/store/sqlite_store.py": 400,
     "p2pd/store/store_file.py": 400,
-    "gateway/http/socket.py": 400,
 }
 """Files that are not divided yet."""
 SHARED = {
