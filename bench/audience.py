@@ -1,12 +1,13 @@
-"""A thousand browsers in one process: count what each got, look at one of them.
+"""Many browsers in one process: count what each got, look at one of them.
 
-Used by ``bench.fan_out``. All browsers are sent the same frames, so one of them,
+Used by ``bench.fan_out`` and ``bench.many_gateways``. All are sent the same frames, so one,
 the witness, is read frame by frame, and the others only have to get as many
 bytes: a load that costs its own machine next to nothing.
 """
 
 from __future__ import annotations
 
+import itertools
 import select
 import socket
 import time
@@ -23,15 +24,19 @@ READ_BYTES = 256 * 1024
 
 
 class Audience:
-    """Browsers at one server, and one more that publishes.
+    """Browsers at servers, and one more that publishes at the first.
 
     Args:
-        address: The server's HOST:PORT.
+        addresses: HOST:PORT of each server; the browsers are dealt out in turns.
         greets: Whether to say hello, and so to be sent a snapshot.
+
+    Attributes:
+        arrivals_ns: Of every read of every browser, how long after the publish it was.
     """
 
-    def __init__(self, address: str, count: int, *, greets: bool) -> None:
-        self._address = address
+    def __init__(self, addresses: Sequence[str], count: int, *, greets: bool) -> None:
+        self._addresses = itertools.cycle(addresses)
+        self.arrivals_ns: list[int] = []
         self._greets = greets
         self._epoll = select.epoll()
         self._buffer = bytearray(READ_BYTES)
@@ -45,7 +50,9 @@ class Audience:
         self._witness = next(iter(self._sockets))
         self._read = b""
         self._messages = 0
+        self._addresses = itertools.cycle(addresses)
         self.publisher = self._open("/publish" if not greets else "/ws", greet=False)
+        self._published_ns = 0
 
     def __enter__(self) -> Audience:
         return self
@@ -74,6 +81,7 @@ class Audience:
         begin_s = time.monotonic()
         for _ in range(rounds):
             self._begin()
+            self._published_ns = time.monotonic_ns()
             self.publisher.sendall(write)
             self._wait_messages(len(payloads))
         took_s = time.monotonic() - begin_s
@@ -87,6 +95,7 @@ class Audience:
         """Read until the witness has ``count`` messages and the others as many bytes."""
         deadline_s = time.monotonic() + TIMEOUT_S
         sockets, view, got = self._sockets, self._view, self._got
+        arrivals_ns, published_ns = self.arrivals_ns, self._published_ns
         total = 0
         while self._messages < count or total < len(got) * got[self._witness]:
             for number, _ in self._epoll.poll(TIMEOUT_S):
@@ -95,6 +104,7 @@ class Audience:
                     raise RuntimeError("the server closed a connection")
                 got[number] += size
                 total += size
+                arrivals_ns.append(time.monotonic_ns() - published_ns)
                 if number == self._witness:
                     self._count_messages(bytes(view[:size]))
             if time.monotonic() > deadline_s:
@@ -113,10 +123,11 @@ class Audience:
 
     def _open(self, path: str, *, greet: bool = True) -> socket.socket:
         """Open one WebSocket; a browser's is returned once its snapshot is here."""
-        host, _, port = self._address.rpartition(":")
+        address = next(self._addresses)
+        host, _, port = address.rpartition(":")
         one = socket.create_connection((host, int(port)), timeout=TIMEOUT_S)
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        one.sendall(handshake(self._address, path))
+        one.sendall(handshake(address, path))
         rest = b""
         while HEAD_END not in rest:
             rest += one.recv(READ_BYTES)

@@ -64,7 +64,7 @@ def _measure(
 ) -> dict[str, float]:
     _give_one_core(pid)
     empty_bytes = resident_bytes(pid)
-    with Audience(address, sizes.browsers, greets=greets) as audience:
+    with Audience([address], sizes.browsers, greets=greets) as audience:
         audience.deliveries_per_s([payload], WARM_UP_EVENTS)
         taken_bytes = resident_bytes(pid) - empty_bytes
         one = _rates(audience, pid, [payload], sizes.events)

@@ -6,7 +6,6 @@ the same bytes, each is parsed once.
 
 from __future__ import annotations
 
-import resource
 import select
 import socket
 import time
@@ -16,6 +15,7 @@ from functools import lru_cache
 import orjson
 
 from bench.audience import READ_BYTES, TIMEOUT_S
+from bench.services import allow_open_files
 from bench.web_socket import HEAD_END, frame_end, handshake, masked_frame
 
 SPARE_FILES = 64
@@ -28,7 +28,7 @@ def serve_all(address: str, cursors: Sequence[str], messages: int, count: int) -
         cursors: Those of the first messages, by number; the browsers share them.
         messages: How many numbered messages there are.
     """
-    _allow_open_files(count + SPARE_FILES)
+    allow_open_files(count + SPARE_FILES)
     with select.epoll() as epoll:
         browsers: dict[int, _Browser] = {}
         for number in range(count):
@@ -93,9 +93,3 @@ def _number_in(payload: bytes) -> int | None:
     """Return the number of a numbered message; None for every other frame."""
     text = orjson.loads(payload).get("text", "")
     return int(text) if text.isdigit() else None
-
-
-def _allow_open_files(wanted: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from bench import many_gateways
 from bench.subjects import (
     ALL_TRANSPORTS,
     API,
@@ -28,6 +29,7 @@ from bench.subjects import (
     JS_FIVE,
     JS_LAYER,
     LAYER,
+    MANY_GATEWAYS,
     PAGES,
     PAGES_IN_MEMORY,
     QUIC_LAYER,
@@ -98,6 +100,23 @@ class Row:
     ours: tuple[str, str]
     beside: tuple[str, str] | None = None
     reach: Reach = None
+
+
+def _gateway_rows(count: int) -> list[Row]:
+    """Make the rows of so many gateways; beside more than one stands one."""
+    name = "1 gateway" if count == 1 else f"{count} gateways"
+    figures = [
+        (f"{name}, 10,000 browsers in all", "deliveries/s", "per_s"),
+        ("… from the publish to a browser, p99", "ms", "p99_ms"),
+        ("… processor time of the gateways", "µs/delivery", "cpu_us"),
+        ("… of the node", "µs/event", "node_cpu_us"),
+        ("… memory of the largest gateway", "MiB", "gateway_mib"),
+    ]
+    return [
+        Row("gateways", title, unit, (MANY_GATEWAYS, f"{figure}_{count}"),
+            (MANY_GATEWAYS, f"{figure}_1") if count > 1 else None)
+        for title, unit, figure in figures
+    ]  # fmt: skip
 
 
 def _way_rows(rate: int, p50_factor: float, p99_factor: float, cpu_factor: float) -> list[Row]:
@@ -186,6 +205,7 @@ ROWS = (
         (GATEWAY, "sixteen_per_s"), (STDIO_GATEWAY, "sixteen_per_s"), Times(2.5)),
     Row("fan-out", "… processor time of the server", "µs/delivery",
         (GATEWAY, "sixteen_cpu_us"), (STDIO_GATEWAY, "sixteen_cpu_us")),
+    *(row for count in many_gateways.COUNTS for row in _gateway_rows(count)),
     Row("memory", "idle node", "MiB", (GATEWAY, "idle_node_mib"), None, AtMost(150)),
     Row("memory", "idle gateway", "MiB", (GATEWAY, "idle_gateway_mib"), None, AtMost(90)),
     Row("memory", "a browser's connection", "KiB",
@@ -225,6 +245,8 @@ ROWS = (
         (WAY, "burst_arrived"), (STDIO_PAIR, "burst_arrived")),
     Row("way", "… the last one after", "s",
         (WAY, "burst_s"), (STDIO_PAIR, "burst_s"), AtMost(0.6)),
+    Row("way", "one page, 12,000 as fast as they are taken, none lost", "msg/s",
+        (WAY, "sustained_per_s"), None, AtLeast(3_000)),
 )  # fmt: skip
 TOPICS = tuple(dict.fromkeys(row.topic for row in ROWS))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ class Running:
         b.wait_peer(a, "chat-room")
         return a, b
 
-    def start_gateway(self, node: NodeProcess) -> GatewayProcess:
+    def start_gateway(self, node: NodeProcess, **settings: object) -> GatewayProcess:
         """Start a gateway in front of a node."""
         gateway = GatewayProcess(
             f"gateway{len(self._services)}",
@@ -87,6 +88,7 @@ class Running:
             message_rate=NO_LIMIT,
             message_burst=NO_LIMIT,
             stall_timeout_s=LONG_S,
+            **settings,
         )
         self._services.append(gateway)
         gateway.start()
@@ -130,3 +132,10 @@ def processor_s(pid: int) -> float:
     """Return how much processor time a process has taken, in user and kernel."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def allow_open_files(wanted: int) -> None:
+    """Let this process have so many files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))

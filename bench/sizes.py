@@ -12,8 +12,10 @@ class Sizes:
     Attributes:
         rounds: How often each subject is measured; at least 3 make a median.
         burst: Messages at once.
+        sustained: Messages of one page as fast as they are taken.
         paced: Messages at 50 a second.
         browsers: Browsers in the audience.
+        sockets: Browsers of 1, 2 and 4 gateways in all.
         events: Events told to the audience one at a time.
         batches: Batches of 16 told to the audience.
         calls: Publishes of all callers together.
@@ -28,8 +30,10 @@ class Sizes:
 
     rounds: int = 3
     burst: int = 2_000
+    sustained: int = 12_000
     paced: int = 300
     browsers: int = 1_000
+    sockets: int = 10_000
     events: int = 200
     batches: int = 50
     calls: int = 6_000
@@ -45,8 +49,10 @@ class Sizes:
 QUICK = Sizes(
     rounds=1,
     burst=50,
+    sustained=100,
     paced=10,
     browsers=20,
+    sockets=40,
     events=5,
     batches=2,
     calls=200,

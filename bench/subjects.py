@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from bench import api, callers, fan_out, idle, kept, libp2p_layer, pages, storm, synchronising, way
+from bench import (
+    api,
+    callers,
+    fan_out,
+    idle,
+    kept,
+    libp2p_layer,
+    many_gateways,
+    pages,
+    storm,
+    synchronising,
+    way,
+)
 from bench.measure import Figures
 from bench.sizes import Sizes
 
@@ -28,6 +40,7 @@ PAGES = "page to page"
 GATEWAY = "gateway"
 BROADCAST = "ws on Node"
 STDIO_GATEWAY = "Rust gateway"
+MANY_GATEWAYS = "many gateways"
 PAGES_IN_MEMORY = "pages, log in memory"
 CALLERS = "32 callers"
 CALLERS_IN_MEMORY = "log in memory"
@@ -60,6 +73,7 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     GATEWAY: fan_out.run_gateway,
     BROADCAST: fan_out.run_broadcast,
     STDIO_GATEWAY: fan_out.run_stdio,
+    MANY_GATEWAYS: many_gateways.run,
     CALLERS: partial(callers.run, "disk"),
     CALLERS_IN_MEMORY: partial(callers.run, "memory"),
     SYNC: synchronising.run,

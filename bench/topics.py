@@ -16,6 +16,7 @@ TITLES: Mapping[str, str] = {
     "transports": "QUIC and WebSocket",
     "relay": "Over a relay",
     "fan-out": "One gateway, many browsers",
+    "gateways": "Many gateways at one node",
     "storm": "Browsers that come back all at once",
     "disk": "Durable before it is acknowledged",
     "sync": "Synchronisation",
@@ -61,8 +62,13 @@ The way from gRPC to gRPC between two nodes that only dial, over a third that re
 beside two that are connected directly.
 """,
     "fan-out": """
-One gateway or one broadcast server with the library `ws` on Node, 1,000 WebSocket
-clients, the same client program for both.
+One gateway, the Rust gateway of the older design or one broadcast server with the library
+`ws` on Node, each on one core; 1,000 WebSocket clients, the same client program for all.
+""",
+    "gateways": """
+10,000 WebSocket clients of one process, dealt out to 1, 2 and 4 gateways of one node, on
+one machine with all of them: what a delivery costs does not depend on the number of
+gateways, and what two cores deliver does. [Scaling](scaling.md) reckons with it.
 """,
     "storm": """
 A gateway just started, 2,000 WebSocket clients in one process, 100 different cursors,

@@ -72,7 +72,11 @@ async def _measure(
             count = sizes.paced * (1 if rate_per_s == RATES_PER_S[0] else 10)
             found = await _paced(page, other, count, rate_per_s, pids, is_lossless=is_lossless)
             figures |= {f"{name}_{rate_per_s}": value for name, value in found.items()}
-        return figures | await _burst(page, other, sizes.burst, is_lossless=is_lossless)
+        figures |= await _burst(page, other, sizes.burst, is_lossless=is_lossless)
+        if is_lossless:
+            lasting = await _burst(page, other, sizes.sustained, is_lossless=True)
+            figures["sustained_per_s"] = sizes.sustained / lasting["burst_s"]
+        return figures
     finally:
         page.close()
         other.close()
