@@ -110,7 +110,7 @@ class Readers:
         Raises:
             StoreClosedError: The pool is closed.
         """
-        connection = self._take()
+        connection = self._check_out()
         try:
             yield connection
         finally:
@@ -125,7 +125,7 @@ class Readers:
                 connection.close()
             self._idle.clear()
 
-    def _take(self) -> sqlite3.Connection:
+    def _check_out(self) -> sqlite3.Connection:
         while True:
             with self._changed:
                 if self._closed:

@@ -159,7 +159,7 @@ class NodeHost(BasicHost):
         return OrderedDict(
             (
                 (IDENTIFY, self._reply_to_identify),
-                (IDENTIFY_PUSH, self._take_identify_push),
+                (IDENTIFY_PUSH, self._handle_identify_push),
                 (PING, PingService(self).handle_ping),
             )
         )
@@ -167,7 +167,7 @@ class NodeHost(BasicHost):
     async def _reply_to_identify(self, stream: INetStream) -> None:
         await identify.reply(self, self.agent, stream)
 
-    async def _take_identify_push(self, stream: INetStream) -> None:
+    async def _handle_identify_push(self, stream: INetStream) -> None:
         message = await identify.read(stream)
         await self._learn(stream.muxed_conn.peer_id, message)
         self._report_observed_address(stream, message)

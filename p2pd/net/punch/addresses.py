@@ -1,4 +1,4 @@
-"""Which addresses are told to a peer that punches a hole, and which of its own are dialled.
+"""Which addresses are sent to a peer that punches a hole, and which of its own are dialled.
 
 Pure. Used by ``service``.
 """
@@ -14,24 +14,24 @@ from p2pd.net.multiaddrs import names_in, sound_addresses
 from p2pd.net.patches.names import without_peer_id
 from p2pd.net.relay.addresses import is_relayed
 
-MAX_TOLD = 8
+MAX_SENT = 8
 MAX_DIALLED = 8
 IP_NAMES = ("ip4", "ip6")
 
 
-def told_addresses(observed: Iterable[Multiaddr], own: Iterable[Multiaddr]) -> list[Multiaddr]:
-    """Choose what to tell of this node, at most eight.
+def sent_addresses(observed: Iterable[Multiaddr], own: Iterable[Multiaddr]) -> list[Multiaddr]:
+    """Choose which addresses of this node to send, at most eight.
 
     Args:
         observed: Where peers see it, the likeliest first.
         own: Where it says that it can be dialled.
     """
-    return _preferably_public((*observed, *own))[:MAX_TOLD]
+    return _preferably_public((*observed, *own))[:MAX_SENT]
 
 
-def dialled_addresses(told: Iterable[Multiaddr]) -> list[Multiaddr]:
-    """Choose what to dial of what a peer told, at most eight."""
-    return _preferably_public(told)[:MAX_DIALLED]
+def dialled_addresses(received: Iterable[Multiaddr]) -> list[Multiaddr]:
+    """Choose what to dial of what a peer has sent, at most eight."""
+    return _preferably_public(received)[:MAX_DIALLED]
 
 
 def _preferably_public(addresses: Iterable[Multiaddr]) -> list[Multiaddr]:

@@ -1,7 +1,7 @@
 """A connection that both ends begin at once, with one end as the server on it.
 
 Called by ``attempt``. Two SYNs that cross make one connection without an accepting
-end, so what runs on it must be told which end is which.
+end, so what runs on it must be given which end is which.
 
 Source: libp2p specs, relay/DCUtR.md, "The Protocol", step 5.
 """

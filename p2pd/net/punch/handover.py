@@ -1,4 +1,4 @@
-"""From a relayed connection to a direct one: the conversation moves, then the relay is let go.
+"""From a relayed connection to a direct one: the conversation moves, then the relay is left.
 
 Opened by ``p2pd.net.opening``; it does not matter how the direct connection came about.
 New streams take the direct connection by themselves (``NodeSwarm`` prefers it).
@@ -36,7 +36,7 @@ async def open_handover(host: NodeHost, move: Move) -> AsyncIterator[None]:
     """Move what is sent to each peer onto its best connection inside the block.
 
     Args:
-        move: Moves gossip with a peer, if it is not there yet; told whether the peer
+        move: Moves gossip with a peer, if it is not there yet; called with whether the peer
             reads two streams at once.
     """
     async with trio.open_nursery() as nursery:

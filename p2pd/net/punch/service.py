@@ -25,7 +25,7 @@ from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.swarm import is_relayed
-from p2pd.net.punch.addresses import dialled_addresses, told_addresses
+from p2pd.net.punch.addresses import dialled_addresses, sent_addresses
 from p2pd.net.punch.attempt import dial_directly
 from p2pd.net.punch.exchange import Agreement, ExchangeError, Initiator, Responder
 from p2pd.net.punch.outcomes import PunchOutcomes
@@ -45,7 +45,7 @@ MAX_RUNS_PER_CONNECTION = 3
 """A direct connection that breaks while the relayed one stands is punched for again."""
 LOOK_EVERY_S = 0.02
 MAX_LOOKS = 50
-"""A node that has just come is told by the relay where it is seen."""
+"""A node that has just come learns from the relay where it is seen."""
 
 log = structlog.get_logger(__name__)
 
@@ -238,7 +238,7 @@ class HolePuncher:
             if self._observed() or not self._host.swarm.listeners:
                 break
             await trio.sleep(LOOK_EVERY_S)
-        return told_addresses(self._observed(), self._host.get_addrs())
+        return sent_addresses(self._observed(), self._host.get_addrs())
 
     def _has_direct(self, peer_id: ID) -> bool:
         return any(not is_relayed(each) for each in self._open(peer_id))

@@ -1,7 +1,7 @@
 """QUIC on aioquic's rules and a socket of ours; the library's is not used.
 
 ``transport`` is what ``p2pd.net.host`` gives to the swarm; ``endpoint`` owns a UDP
-socket and tells connections apart, ``connection`` and ``stream`` are what yamux's are
+socket and distinguishes connections, ``connection`` and ``stream`` are what yamux's are
 over TCP, and ``core`` is aioquic with credit that is granted only for what was read.
 """
 

@@ -55,7 +55,7 @@ Accept = Callable[[QuicMuxer], Awaitable[None]]
 
 
 class QuicEndpoint:
-    """Tell connections apart by their ids, and make new ones.
+    """Distinguish connections by their ids, and make new ones.
 
     Args:
         accept: Serves an inbound connection; None where none is accepted.
@@ -209,7 +209,7 @@ class QuicEndpoint:
         return self._new_inbound(header, address, source)
 
     def _take_unknown(self, data: bytes, cid: bytes, address: Any, source: Source | None) -> None:
-        """End the connection that a peer knows no more, or tell a peer that we know none."""
+        """End the connection that a peer knows no more, or report to a peer that we know none."""
         if not self._resets.permits(trio.current_time()):
             return
         if any(each.is_reset_by(data, address) for each in set(self._routes.values())):

@@ -12,7 +12,7 @@ import sys
 from typing import TypeAlias
 
 Source: TypeAlias = tuple[int, int, bytes]
-"""What ``sendmsg`` is told: a level, a type and where to send from."""
+"""What ``sendmsg`` is given: a level, a type and where to send from."""
 
 ANCILLARY_BYTES = 128
 IP_PKTINFO = 8

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 def can_dial_back(endpoint: Endpoint) -> bool:
-    """Return whether this node can dial there as a stranger: by TCP, WebSocket or QUIC."""
+    """Return whether this node can dial there as an unknown peer: by TCP, WebSocket or QUIC."""
     return (endpoint.transport, endpoint.suffix) in DIALLED
 
 

@@ -1,7 +1,7 @@
 """The networks that this node has dialled: what comes from there proves nothing. Pure.
 
 Held by ``service``. A router lets in answers, and often whatever comes from an address
-that was dialled before; only a peer from elsewhere shows that strangers get in.
+that was dialled before; only a peer from elsewhere shows that unknown peers get in.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Asks peers to dial this node (AutoNAT v1), a second apart and seldom.
 
 Run by ``service``. Only direct peers at internet addresses are asked: nobody else can
-tell whether the internet reaches this node, and in a private network nothing is asked.
+say whether the internet reaches this node, and in a private network nothing is asked.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class AutonatServer:
         try:
             with trio.fail_after(READ_TIMEOUT_S):
                 asked = addresses_from_request(await read_message(stream), asker)
-        # A stranger's bytes; the library's reader raises what it likes.
+        # An unknown peer's bytes; the library's reader raises what it likes.
         except (AutonatError, ValueError, trio.TooSlowError) as error:
             self._rejections.count(RejectionReason.AUTONAT_REQUEST_MALFORMED)
             log.debug("autonat request malformed", peer_id=str(asker), error=repr(error))

@@ -89,7 +89,7 @@ class ReachabilityService:
     def __init__(self, host: NodeHost, rejections: Rejections, clock_ns: Callable[[], int]) -> None:
         self.on_change: list[Callable[[], None]] = []
         self.server = AutonatServer(host, rejections)
-        needs = ProberNeeds(self._candidates, self._missing_answers, self._take_answer, clock_ns)
+        needs = ProberNeeds(self._candidates, self._missing_answers, self._count_answer, clock_ns)
         self.prober = Prober(host, needs, rejections)
         self.mapper = PortMapper(self._listening, self._mappings_changed, clock_ns)
         self._host = host
@@ -142,7 +142,7 @@ class ReachabilityService:
         if not is_inbound(connection):
             self._dialled.add(group)
         elif group not in self._dialled and self._is_only(connection, peer_id):
-            self._take_proof(peer_id, group)
+            self._count_proof(peer_id, group)
 
     def connection_closed(self, connection: INetConn) -> None:
         """Forget what was observed on a connection."""
@@ -188,16 +188,16 @@ class ReachabilityService:
         """Return whether a peer has no other connection that could have led it here."""
         return all(each is connection for each in self._host.swarm.get_connections(peer_id))
 
-    def _take_proof(self, peer_id: ID, group: str) -> None:
+    def _count_proof(self, peer_id: ID, group: str) -> None:
         evidence = ReachabilityEvidence(
             kind=EvidenceKind.INBOUND_CONNECTION,
             is_reachable=True,
             time_ns=self._clock_ns(),
             peer_id=PeerId(str(peer_id)),
         )
-        self._take_answer(group, evidence)
+        self._count_answer(group, evidence)
 
-    def _take_answer(self, group: str, evidence: ReachabilityEvidence) -> None:
+    def _count_answer(self, group: str, evidence: ReachabilityEvidence) -> None:
         self._verdict.add(f"{evidence.kind.value} {group}", evidence, trio.current_time())
         self._judge()
 

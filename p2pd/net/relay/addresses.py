@@ -80,14 +80,14 @@ def circuit_address(relay_address: Multiaddr, relay_id: ID) -> Multiaddr:
     return Multiaddr.join(relay_address, f"/p2p/{relay_id}/{CIRCUIT}")
 
 
-def circuit_addresses(told: Iterable[bytes | Multiaddr], relay_id: ID) -> list[Multiaddr]:
+def circuit_addresses(reported: Iterable[bytes | Multiaddr], relay_id: ID) -> list[Multiaddr]:
     """Write the addresses behind a relay from those that it says it has, at most four.
 
     Loopback stays only where there is nothing else.
     """
     relay_addresses = dict.fromkeys(
         _without_end(address, relay_id)
-        for address in bounded_addresses(told)
+        for address in bounded_addresses(reported)
         if CIRCUIT not in names_in(address) and len(names_in(address)) > 1
     )
     chosen = without_loopback(relay_addresses)[:MAX_ADDRESSES_PER_RELAY]

@@ -177,7 +177,7 @@ class RelayHolder:
                 await self._reserve_repeatedly(relay)
         # Boundary: whatever a relay or its connection does, the next one is chosen.
         except Exception as error:
-            self._note_failure(relay, error)
+            self._record_failure(relay, error)
         finally:
             swarm.unprotect(relay.relay_id, PROTECTION)
             del self._relays[relay.relay_id]
@@ -205,7 +205,7 @@ class RelayHolder:
         except Exception as error:
             if relay.reservation is None or relay.reservation.expire_time_s < time.time():
                 raise
-            return self._note_failure(relay, error)
+            return self._record_failure(relay, error)
         self._backoffs.succeeded(relay.relay_id)
         self._announce()
         self._release_surplus()
@@ -216,7 +216,7 @@ class RelayHolder:
         addresses = relay.info.addrs if relay.info is not None else ()
         return connection or await self._host.swarm.dial_direct(relay.relay_id, addresses)
 
-    def _note_failure(self, relay: HeldRelay, error: Exception) -> float:
+    def _record_failure(self, relay: HeldRelay, error: Exception) -> float:
         """Count a failure; returns for how many seconds the relay is left alone."""
         log.debug("no reservation", relay_id=str(relay.relay_id), error=repr(error))
         if isinstance(error, RelayError) and error.is_fault:

@@ -40,7 +40,7 @@ class RelayError(Exception):
     """A relay, or a peer that uses this one, cannot be followed.
 
     Attributes:
-        status: What the other side said, or is to be told.
+        status: What the other side said, or is to be sent.
     """
 
     def __init__(self, status: Status.ValueType, reason: str = "") -> None:

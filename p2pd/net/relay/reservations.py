@@ -107,8 +107,8 @@ def reservation_from_reply(
         RelayError: It refuses, or gives no address at which it can be dialled.
     """
     check_status(reply)
-    told = ([dialled] if dialled is not None else []) + list(reply.reservation.addrs)
-    addresses = circuit_addresses(told, relay_id)
+    reported = ([dialled] if dialled is not None else []) + list(reply.reservation.addrs)
+    addresses = circuit_addresses(reported, relay_id)
     if not addresses:
         raise RelayError(Status.MALFORMED_MESSAGE, "the relay gives no address of its own")
     left_s = float(reply.reservation.expire) - now_s

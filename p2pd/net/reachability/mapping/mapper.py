@@ -3,7 +3,7 @@
 Run by ``p2pd.net.reachability.service`` in the background: neither the start nor the
 stop of the node waits for a router longer than ``REMOVE_TIMEOUT_S``. Of PCP, NAT-PMP
 and UPnP the first that answers is used. A mapping is renewed at half its time, and at
-least every minute, since a router that has restarted tells nobody.
+least every minute, since a router that has restarted reports it to nobody.
 """
 
 from __future__ import annotations
