@@ -77,6 +77,12 @@ class Runs:
         self._runs[run.peer_id] = run
         return run
 
+    def yield_to_peer(self, run: Run, connection: INetConn) -> Run:
+        """Let the peer begin instead; returns the run as the other role, on its connection."""
+        other = self._runs[run.peer_id] = Run(connection, is_initiator=False)
+        run.settled.set()
+        return other
+
     def end(self, run: Run, transport: str = "") -> None:
         """End a run, unless it has ended.
 

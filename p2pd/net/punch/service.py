@@ -182,11 +182,8 @@ class HolePuncher:
             StreamError: The peer went away; or another failure of its stream.
         """
         connection = connection_of(stream)
-        run = self._runs.find(connection.muxed_conn.peer_id)
-        if run is None and is_relayed(connection):
-            run = self._runs.begin(connection, is_initiator=False)
-        if run is None or run.connection is not connection or run.is_initiator:
-            self._rejections.count(RejectionReason.HOLE_PUNCH_UNEXPECTED)
+        run = self._run_served_on(connection)
+        if run is None:
             await stream.reset()
             return
         run.attempt_count += 1
@@ -201,6 +198,25 @@ class HolePuncher:
             await self._dial(run, agreement)
         if run.attempt_count >= MAX_ATTEMPTS:
             self._runs.end(run)
+
+    def _run_served_on(self, connection: INetConn) -> Run | None:
+        """Find or begin the run in which the peer of a connection is the initiator.
+
+        Where both have dialled each other through relays, both begin; then the one with
+        the smaller id answers, and the other goes on.
+        """
+        peer_id = connection.muxed_conn.peer_id
+        run = self._runs.find(peer_id)
+        if run is None and is_relayed(connection):
+            return self._runs.begin(connection, is_initiator=False)
+        if run is not None and run.is_initiator and _crosses(run, connection):
+            if self._host.get_id().to_bytes() < peer_id.to_bytes():
+                return self._runs.yield_to_peer(run, connection)
+            return None
+        if run is None or run.connection is not connection or run.is_initiator:
+            self._rejections.count(RejectionReason.HOLE_PUNCH_UNEXPECTED)
+            return None
+        return run
 
     async def _respond(self, stream: INetStream) -> Agreement | None:
         """Exchange what is to be said; None where the peer breaks the protocol."""
@@ -245,6 +261,12 @@ class HolePuncher:
 
     def _open(self, peer_id: ID) -> list[INetConn]:
         return [each for each in self._host.swarm.get_connections(peer_id) if not each.is_closed]
+
+
+def _crosses(run: Run, connection: INetConn) -> bool:
+    """Tell whether the peer begins on a relayed connection of its own, as it should."""
+    is_other = run.connection is not connection
+    return is_other and is_relayed(connection) and not _is_inbound(connection)
 
 
 def _is_inbound(connection: INetConn) -> bool:

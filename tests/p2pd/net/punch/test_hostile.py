@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 import trio
@@ -24,6 +25,8 @@ from tests.p2pd.net.relay.nodes import RelayingNode, relaying_node
 from tests.upstream.waiting import wait_seen
 
 OBSERVED = Multiaddr("/ip4/11.0.0.1/tcp/4001")
+LOOPBACK = Multiaddr("/ip4/127.0.0.1/tcp/4001")
+"""Told to nobody, and dialled by nobody."""
 
 
 @asynccontextmanager
@@ -62,6 +65,27 @@ async def test_peer_with_loopback_addresses_only_stays_relayed() -> None:
         [outcome] = await wait_seen(lambda: outcomes.newest)
         assert (outcome.result, outcome.attempt_count) == (HolePunchResult.NO_ADDRESSES, 3)
         assert outcome.round_trip_s is not None
+
+
+@pytest.mark.trio
+async def test_one_of_two_answers_where_both_have_dialled_the_other() -> None:
+    """Each has accepted a relayed connection then, and so each is to begin."""
+    async with (
+        relaying_node(mode=RelayMode.ON, is_public=True) as relay,
+        relaying_node(relays=[relay.address]) as a,
+        relaying_node(relays=[relay.address]) as b,
+        open_hole_punching(a.host, lambda: [LOOPBACK], a.rejections, is_on=True) as at_a,
+        open_hole_punching(b.host, lambda: [LOOPBACK], b.rejections, is_on=True) as at_b,
+    ):
+        behind_a, behind_b = await a.wait_relayed_address(), await b.wait_relayed_address()
+        async with trio.open_nursery() as dials:
+            dials.start_soon(a.host.swarm.dial_addresses, b.peer_id, [behind_b])
+            dials.start_soon(b.host.swarm.dial_addresses, a.peer_id, [behind_a])
+        assert len(a.host.swarm.get_connections(b.peer_id)) == 2
+        [of_a], [of_b] = [await wait_seen(partial(getattr, at, "newest")) for at in (at_a, at_b)]
+        assert of_a.is_initiator is (a.peer_id.to_bytes() > b.peer_id.to_bytes())
+        assert of_a.is_initiator is not of_b.is_initiator
+        assert {of_a.result, of_b.result} == {HolePunchResult.NO_ADDRESSES}
 
 
 @pytest.mark.trio
