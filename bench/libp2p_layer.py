@@ -147,7 +147,7 @@ def _first_word_ms(stack: Stack) -> float:
         (begin_ns,) = sender.answer()
         if not came:
             raise RuntimeError("no word arrived")
-        return (came[0][1] - begin_ns) / NS_IN_MS
+        return float((came[0][1] - begin_ns) / NS_IN_MS)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
@@ -49,9 +50,9 @@ class Running:
         node.start()
         return node
 
-    def new_node(self, **settings: object) -> NodeProcess:
+    def new_node(self, **settings: Any) -> NodeProcess:
         """Make a node without starting it."""
-        no_limits = {"publish_rate": NO_LIMIT, "publish_burst": NO_LIMIT}
+        no_limits: dict[str, Any] = {"publish_rate": NO_LIMIT, "publish_burst": NO_LIMIT}
         name = f"node{len(self._services)}"
         node = NodeProcess(name, self._directory, **(no_limits | settings))
         self._services.append(node)
