@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = {"p2pd": ("p2pd", "common"), "gateway": ("gateway", "common")}
 """Each with what it shares: the two never import one another."""
 MAX_FILE_LINES = 330
-MAX_FUNCTION_LINES = 50
+MAX_FUNCTION_LINES = 45
 """Without the docstring."""
 LONGER = {
     "p2pd/domain/rejections.py": 450,  # a list
