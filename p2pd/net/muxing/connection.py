@@ -18,9 +18,19 @@ from libp2p.stream_muxer.exceptions import MuxedConnUnavailable
 from p2pd.domain.rejections import Rejections
 from p2pd.net.muxing.pings import Pings
 
+LINGER_S = 60.0
+"""How long a stream closed here waits for the peer to close it too."""
+
 
 class EndingStream(Protocol):
     """A stream as its connection sees it at the end."""
+
+    @property
+    def write_closed_at_s(self) -> float | None:
+        """When this side closed it; None where it has not."""
+
+    def abandon(self) -> None:
+        """Reset it."""
 
     def take_end(self) -> None:
         """End it: the connection is gone."""
@@ -72,6 +82,18 @@ class MuxedConnection(IMuxedConn, Generic[Stream]):
             return await self._accepted.receive()
         except (trio.EndOfChannel, trio.ClosedResourceError):
             raise MuxedConnUnavailable("connection is closed") from None
+
+    def sweep(self) -> None:
+        """Reset streams that were closed here and that the peer never closes."""
+        latest_s = trio.current_time() - LINGER_S
+        for stream in tuple(self._streams.values()):
+            closed_at_s = stream.write_closed_at_s
+            if closed_at_s is not None and closed_at_s < latest_s:
+                stream.abandon()
+
+    def _drop(self, stream_id: int) -> None:
+        """Drop a stream that has ended; what was received of it can still be read."""
+        self._streams.pop(stream_id, None)
 
     def _end_streams(self) -> None:
         """End every stream and whatever waits for the peer."""

@@ -7,47 +7,31 @@ through ``IMuxedConn``. Nothing but ``run`` waits for the network.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 import trio
 from aioquic.quic import events
 from libp2p.abc import ConnectionType
 from libp2p.peer.id import ID
-from libp2p.security.noise.exceptions import PeerIDMismatchesPubkey
 from libp2p.stream_muxer.exceptions import MuxedStreamError
-from libp2p.transport.quic.security import PeerAuthenticator
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.muxing.connection import MuxedConnection
 from p2pd.net.quic.core import MAX_STREAMS, CreditedQuic
+from p2pd.net.quic.peer_identity import verified_peer_id
+from p2pd.net.quic.sending import NO_ERROR, StreamSender
 from p2pd.net.quic.sources import Source, host_of
 from p2pd.net.quic.stream import QuicMuxedStream
+from p2pd.net.quic.stream_ids import RemoteStreamIds
+from p2pd.net.quic.wire import Wire
 
 log = structlog.get_logger(__name__)
 
 HANDSHAKE_TIMEOUT_S = 5.0
 MAX_OWN_STREAMS = 1024
-UNSENT_MARK_BYTES = 256 * 1024
-"""Of one stream; a writer waits while the peer has so much still to take."""
-LINGER_S = 60.0
-"""How long a stream closed here waits for the peer to close it too."""
 CLOSE_REPORT_TIMEOUT_S = 1.0
-NO_ERROR = 0
-
-
-class Wire(Protocol):
-    """What a connection asks of the endpoint whose socket it uses."""
-
-    def transmit(self, data: bytes, address: Any, source: Source | None) -> None:
-        """Send a datagram, or lose it."""
-
-    def route(self, cid: bytes, connection: QuicMuxer) -> None:
-        """Give the connection what comes for one more of its ids."""
-
-    def unroute(self, cid: bytes) -> None:
-        """Forget one of its ids."""
 
 
 class QuicMuxer(MuxedConnection[QuicMuxedStream]):
@@ -61,7 +45,7 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
     def __init__(
         self,
         core: CreditedQuic,
-        wire: Wire,
+        wire: Wire[QuicMuxer],
         remote: tuple[str, int],
         address: Multiaddr,
         rejections: Rejections,
@@ -77,9 +61,8 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
         self._address = address
         self._expected = expected
         self._handshake_until_s = trio.current_time() + HANDSHAKE_TIMEOUT_S
-        self._next_remote_id = 1 if self.is_initiator else 0
-        self._skipped_ids: set[int] = set()
-        self._waiting_writers: set[QuicMuxedStream] = set()
+        self._remote_ids = RemoteStreamIds(is_initiator=self.is_initiator)
+        self._sender = StreamSender(core, self.flush, self.event_closed.is_set, self._drop)
         self._cids = {core.host_cid, *cids}
         self._source: Source | None = None
         self._timer_s = self._handshake_until_s
@@ -128,11 +111,14 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
         await trio.lowlevel.checkpoint()
         if self.is_closed:
             raise MuxedStreamError("connection is closed")
-        if sum(1 for each in self._streams if not self._is_remote(each)) >= MAX_OWN_STREAMS:
+        if (
+            sum(1 for each in self._streams if not self._remote_ids.is_remote(each))
+            >= MAX_OWN_STREAMS
+        ):
             raise MuxedStreamError("too many streams are open")
         stream_id = self._core.get_next_available_stream_id()
         self._core.send_stream_data(stream_id, b"")
-        stream = self._streams[stream_id] = QuicMuxedStream(stream_id, self, self)
+        stream = self._streams[stream_id] = QuicMuxedStream(stream_id, self, self._sender)
         return stream
 
     async def ping(self) -> float:
@@ -158,7 +144,7 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
     # What the endpoint calls.
 
     def receive(self, data: bytes, address: Any, source: Source | None) -> None:
-        """Take a datagram; ``advance`` acts on several at once.
+        """Receive a datagram; ``advance`` acts on several at once.
 
         Args:
             source: What to answer with, so that it comes from where the peer sends to.
@@ -188,15 +174,13 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
             self._fail(error)
 
     def _advance(self) -> None:
-        self._take_events()
+        self._handle_events()
         if self.is_closed:
             return
         if self._core.end_reason is not None:
             self._finish(ConnectionError(self._core.end_reason))
             return
-        for stream in tuple(self._waiting_writers):
-            if self.has_room(stream):
-                stream.wake_writers()
+        self._sender.wake_writers()
         self.flush()
 
     def flush(self) -> None:
@@ -221,68 +205,18 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
                     await self.event_closed.wait()
                 now_s = trio.current_time()
                 if not self.is_closed and now_s >= self._timer_s:
-                    self._take_time(now_s)
+                    self._handle_timer(now_s)
         finally:
             self.end()
             await self._report_closed()
 
-    def sweep(self) -> None:
-        """Reset streams that were closed here and that the peer never closes."""
-        latest_s = trio.current_time() - LINGER_S
-        for stream in tuple(self._streams.values()):
-            if stream.write_closed_at_s is not None and stream.write_closed_at_s < latest_s:
-                stream.abandon()
-
-    # What the streams call; none of it waits.
-
-    def send(self, stream_id: int, data: bytes, *, is_last: bool = False) -> None:
-        """Send bytes of a stream; nothing where the stream or connection is gone."""
-        if self.is_closed:
-            return
-        try:
-            self._core.send_stream_data(stream_id, data, end_stream=is_last)
-        # aioquic's words for a stream that the peer stopped or that has ended.
-        except (AssertionError, ValueError) as error:
-            log.debug("stream is gone", stream_id=stream_id, error=repr(error))
-        self.flush()
-
-    def send_reset(self, stream_id: int) -> None:
-        """Notify the peer that a stream is neither written nor read any more."""
-        if self.is_closed:
-            return
-        try:
-            self._core.reset_stream(stream_id, NO_ERROR)
-            if self._core.is_reading(stream_id):
-                self._core.stop_stream(stream_id, NO_ERROR)
-        except (AssertionError, ValueError) as error:
-            log.debug("stream is gone", stream_id=stream_id, error=repr(error))
-        self.flush()
-
-    def has_room(self, stream: QuicMuxedStream) -> bool:
-        """Return whether a stream may be written to; else its writers are woken later."""
-        if self._core.unacknowledged_bytes(stream.stream_id) < UNSENT_MARK_BYTES:
-            self._waiting_writers.discard(stream)
-            return True
-        self._waiting_writers.add(stream)
-        return False
-
-    def grant(self, stream_id: int, size: int) -> None:
-        """Let the peer send more on a stream."""
-        self._core.grant(stream_id, size)
-        self.flush()
-
-    def forget(self, stream: QuicMuxedStream) -> None:
-        """Drop a stream that has ended; what was received of it can still be read."""
-        self._waiting_writers.discard(stream)
-        self._streams.pop(stream.stream_id, None)
-
     # Events.
 
-    def _take_events(self) -> None:
+    def _handle_events(self) -> None:
         while not self.is_closed and (event := self._core.next_event()) is not None:
-            self._take_event(event)
+            self._handle_event(event)
 
-    def _take_event(self, event: events.QuicEvent) -> None:
+    def _handle_event(self, event: events.QuicEvent) -> None:
         match event:
             case events.StreamDataReceived(data=data, end_stream=is_last, stream_id=stream_id):
                 self.last_used_s = self.last_heard_s
@@ -309,13 +243,8 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
 
     def _identify(self) -> None:
         """Verify whose certificate the other end has, and whether it is who was dialled."""
-        certificate = self._core.peer_certificate
         try:
-            if certificate is None:
-                raise ConnectionError("the peer has no certificate")
-            self.peer_id = PeerAuthenticator().verify_peer_certificate(certificate)
-            if self._expected not in (None, self.peer_id):
-                raise PeerIDMismatchesPubkey("another peer answers there")
+            self.peer_id = verified_peer_id(self._core.peer_certificate, self._expected)
         # What a certificate sets off in the parsers is the peer's choice.
         except Exception as error:
             self._core.close(error_code=1)
@@ -327,16 +256,11 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
     def _stream_of(self, stream_id: int) -> QuicMuxedStream | None:
         """Return the stream of some data, a new one where the peer opens it with that."""
         stream = self._streams.get(stream_id)
-        if stream is not None or not self._is_remote(stream_id):
+        if stream is not None or not self._remote_ids.is_remote(stream_id):
             return stream
-        if stream_id >= self._next_remote_id:
-            self._skipped_ids.update(range(self._next_remote_id, stream_id, 4))
-            self._next_remote_id = stream_id + 4
-        elif stream_id in self._skipped_ids:
-            self._skipped_ids.discard(stream_id)
-        else:
+        if not self._remote_ids.open(stream_id):
             return None  # of a stream that ended here while the data was on its way
-        stream = self._streams[stream_id] = QuicMuxedStream(stream_id, self, self)
+        stream = self._streams[stream_id] = QuicMuxedStream(stream_id, self, self._sender)
         try:
             self._accepted_in.send_nowait(stream)
         except trio.WouldBlock:
@@ -344,12 +268,9 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
             stream.abandon()
         return stream
 
-    def _is_remote(self, stream_id: int) -> bool:
-        return bool(stream_id & 1) == self.is_initiator
-
     # Time and the end.
 
-    def _take_time(self, now_s: float) -> None:
+    def _handle_timer(self, now_s: float) -> None:
         if not self.established.is_set() and now_s >= self._handshake_until_s:
             self._finish(TimeoutError("no answer"))
             return
@@ -369,7 +290,7 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
     def _transmit(self) -> None:
         datagrams = self._core.datagrams_to_send(now=trio.current_time())
         # Packets name new ids of this connection: a peer may answer to one at once.
-        self._take_events()
+        self._handle_events()
         for data, address in datagrams:
             self._wire.transmit(data, address, self._source)
 

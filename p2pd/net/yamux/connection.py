@@ -39,8 +39,6 @@ MAX_UNREAD_BYTES = 8 * 1024 * 1024
 MAX_OUTBOX_BYTES = 4 * 1024 * 1024
 """Answers to pings and the like never wait; a peer that asks for so many and
 reads none is cut off."""
-LINGER_S = 60.0
-"""How long a stream closed here waits for the peer to close it too."""
 SWEEP_INTERVAL_S = 15.0
 FAREWELL_TIMEOUT_S = 0.5
 
@@ -142,7 +140,7 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
 
     def forget(self, stream: YamuxStream) -> None:
         """Drop a stream that has ended; what was received of it can still be read."""
-        self._streams.pop(stream.stream_id, None)
+        self._drop(stream.stream_id)
 
     # The reader.
 
@@ -256,11 +254,7 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
         """Reset streams that were closed here and that the peer never closes."""
         while True:
             await trio.sleep(SWEEP_INTERVAL_S)
-            latest_s = trio.current_time() - LINGER_S
-            for stream in tuple(self._streams.values()):
-                closed_at_s = stream.write_closed_at_s
-                if closed_at_s is not None and closed_at_s < latest_s:
-                    stream.abandon()
+            self.sweep()
 
     def _stop_tasks(self) -> None:
         if self._tasks is not None:

@@ -22,8 +22,9 @@ from libp2p.stream_muxer.exceptions import (
 )
 
 from p2pd.domain.rejections import RejectionReason, Rejections
+from p2pd.net.muxing.connection import LINGER_S
 from p2pd.net.muxing.stream import STALL_TIMEOUT_S
-from p2pd.net.yamux.connection import LINGER_S, MAX_STREAMS, YamuxConnection
+from p2pd.net.yamux.connection import MAX_STREAMS, YamuxConnection
 from p2pd.net.yamux.frames import (
     HEADER,
     INITIAL_WINDOW_BYTES,
