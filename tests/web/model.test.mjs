@@ -129,6 +129,8 @@ test("peers are in the order of their ids, and events of unknown ones do nothing
   assert.deepEqual([peers.in("r").length, peers.notIn("r").length], [2, 0]);
   peers.receive({ type: "peer_connected", peer: peer("a", ["s"]) });
   assert.deepEqual(peers.in("r").length + peers.in("s").length, 3, "the rooms of a peer stay when it is reported again");
+  peers.receive({ type: "peer_connected", peer: { ...peer("a"), connection: { kind: "direct" } } });
+  assert.deepEqual(peers.in("r").map((one) => one.connection?.kind), ["direct", undefined]);
 });
 
 test("a window on nothing follows", () => {
