@@ -59,8 +59,12 @@ class Summary:
     @property
     def fingerprint(self) -> Fingerprint:
         """The summary, hashed: equal for equal sets, and hard to make equal for others."""
-        content = self.total_bytes + self.count.to_bytes(8, "big")
-        return Fingerprint(hashlib.sha256(content).digest()[:FINGERPRINT_BYTES])
+        return Fingerprint(hashlib.sha256(self.fingerprint_content).digest()[:FINGERPRINT_BYTES])
+
+    @property
+    def fingerprint_content(self) -> bytes:
+        """What a fingerprint is a hash of."""
+        return self.total_bytes + self.count.to_bytes(8, "big")
 
     @property
     def total_bytes(self) -> bytes:
@@ -85,6 +89,12 @@ def sum_of(summaries: Iterable[Summary]) -> Summary:
         count += summary.count
         total += summary.total
     return Summary(count, total % _SUM_MODULUS)
+
+
+def seqno_between(before: int, after: int) -> int:
+    """Return the number with most trailing zeros that is above one and not above the next."""
+    zeros = (before ^ after).bit_length() - 1
+    return after >> zeros << zeros
 
 
 def item_digest(message_id: bytes) -> bytes:

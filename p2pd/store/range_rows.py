@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from p2pd.domain.items import MAX_SEQNO, Summary, item_digest, summary_of
+from p2pd.domain.items import MAX_SEQNO, Summary, item_digest, seqno_between, summary_of
 from p2pd.domain.names import RoomName
 from p2pd.store.message_store import RangeSum
 from p2pd.store.rows import SEQNO_SHIFT
@@ -158,7 +158,8 @@ def _cut(
     """Return about half of the rows, all of a sequence number, and where the next begin."""
     for place in range(RANGE_ITEMS, len(rows)):
         if rows[place][0] != rows[place - 1][0]:
-            return rows[:place], rows[place][0] + SEQNO_SHIFT
+            bounds = (rows[at][0] + SEQNO_SHIFT for at in (place - 1, place))
+            return rows[:place], seqno_between(*bounds)
     order = rows[-1][0]
     whole = _items(connection, key, rows[0][0], order, -1)
     return whole, None if order == _HIGHEST else order + 1 + SEQNO_SHIFT

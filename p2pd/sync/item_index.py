@@ -110,8 +110,9 @@ class ItemIndex:
             items = self._cut(lower, upper)
             self._verify(stretches, items)
             return split_items(items, upper, parts)
-        size = -(-len(stretches) // parts)
-        groups = [stretches[at : at + size] for at in range(0, len(stretches), size)]
+        parts = min(parts, len(stretches))
+        cuts = [len(stretches) * part // parts for part in range(parts + 1)]
+        groups = [stretches[begin:end] for begin, end in itertools.pairwise(cuts)]
         return [(group[-1].upper, sum_of(map(self._summary_of, group))) for group in groups]
 
     def _whole(self, lower: Bound, upper: Upper) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from p2pd.domain.items import Bound, Item, Summary, Upper, summary_of
+from p2pd.domain.items import Bound, Item, Summary, Upper, seqno_between, summary_of
 
 
 def split_items(items: Sequence[Item], upper: Upper, parts: int) -> list[tuple[Upper, Summary]]:
@@ -28,7 +28,7 @@ def split_items(items: Sequence[Item], upper: Upper, parts: int) -> list[tuple[U
 def bound_before(before: Item, after: Item) -> Bound:
     """Return the shortest bound above one item and not above the next."""
     if before.seqno != after.seqno:
-        return Item(after.seqno, b"")
+        return Item(seqno_between(before.seqno, after.seqno), b"")
     for length in range(1, len(after.digest)):
         if after.digest[:length] > before.digest:
             return Item(after.seqno, after.digest[:length])

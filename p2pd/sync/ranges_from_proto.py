@@ -8,6 +8,7 @@ from wsp.sync.v1 import sync_pb2
 
 from p2pd.domain.items import DIGEST_BYTES, FINGERPRINT_BYTES, End, Fingerprint, Item, Upper
 from p2pd.domain.rejections import RejectionReason
+from p2pd.sync.compact_ranges import decode_ranges, encode_ranges
 from p2pd.sync.errors import SyncAbuseError
 from p2pd.sync.reconciliation import MAX_REPLY_BYTES, RANGE_BYTES, Hashed, Listed, Range, Settled
 
@@ -24,13 +25,17 @@ def ranges_from_proto(ranges: sync_pb2.Ranges) -> tuple[Range, ...]:
     Raises:
         SyncAbuseError: Too many, or a bound, a fingerprint or items are malformed.
     """
+    if ranges.compact:
+        return decode_ranges(ranges.compact, MAX_RANGES)
     if len(ranges.ranges) > MAX_RANGES:
         raise SyncAbuseError(RejectionReason.SYNC_RANGES_EXCESS)
     return tuple(_range_from_proto(part) for part in ranges.ranges)
 
 
-def proto_from_ranges(ranges: Iterable[Range]) -> sync_pb2.Ranges:
-    """Write ranges."""
+def proto_from_ranges(ranges: Iterable[Range], *, is_compact: bool = False) -> sync_pb2.Ranges:
+    """Write ranges; compact ones have salted fingerprints."""
+    if is_compact:
+        return sync_pb2.Ranges(compact=encode_ranges(ranges))
     return sync_pb2.Ranges(ranges=[_proto_from_range(part) for part in ranges])
 
 

@@ -29,6 +29,7 @@ from p2pd.domain.items import (
     Summary,
     Upper,
 )
+from p2pd.sync.fingerprints import WHOLE, Fingerprints
 
 SPLIT_PARTS = 16
 LIST_ITEMS = 32
@@ -120,7 +121,11 @@ def first_ranges(own: ItemSet, begin: Item = LOWEST, floor: Bound = LOWEST) -> t
 
 
 def reply_to(
-    ranges: Sequence[Range], own: ItemSet, begin: Bound = LOWEST, floor: Bound = LOWEST
+    ranges: Sequence[Range],
+    own: ItemSet,
+    begin: Bound = LOWEST,
+    floor: Bound = LOWEST,
+    fingerprints: Fingerprints = WHOLE,
 ) -> tuple[Range, ...]:
     """Answer the initiator's ranges.
 
@@ -130,7 +135,7 @@ def reply_to(
     Raises:
         RangesError: The ranges break the rules.
     """
-    reply = _Reply(own)
+    reply = _Reply(own, fingerprints)
     for lower, part in _with_lower(ranges):
         for at, upper in _pieces(lower, part.upper, begin, floor):
             if isinstance(part, Settled) or begin <= at < floor:
@@ -143,13 +148,13 @@ def reply_to(
     return reply.finished()
 
 
-def next_step(ranges: Sequence[Range], own: ItemSet) -> Outcome:
+def next_step(ranges: Sequence[Range], own: ItemSet, fingerprints: Fingerprints = WHOLE) -> Outcome:
     """Take the answer to the initiator's ranges: what is found, and what to send next.
 
     Raises:
         RangesError: The ranges break the rules.
     """
-    reply = _Reply(own)
+    reply = _Reply(own, fingerprints)
     have: list[Item] = []
     need: list[Item] = []
     for lower, part in _with_lower(ranges):
@@ -171,8 +176,9 @@ def next_step(ranges: Sequence[Range], own: ItemSet) -> Outcome:
 class _Reply:
     """The ranges to send next, from the lowest on, as many as fit."""
 
-    def __init__(self, own: ItemSet) -> None:
+    def __init__(self, own: ItemSet, fingerprints: Fingerprints) -> None:
         self._own = own
+        self._fingerprints = fingerprints
         self._ranges: list[Range] = []
         self._left_bytes = MAX_REPLY_BYTES
         self._rest: tuple[Bound, Upper] | None = None
@@ -194,15 +200,15 @@ class _Reply:
             self._postpone(lower, upper)
             return
         summary = self._own.summary(lower, upper)
-        if summary.fingerprint == theirs:
+        if self._fingerprints.match(summary, theirs):
             self.settle(upper)
         elif summary.count <= LIST_ITEMS:
             self._add(Listed(upper, tuple(self._own.items(lower, upper))))
         elif theirs is None:
-            self._add(Hashed(upper, summary.fingerprint))
+            self._add(Hashed(upper, self._fingerprints.of(summary)))
         else:
             for bound, part in self._own.split(lower, upper, SPLIT_PARTS):
-                self._add(Hashed(bound, part.fingerprint))
+                self._add(Hashed(bound, self._fingerprints.of(part)))
 
     def list(self, lower: Bound, upper: Upper) -> None:
         """List all items of a range, as far as they fit."""
@@ -236,7 +242,8 @@ class _Reply:
     def _close_rest(self) -> None:
         if self._rest is not None:
             (lower, upper), self._rest = self._rest, None
-            self._ranges.append(Hashed(upper, self._own.summary(lower, upper).fingerprint))
+            summary = self._own.summary(lower, upper)
+            self._ranges.append(Hashed(upper, self._fingerprints.of(summary)))
 
 
 def _pieces(

@@ -8,6 +8,7 @@ others when something came that they may lack as well.
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -43,7 +44,7 @@ PEERS_AT_A_TIME = 2
 """Peers to compare a room with, each time."""
 SPREAD_PEERS = 3
 """Peers to go to at once when a session has brought something."""
-TRIES = 5
+TRIES = 7
 """Of a session that does not come about; then the peer waits for its turn."""
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,9 @@ class SyncOptions:
     Attributes:
         interval_s: Seconds between two comparisons of a room.
         meeting_s: Seconds to wait, at most, after a peer came into a room.
-        retry_s: Seconds after which a session that did not come about is tried again.
+        retry_s: Seconds after which a session that did not come about is tried again, at
+            most: first it is ``meeting_s``, each further time twice as long. The peer may
+            just not have announced its protocols, or may have opened a session itself.
         clock_ns: The node's clock, nanoseconds since the epoch.
         limits: What one session may cost.
         hold_s: Seconds in which no session is ended for another one.
@@ -64,7 +67,7 @@ class SyncOptions:
     """
 
     interval_s: float = 10.0
-    meeting_s: float = 1.0
+    meeting_s: float = 0.2
     retry_s: float = 2.0
     clock_ns: Callable[[], int] = time.time_ns  # noqa: TID251
     limits: SessionLimits = SESSION_LIMITS
@@ -230,8 +233,12 @@ class Sync:
             self._report(peer_id, room, result)
             await self._initiate_displaced(peer_id, room)
         elif tries > 1:
-            retry_s = random.uniform(0.5, 1.5) * self._options.retry_s
+            retry_s = random.uniform(0.5, 1.5) * self._retry_s(tries)
             self._plan(peer_id, room, retry_s, tries - 1)
+
+    def _retry_s(self, tries_left: int) -> float:
+        options = self._options
+        return min(options.retry_s, options.meeting_s * 2.0 ** (TRIES - tries_left))
 
     async def _initiate(self, peer_id: PeerId, room: RoomName) -> SessionResult | None:
         now_s = trio.current_time()
@@ -244,7 +251,7 @@ class Sync:
         stream = await self._peers.open_stream(peer_id, PROTOCOL)
         if stream is None:
             return None
-        rules = initiate(scope, seeks_past)
+        rules = initiate(scope, seeks_past, _new_salt())
         result = await self._runner.run(peer_id, True, stream, rules, access)
         if result is not None and seeks_past:
             self._schedule.sought(peer_id, room, result.received, now_s)
@@ -259,7 +266,7 @@ class Sync:
         stream = await self._peers.open_stream(peer_id, DISPLACED_PROTOCOL)
         if stream is None:
             return
-        rules = initiate(scope, seeks_past=False)
+        rules = initiate(scope, seeks_past=False, salt=_new_salt())
         result = await self._runner.run(peer_id, True, stream, rules, access)
         if result is not None and result.received:
             self._plan_some(room, SPREAD_PEERS, besides=peer_id)
@@ -282,3 +289,7 @@ class Sync:
     def _can_sync(self, peer_id: PeerId) -> bool:
         speaks = self._peers.speaks(peer_id, PROTOCOL)
         return speaks and self._admission.may_initiate(peer_id, trio.current_time())
+
+
+def _new_salt() -> int:
+    return secrets.randbits(64) or 1

@@ -12,6 +12,7 @@ from wsp.sync.v1 import sync_pb2
 from p2pd.domain.items import Item
 from p2pd.domain.rejections import RejectionReason
 from p2pd.sync.errors import SyncAbuseError
+from p2pd.sync.fingerprints import Fingerprints
 from p2pd.sync.ranges_from_proto import proto_from_ranges, ranges_from_proto
 from p2pd.sync.reconciliation import ItemSet, Outcome, RangesError, first_ranges, next_step
 from p2pd.sync.scope import Scope, SessionResult
@@ -83,6 +84,7 @@ class NextRanges:
     found: Found
     scope: Scope
     room_left: int | None
+    salt: int = 0
 
     def answer(self, content: RoomContent) -> tuple[Found, sync_pb2.Ranges]:
         """Compare the ranges with the items of this node."""
@@ -92,27 +94,30 @@ class NextRanges:
         found = Found(
             (*self.found.have, *have), self.found.need + outcome.need, self.found.left_out
         )
-        return found.without_excess(self.scope, self.room_left), proto_from_ranges(outcome.reply)
+        reply = proto_from_ranges(outcome.reply, is_compact=bool(self.ranges.compact))
+        return found.without_excess(self.scope, self.room_left), reply
 
     def _outcome(self, own: ItemSet) -> Outcome:
-        if not self.ranges.ranges:
+        if not self.ranges.ranges and not self.ranges.compact:
             return Outcome(())
+        fingerprints = Fingerprints(self.salt if self.ranges.compact else 0)
         try:
-            return next_step(ranges_from_proto(self.ranges), own)
+            return next_step(ranges_from_proto(self.ranges), own, fingerprints)
         except RangesError:
             raise SyncAbuseError(RejectionReason.SYNC_RANGES_MALFORMED) from None
 
 
-def initiate(scope: Scope, seeks_past: bool) -> Steps[SessionResult]:
+def initiate(scope: Scope, seeks_past: bool, salt: int = 0) -> Steps[SessionResult]:
     """Initiate a session.
 
     Args:
         seeks_past: Ask the peer also for what it does not want any more itself.
+        salt: Random, with which the peer may shorten fingerprints; 0: it may not.
 
     Raises:
         SyncAbuseError: The peer breaks the rules; what came until then stays.
     """
-    found, is_complete = yield from _reconcile(scope, seeks_past)
+    found, is_complete = yield from _reconcile(scope, seeks_past, salt)
     received, is_fetched = yield from fetch(sorted(found.need))
     sent = yield from give(found.have)
     if (yield from receive()).WhichOneof("frame") != "done":
@@ -121,19 +126,19 @@ def initiate(scope: Scope, seeks_past: bool) -> Steps[SessionResult]:
     return SessionResult(received, sent, is_complete and is_fetched, left_out)
 
 
-def _reconcile(scope: Scope, seeks_past: bool) -> Steps[tuple[Found, bool]]:
+def _reconcile(scope: Scope, seeks_past: bool, salt: int) -> Steps[tuple[Found, bool]]:
     """Return the difference, and whether it is all of it."""
     found = Found()
     opening = yield from look_up(FirstRanges(scope))
-    opened = sync_pb2.Open(room=scope.room, ranges=opening.ranges, seeks_past=seeks_past)
+    opened = sync_pb2.Open(room=scope.room, ranges=opening.ranges, seeks_past=seeks_past, salt=salt)
     yield from send(open=opened)
     for _ in range(MAX_ROUNDS):
         frame = yield from receive()
         if frame.WhichOneof("frame") != "ranges":
             raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
-        lookup = NextRanges(frame.ranges, found, scope, opening.room_left)
+        lookup = NextRanges(frame.ranges, found, scope, opening.room_left, salt)
         found, reply = yield from look_up(lookup)
-        if not reply.ranges:
+        if not reply.ranges and not reply.compact:
             return found, True
         if len(found.have) + len(found.need) >= MAX_FOUND_ITEMS + (opening.room_left or 0):
             break

@@ -13,6 +13,7 @@ from p2pd.domain.items import Bound
 from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import RejectionReason
 from p2pd.sync.errors import SyncAbuseError
+from p2pd.sync.fingerprints import Fingerprints
 from p2pd.sync.ranges_from_proto import proto_from_ranges, ranges_from_proto
 from p2pd.sync.reconciliation import RangesError, reply_to
 from p2pd.sync.scope import Scope, SessionResult
@@ -36,20 +37,24 @@ class RangesReply:
 
     Attributes:
         floor: Items from ``scope.begin`` up to here are settled.
+        salt: See ``Open.salt``.
     """
 
     ranges: sync_pb2.Ranges
     scope: Scope
     floor: Bound
+    salt: int = 0
 
     def answer(self, content: RoomContent) -> sync_pb2.Ranges:
         """Compare the ranges with the items of this node."""
         theirs = ranges_from_proto(self.ranges)
         try:
-            ours = reply_to(theirs, content.own, self.scope.begin, self.floor)
+            ours = reply_to(
+                theirs, content.own, self.scope.begin, self.floor, Fingerprints(self.salt)
+            )
         except RangesError:
             raise SyncAbuseError(RejectionReason.SYNC_RANGES_MALFORMED) from None
-        reply = proto_from_ranges(ours)
+        reply = proto_from_ranges(ours, is_compact=bool(self.salt))
         reply.unwanted_begin = self.scope.begin.seqno
         reply.unwanted_end = self.scope.unasked_floor.seqno
         return reply
@@ -69,7 +74,7 @@ def respond() -> Steps[SessionResult]:
         yield from send(done=sync_pb2.Done(reason="room_not_joined"))
         return SessionResult()
     floor = scope.begin if first.open.seeks_past else scope.unasked_floor
-    yield from _answer_ranges(first.open.ranges, scope, floor)
+    yield from _answer_ranges(first.open.ranges, scope, floor, first.open.salt)
     received = sent = 0
     rounds = 1
     while True:
@@ -79,7 +84,7 @@ def respond() -> Steps[SessionResult]:
                 rounds += 1
                 if rounds > MAX_ROUNDS:
                     raise SyncAbuseError(RejectionReason.SYNC_TOO_MANY_ROUNDS)
-                yield from _answer_ranges(frame.ranges, scope, floor)
+                yield from _answer_ranges(frame.ranges, scope, floor, first.open.salt)
             case "want":
                 sent += yield from give(wanted_items(frame.want))
             case "messages":
@@ -92,6 +97,6 @@ def respond() -> Steps[SessionResult]:
                 raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
 
 
-def _answer_ranges(ranges: sync_pb2.Ranges, scope: Scope, floor: Bound) -> Steps[None]:
-    reply = yield from look_up(RangesReply(ranges, scope, floor))
+def _answer_ranges(ranges: sync_pb2.Ranges, scope: Scope, floor: Bound, salt: int) -> Steps[None]:
+    reply = yield from look_up(RangesReply(ranges, scope, floor, salt))
     yield from send(ranges=reply)

@@ -18,11 +18,16 @@ from p2pd.domain.messages import EARLIEST_SEND_TIME_NS, Message
 from p2pd.domain.names import DEFAULT_ROOM, MessageId, PeerId, RoomName
 from p2pd.store.message_store import Dropped
 from p2pd.store.sqlite_store import SqliteStore, open_store
+from p2pd.sync.fingerprints import Fingerprints
 from p2pd.sync.ranges_from_proto import proto_from_ranges
 from p2pd.sync.reconciliation import first_ranges, next_step, reply_to
 from p2pd.sync.room_items import RoomItems
 from tests.p2pd.facts import NOW_NS, make_message
 
+SALTED = Fingerprints(salt=77)
+SPARSE = RoomName("sparse")
+SPREAD = 1_000_003
+"""Nanoseconds between two messages."""
 EXAMPLES = int(os.environ.get("ROOM_ITEMS_EXAMPLES", "40"))
 BEGINS = (0, EARLIEST_SEND_TIME_NS - 20, NOW_NS, MAX_SEQNO - 20)
 """Counters, the border of clocks, clocks, and what js-libp2p draws by chance."""
@@ -94,10 +99,13 @@ def difference(one: Side, other: Side) -> tuple[set[Item], set[Item], int]:
     need: set[Item] = set()
     size_bytes = 0
     message = first_ranges(ours)
+    rounds = 0
     while message:
-        answer = reply_to(message, theirs)
-        outcome = next_step(answer, ours) if answer else None
-        size_bytes += sum(proto_from_ranges(part).ByteSize() for part in (message, answer))
+        answer = reply_to(message, theirs, fingerprints=SALTED)
+        outcome = next_step(answer, ours, SALTED) if answer else None
+        size_bytes += proto_from_ranges(message, is_compact=bool(rounds)).ByteSize()
+        size_bytes += proto_from_ranges(answer, is_compact=True).ByteSize()
+        rounds += 1
         message = outcome.reply if outcome else ()
         have.update(outcome.have if outcome else ())
         need.update(outcome.need if outcome else ())
@@ -132,6 +140,19 @@ def test_two_stores_end_equal_whatever_their_difference(
         expected = one.ids() | other.ids()
 
 
+@pytest.mark.parametrize("place", [0, 1, 12_345, 19_998, 19_999])
+def test_one_of_very_many_is_found_in_few_bytes(tmp_path: Path, place: int) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    with open_store(ours) as one, open_store(theirs) as other:
+        sides = [Side(store, RoomItems(store, lambda: NOW_NS), SPARSE) for store in (one, other)]
+        messages = [message_of(SPARSE, NOW_NS, number * SPREAD, 0) for number in range(20_000)]
+        sides[0].append(*messages[:place], *messages[place + 1 :])
+        sides[1].append(*messages)
+        have, need, size_bytes = difference(*sides)
+    assert (len(have), len(need)) == (0, 1)
+    assert size_bytes <= 1_536
+
+
 def test_bytes_grow_with_the_difference_and_not_with_the_stores(sides: tuple[Side, Side]) -> None:
     one, other = sides
     costs = []
@@ -144,7 +165,7 @@ def test_bytes_grow_with_the_difference_and_not_with_the_stores(sides: tuple[Sid
         have, need, size_bytes = difference(one, other)
         assert (len(have), need) == (7, set())
         costs.append(size_bytes)
-    assert max(costs) <= 2 * min(costs) <= 7 * 8_000
+    assert max(costs) <= 2 * min(costs) <= 7 * 3_000
 
 
 def test_what_was_let_go_stands_in_order_among_what_is_kept(tmp_path: Path) -> None:

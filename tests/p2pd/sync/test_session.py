@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import hypothesis.strategies as st
 import pytest
@@ -27,7 +27,7 @@ from p2pd.sync.ranges_from_proto import (
 )
 from p2pd.sync.reconciliation import Hashed, Listed, Range, Settled
 from p2pd.sync.scope import SessionResult
-from p2pd.sync.session.effects import Ended, EnterRoom, Receive, Send
+from p2pd.sync.session.effects import Ended, EnterRoom, Receive, Send, Steps
 from p2pd.sync.session.frames import MAX_FRAME_BYTES, FrameDecoder, encode_frame
 from p2pd.sync.session.initiator import FirstRanges, initiate
 from p2pd.sync.session.machine import SESSION_LIMITS, SessionStateError, SyncSession
@@ -37,6 +37,7 @@ from tests.p2pd.sync.memory_rooms import EVERYTHING, ROOM, Link, MemoryRoom, Sid
 
 DONE = encode_frame(sync_pb2.Frame(done=sync_pb2.Done()))
 LAST = encode_frame(sync_pb2.Frame(messages=sync_pb2.Messages(last=True)))
+SALT = 77
 PRINT = Fingerprint(b"f" * 16)
 
 
@@ -63,6 +64,13 @@ def open_frame_raw(**fields: Any) -> bytes:
     return encode_frame(sync_pb2.Frame(open=sync_pb2.Open(room=ROOM, ranges=ranges)))
 
 
+def compact_frame(encoded: bytes) -> bytes:
+    """Open with these compact ranges."""
+    ranges = sync_pb2.Ranges(compact=encoded)
+    opened = sync_pb2.Open(room=ROOM, ranges=ranges, salt=SALT)
+    return encode_frame(sync_pb2.Frame(open=opened))
+
+
 def want_frame(*items: Item) -> bytes:
     want = sync_pb2.Want(items=proto_from_items(items, WANTED_DIGEST_BYTES))
     return encode_frame(sync_pb2.Frame(want=want))
@@ -72,24 +80,55 @@ def messages_frame(*signed: bytes, last: bool = False) -> bytes:
     return encode_frame(sync_pb2.Frame(messages=sync_pb2.Messages(messages=signed, last=last)))
 
 
-def pair(ours: set[bytes], theirs: set[bytes]) -> tuple[Side, Side]:
+def pair(
+    ours: set[bytes],
+    theirs: set[bytes],
+    salt: int = SALT,
+    responder: Callable[[], Steps[SessionResult]] = respond,
+) -> tuple[Side, Side]:
     """Make both sides of a session; the first initiates it."""
     return (
-        Side(initiate(EVERYTHING, seeks_past=False), MemoryRoom(ours)),
-        Side(respond(), MemoryRoom(theirs)),
+        Side(initiate(EVERYTHING, seeks_past=False, salt=salt), MemoryRoom(ours)),
+        Side(responder(), MemoryRoom(theirs)),
     )
+
+
+def respond_as_before() -> Steps[SessionResult]:
+    """Respond as the release before, which knows of no compact ranges."""
+    rules = respond()
+    step = next(rules)
+    while True:
+        answer = yield step
+        if isinstance(answer, sync_pb2.Frame):
+            assert not answer.ranges.compact
+            if answer.WhichOneof("frame") == "open":
+                answer.open.ClearField("salt")
+        try:
+            step = rules.send(answer)
+        except StopIteration as stop:
+            return cast(SessionResult, stop.value)
 
 
 numbers = st.sets(st.integers(0, 300))
 fates = st.dictionaries(st.integers(0, 12), st.sampled_from(["lost", "cut"]), max_size=2)
 
 
-@given(ours=numbers, theirs=numbers, read_size=st.sampled_from([1, 7, 1_000, 1 << 16]))
-@settings(max_examples=60)
+@given(
+    ours=numbers,
+    theirs=numbers,
+    read_size=st.sampled_from([1, 7, 1_000, 1 << 16]),
+    salt=st.sampled_from([0, SALT]),
+    responder=st.sampled_from([respond, respond_as_before]),
+)
+@settings(max_examples=100)
 def test_two_sessions_leave_both_sides_equal(
-    ours: set[int], theirs: set[int], read_size: int
+    ours: set[int],
+    theirs: set[int],
+    read_size: int,
+    salt: int,
+    responder: Callable[[], Steps[SessionResult]],
 ) -> None:
-    one, other = pair(messages(ours), messages(theirs))
+    one, other = pair(messages(ours), messages(theirs), salt, responder)
     Link(one, other, read_size).run()
     assert one.room.messages == other.room.messages == messages(ours | theirs)
     assert one.result == SessionResult(len(theirs - ours), len(ours - theirs))
@@ -188,6 +227,14 @@ TO_A_RESPONDER = {
     "items without digest": (
         open_frame_raw(items=sync_pb2.Items(seqnos=[5])),
         "sync_items_malformed",
+    ),
+    "broken compact ranges": (compact_frame(b"\x03"), "sync_ranges_malformed"),
+    "compact ranges cut off": (compact_frame(b"\x05ff"), "sync_ranges_malformed"),
+    "long compact bound": (compact_frame(b"\x00\x99"), "sync_bound_malformed"),
+    "long compact digest": (compact_frame(b"\xf8\x00"), "sync_bound_malformed"),
+    "too many compact ranges": (
+        compact_frame(bytes(2 * (MAX_RANGES + 1))),
+        "sync_ranges_excess",
     ),
     "too many ranges": (
         open_frame(*(Settled(Item(at + 1, b"")) for at in range(MAX_RANGES)), Settled(END)),
