@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import count
-from math import inf
+from math import ceil, inf
 
 import trio
 from libp2p.io.abc import ReadWriteCloser
@@ -24,6 +24,9 @@ RETRANSMIT_S = 0.5
 """What was cut off comes so long after the wire is whole again."""
 FIRST_SYN_AGAIN_S = 1.0
 """A SYN without an answer is sent again so much later, then after twice the time."""
+
+TICK_S = 0.001
+"""Bytes arrive at whole ticks: the loop turns once for all that arrives at one time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,8 @@ class Wires:
         what others have sent to the target.
         """
         left_s = self._passed_s(source, "out", trio.current_time(), size)
-        return self._passed_s(target, "in", left_s, size) + self.latency_s(source, target)
+        due_s = self._passed_s(target, "in", left_s, size) + self.latency_s(source, target)
+        return ceil(due_s / TICK_S) * TICK_S
 
     def _passed_s(self, host: str, way: str, now_s: float, size: int) -> float:
         begin_s = max(now_s, self._free_s.get((host, way), 0.0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Any
 
 import structlog
 import trio
@@ -41,6 +42,7 @@ log = structlog.get_logger(__name__)
 
 SECONDS = 1.0
 DIAL_TIMEOUT_S = 15 * SECONDS
+STREAM_EVENTS = frozenset({"opened_stream", "closed_stream"})
 CLOSE_TIMEOUT_S = 1 * SECONDS
 MAX_CIRCUITS_DIALLED = 3
 """Of the addresses dialled at once these are relayed, after the direct ones."""
@@ -252,6 +254,11 @@ class NodeSwarm(Swarm):
     async def _add_muxed(self, muxed: IMuxedConn) -> IMuxedConn:
         await self.add_conn(muxed, direction="inbound")
         return muxed
+
+    async def _notify(self, method: str, *args: Any) -> None:
+        """Report everything but streams, which nobody listens to: a task a listener (82)."""
+        if method not in STREAM_EVENTS:
+            await super()._notify(method, *args)
 
     async def notify_connected(self, conn: INetConn) -> None:
         """Report a connection to all, whatever that ends: the dial that made it, too (81)."""
