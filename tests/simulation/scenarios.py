@@ -24,7 +24,7 @@ async def conversation(world: World) -> None:
 
 
 async def partition(world: World, nodes: int = 6) -> None:
-    """Both sides of a partition publish; all agree soon after it has healed."""
+    """Both sides of a partition publish, some are killed; all agree soon after it has healed."""
     await world.add_nodes(nodes)
     await world.meet()
     shuffled = world.chance.sample(world.nodes, nodes)
@@ -32,7 +32,11 @@ async def partition(world: World, nodes: int = 6) -> None:
     sides = shuffled[:size], shuffled[size:]
     async with world.publishing(world.nodes, pause_s=2.0):
         world.wires.divide(*map(hosts_of, sides))
-        await trio.sleep(world.chance.uniform(10.0, 30.0))
+        await trio.sleep(world.chance.uniform(5.0, 15.0))
+        for node in world.chance.sample(world.nodes, world.chance.randint(0, 2)):
+            await node.kill()
+            await node.start()
+        await trio.sleep(world.chance.uniform(5.0, 15.0))
         for side, other in (sides, sides[::-1]):
             unheard = world.published_by(other).difference(*(node.ids() for node in side))
             assert len(unheard) > 5, "the wires were not cut"
@@ -77,7 +81,7 @@ async def slow_peers(world: World) -> None:
     await world.wait_agreed(120.0)
 
 
-async def outage(world: World, lasting_s: float = 0.5 * HOUR_S) -> None:
+async def outage(world: World, lasting_s: float = 0.25 * HOUR_S) -> None:
     """One node of three has no network for long; it agrees soon after it is back."""
     await world.add_nodes(3)
     await world.meet()

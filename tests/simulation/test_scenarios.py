@@ -12,7 +12,6 @@ from tests.simulation.scenarios import (
     churn,
     clock_steps,
     conversation,
-    large_partition,
     outage,
     partition,
     slow_peers,
@@ -22,10 +21,6 @@ from tests.simulation.scenarios import (
 @pytest.mark.parametrize("seed", [1, 2])
 def test_both_sides_of_a_partition_agree_soon_after_it(seed: int) -> None:
     simulate(partition, seed)
-
-
-def test_twenty_nodes_agree_soon_after_a_partition() -> None:
-    simulate(large_partition, 1)
 
 
 def test_nodes_that_come_and_go_lose_and_double_nothing() -> None:
