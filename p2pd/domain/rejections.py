@@ -63,7 +63,7 @@ class RejectionReason(StrEnum):
         "An address that a peer reported was not dialled because it is private or loopback.",
     )
     INBOUND_HANDSHAKE = "inbound_handshake", "An inbound connection did not complete its handshake."
-    IDENTIFY = "identify", "A peer did not answer identify, or its answer was malformed."
+    IDENTIFY = "identify", "A peer did not answer identify, or what it says of itself is malformed."
     IDENTIFY_CUT = (
         "identify_cut",
         "What a peer says of itself was larger than its bound and was cut.",
@@ -84,6 +84,10 @@ class RejectionReason(StrEnum):
     KAD_REPLY_OF_OTHER_TYPE = (
         "kad_reply_of_other_type",
         "A DHT server answered something else than was asked.",
+    )
+    KAD_REQUEST_INVALID = (
+        "kad_request_invalid",
+        "A DHT request was malformed or refused, or did not come.",
     )
     KAD_STREAMS_OVER_LIMIT = (
         "kad_streams_over_limit",

@@ -12,8 +12,12 @@ import random
 import sys
 import traceback
 
+from tests.fuzz.streams import hostile_connections, hostile_streams
+from tests.simulation import scenarios
 from tests.simulation.running import simulate
-from tests.simulation.scenarios import SCENARIOS
+
+HOSTILE = (hostile_streams, hostile_connections)
+SCENARIOS = scenarios.SCENARIOS | {scenario.__name__: scenario for scenario in HOSTILE}
 
 
 def main() -> int:

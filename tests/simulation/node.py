@@ -24,7 +24,7 @@ from p2pd.net.machine import NetworkMachine
 from p2pd.net.network import Network, peer_id_from_key
 from p2pd.node.clock_watch import Clocks
 from p2pd.node.machine import Machine
-from p2pd.node.parts import Base, open_base, open_chat, prepare_start
+from p2pd.node.parts import Base, Start, open_base, open_chat, prepare_start
 from p2pd.workers import InPlace
 from tests.simulation.transport import MemoryTransport
 from tests.simulation.wires import Wires
@@ -40,6 +40,7 @@ PAGE_BYTES = 64 << 20
 class Running:
     """A node while it runs."""
 
+    start: Start
     base: Base
     network: Network
     chat: Chat
@@ -152,7 +153,7 @@ class SimulatedNode:
         start = prepare_start(command_from(arguments, {}).settings, self._machine())
         async with open_base(start) as base, open_chat(start, base) as (network, _, chat):
             try:
-                yield Running(base, network, chat)
+                yield Running(start, base, network, chat)
             finally:
                 chat.stop()
 
@@ -165,4 +166,4 @@ class SimulatedNode:
         return Machine(Clocks(self.wall_ns, uptime_ns), network, InPlace(), has_threads=False)
 
     def _secret(self) -> bytes:
-        return random.Random(self.number).randbytes(32)
+        return random.Random(f"node {self.number}").randbytes(32)

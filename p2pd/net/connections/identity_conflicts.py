@@ -126,11 +126,13 @@ class IdentityConflicts:
 
     async def _serve(self, stream: INetStream) -> None:
         """Answer with this program's instance, and hear of a conflict."""
-        with trio.fail_after(EXCHANGE_TIMEOUT_S):
+        with trio.move_on_after(EXCHANGE_TIMEOUT_S):
             if await stream.read(len(ASK)) == CONFLICT:
                 self._hear_of_conflict(stream)
             await stream.write(self._instance)
             await stream.close()
+            return
+        await end_stream(stream.reset)
 
     def _hear_of_conflict(self, stream: INetStream) -> None:
         reporter = stream.muxed_conn.peer_id

@@ -74,7 +74,8 @@ class BoundedDht(KadDHT):
                 self._rejections.count(RejectionReason.KAD_STREAMS_OVER_LIMIT)
                 await end_stream(stream.reset)
                 return
-            await self._do_handle_stream(DeadlineStream(stream))  # type: ignore[arg-type]
+            served = _CountedStream(stream, self._rejections)
+            await self._do_handle_stream(served)  # type: ignore[arg-type]
 
     async def walk_providers(self, key: bytes, on_provider: OnPeer = ignore_peer) -> Walk:
         """Ask the network who provides ``key``; never answers from memory.
@@ -151,6 +152,19 @@ class BoundedDht(KadDHT):
         nearest = self.routing_table.find_local_closest_peers(key, NEAREST)
         infos = [self.routing_table.get_peer_info(peer_id) for peer_id in nearest]
         return [info for info in infos if info is not None]
+
+
+class _CountedStream(DeadlineStream):
+    """Counts what the library refuses without a word: it resets the stream."""
+
+    def __init__(self, stream: INetStream, rejections: Rejections) -> None:
+        super().__init__(stream)
+        self._rejections = rejections
+
+    async def reset(self) -> None:
+        """Count the request, and reset its stream."""
+        self._rejections.count(RejectionReason.KAD_REQUEST_INVALID)
+        await end_stream(self._stream.reset)
 
 
 def _multihash_from_text(key: str) -> bytes:

@@ -168,7 +168,16 @@ class NodeHost(BasicHost):
         await identify.reply(self, self.agent, stream)
 
     async def _handle_identify_push(self, stream: INetStream) -> None:
-        message = await identify.read(stream)
+        try:
+            message = await identify.read(stream)
+        except StreamError:
+            raise
+        # The parsers of malformed bytes raise what they like.
+        except Exception as error:
+            self._rejections.count(RejectionReason.IDENTIFY)
+            log.debug("identify push malformed", error=repr(error))
+            await stream.reset()
+            return
         await self._learn(stream.muxed_conn.peer_id, message)
         self._report_observed_address(stream, message)
         await stream.close()
