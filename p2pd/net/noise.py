@@ -22,6 +22,8 @@ from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport
 from libp2p.security.secure_session import SecureSession
 
+from p2pd.net.direct_socket import direct_socket_of
+
 __all__ = ["NOISE", "BufferedNoise"]
 
 LENGTH_BYTES = 2
@@ -68,6 +70,9 @@ class BufferedSession(SecureSession):
         )
         sending, receiving = _cipher_states(stock)
         self.raw = raw
+        self._socket = direct_socket_of(raw)
+        self._unsent = b""
+        """Ciphertext that the kernel did not take at once."""
         self._encrypt = _Cipher(sending)
         self._decrypt = _Cipher(receiving)
         self._ciphertext = bytearray()
@@ -89,17 +94,50 @@ class BufferedSession(SecureSession):
         return taken
 
     async def write(self, data: bytes) -> None:
-        """Encrypt and send all of it, in one write."""
+        """Encrypt and send all of it, in one write, behind what waits.
+
+        Raises:
+            ConnectionClosedError: The connection broke.
+        """
+        messages, self._unsent = self._unsent + self._sealed(data), b""
+        if self._socket is None:
+            await self.raw.write(messages)
+        else:
+            await self._socket.write(messages)
+
+    def write_now(self, data: bytes) -> bool:
+        """Encrypt and send without waiting; not while ``write`` is under way.
+
+        What the kernel does not take waits for the next ``write``.
+
+        Returns:
+            Whether all of it was sent.
+
+        Raises:
+            ConnectionClosedError: The connection broke.
+        """
+        assert self._socket is not None
+        messages = self._sealed(data)
+        sent = self._socket.write_now(messages)
+        self._unsent = messages[sent:]
+        return not self._unsent
+
+    @property
+    def can_write_now(self) -> bool:
+        """Whether ``write_now`` may be called: over a socket that took all before."""
+        return self._socket is not None and not self._unsent
+
+    def _sealed(self, data: bytes) -> bytes:
         messages = bytearray()
         for offset in range(0, len(data), MAX_PLAINTEXT_BYTES):
             ciphertext = self._encrypt.seal(data[offset : offset + MAX_PLAINTEXT_BYTES])
             messages += len(ciphertext).to_bytes(LENGTH_BYTES, "big") + ciphertext
-        await self.raw.write(bytes(messages))
+        return bytes(messages)
 
     async def _fill_some(self) -> bytearray:
         """Read until at least one byte of plaintext is there."""
         while not self._decrypt_whole_messages():
-            chunk = await self.raw.read(READ_BYTES)
+            chunk = await (self._socket or self.raw).read(READ_BYTES)
             if not chunk:
                 raise ConnectionClosedError("connection is closed")
             self._ciphertext += chunk

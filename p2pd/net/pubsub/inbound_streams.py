@@ -29,6 +29,7 @@ from p2pd.net.pubsub.outbound import STREAM_ENDED
 from p2pd.net.pubsub.router import GossipRouter
 from p2pd.net.pubsub.sender import MessageSender
 from p2pd.net.streams.ending import end_stream
+from p2pd.net.streams.opened import muxed_stream_of
 
 log = structlog.get_logger(__name__)
 
@@ -127,8 +128,8 @@ class InboundStreams:
             FrameError: What comes is no RPC.
             StreamFaultError: A rule of the stream is broken.
         """
-        reader = FrameReader(DefaultMaxMessageSize)
-        while data := await stream.read(READ_BYTES):
+        reader, muxed = FrameReader(DefaultMaxMessageSize), muxed_stream_of(stream)
+        while data := await muxed.read(READ_BYTES):
             published: list[bytes] = []
             for frame in reader.feed(data):
                 messages, rest = split_rpc(frame)

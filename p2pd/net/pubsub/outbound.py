@@ -7,6 +7,7 @@ since it said that on its own stream.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -18,11 +19,13 @@ from libp2p.network.exceptions import SwarmException
 from libp2p.network.stream.exceptions import StreamEOF, StreamError
 from libp2p.peer.id import ID
 from libp2p.pubsub.pubsub import Pubsub
+from libp2p.stream_muxer.exceptions import MuxedStreamError
 
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.pubsub.mesh_state import MeshPeer, MeshState
 from p2pd.net.pubsub.send_queue import SendQueue
 from p2pd.net.streams.ending import end_stream
+from p2pd.net.streams.opened import muxed_stream_of
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +47,7 @@ STREAM_ENDED = (
     StreamError,
     SwarmException,
     IOException,
+    MuxedStreamError,
     RawConnError,
     trio.BrokenResourceError,
     trio.ClosedResourceError,
@@ -192,10 +196,12 @@ class OutboundStreams:
         try:
             async with trio.open_nursery() as nursery:
                 ended = trio.Event()
-                nursery.start_soon(self._watch, stream, nursery.cancel_scope, ended)
+                scope, muxed = nursery.cancel_scope, muxed_stream_of(stream)
+                nursery.start_soon(self._watch, stream, scope, ended)
                 while data := await queue.take(WRITE_BYTES):
-                    with trio.fail_after(WRITE_STALL_S):
-                        await stream.write(data)
+                    scope.deadline = trio.current_time() + WRITE_STALL_S
+                    await muxed.write(data)
+                    scope.deadline = math.inf
                 is_written = True
                 if queue.is_released:
                     await _wait_read_out(stream, ended)

@@ -26,7 +26,7 @@ from p2pd.net.yamux.frames import (
     decode_header,
     encode_frame,
 )
-from p2pd.net.yamux.outbox import Outbox
+from p2pd.net.yamux.outbox import InstantWriter, Outbox
 from p2pd.net.yamux.stream import YamuxStream
 
 log = structlog.get_logger(__name__)
@@ -50,7 +50,8 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
         super().__init__(peer_id, rejections, MAX_STREAMS)
         self.secured_conn = secured_conn
         self._next_id = 1 if secured_conn.is_initiator else 2
-        self._outbox = Outbox(secured_conn.write)
+        instant = secured_conn if isinstance(secured_conn, InstantWriter) else None
+        self._outbox = Outbox(secured_conn.write, instant)
         self._tasks: trio.CancelScope | None = None
         self._is_closing = False
 
@@ -133,6 +134,11 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
         """Put a frame into the outbox; dropped where the connection is ending."""
         if not self._is_closing:
             self._outbox.put(frame)
+
+    def send_now(self, frame: bytes) -> None:
+        """Send a frame at once where the socket takes it, else put it into the outbox."""
+        if not self._is_closing:
+            self._outbox.put_now(frame)
 
     async def wait_room(self) -> None:
         """Wait while too much is in the outbox."""

@@ -6,6 +6,7 @@ Owned by ``connection``; its streams put frames in through it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Protocol, runtime_checkable
 
 import trio
 
@@ -13,15 +14,38 @@ MARK_BYTES = 128 * 1024
 """Writers wait above it, so that a slow peer slows them and not the memory."""
 
 
+@runtime_checkable
+class InstantWriter(Protocol):
+    """A connection that can send from any task, where its socket takes it at once."""
+
+    @property
+    def can_write_now(self) -> bool:
+        """Whether ``write_now`` may be called."""
+
+    def write_now(self, data: bytes) -> bool:
+        """Send; return whether all of it was sent, else ``write`` sends the rest.
+
+        Raises:
+            Exception: The connection broke.
+        """
+
+
 class Outbox:
     """An unbounded queue whose users are held back above 128 KiB.
 
-    ``put`` never waits, for the answers that a reader owes its peer; the
+    ``put`` and ``put_now`` never wait, for the answers that a reader owes its peer; the
     connection is ended where those grow beyond its bound.
+
+    Args:
+        instant: Sends what comes while nothing waits, without a turn of the writer.
     """
 
-    def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(
+        self, write: Callable[[bytes], Awaitable[None]], instant: InstantWriter | None = None
+    ) -> None:
         self._write = write
+        self._instant = instant
+        self._is_writing = False
         self._frames: list[bytes] = []
         self._filled = trio.lowlevel.ParkingLot()
         self._drained = trio.lowlevel.ParkingLot()
@@ -37,9 +61,26 @@ class Outbox:
         self._frames.append(frame)
         self.size_bytes += len(frame)
 
+    def put_now(self, frame: bytes) -> None:
+        """Send a frame at once where nothing is before it; else add it."""
+        instant = self._instant
+        is_free = not (self._frames or self._is_writing or self._is_closed)
+        if instant is None or not is_free or not instant.can_write_now:
+            self.put(frame)
+            return
+        try:
+            if not instant.write_now(frame):
+                self.put(b"")
+        # The writer meets the same end and ends the connection.
+        except Exception:
+            self.put(frame)
+
     async def wait_room(self) -> None:
-        """Wait while there is more in it than the mark."""
-        await self._wait_at_most(MARK_BYTES)
+        """Wait while there is more in it than the mark; else it costs no turn of the loop."""
+        if self.size_bytes > MARK_BYTES:
+            await self._wait_at_most(MARK_BYTES)
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
 
     async def wait_empty(self) -> None:
         """Wait until all is written, or nobody writes any more."""
@@ -56,7 +97,9 @@ class Outbox:
                 while not self._frames:
                     await self._filled.park()
                 frames, self._frames = self._frames, []
+                self._is_writing = True
                 await self._write(b"".join(frames))
+                self._is_writing = False
                 self.size_bytes = sum(map(len, self._frames))
                 self._drained.unpark_all()
         finally:

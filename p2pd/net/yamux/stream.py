@@ -27,6 +27,9 @@ class FrameWriter(Protocol):
     def send(self, frame: bytes) -> None:
         """Put a frame into the outbox."""
 
+    def send_now(self, frame: bytes) -> None:
+        """Send a frame at once where the socket takes it, else put it into the outbox."""
+
     async def wait_room(self) -> None:
         """Wait while too much is in the outbox."""
 
@@ -56,7 +59,7 @@ class YamuxStream(BufferedStream):
             size = min(self._send_credit, MAX_DATA_BYTES, len(data) - offset)
             self._send_credit -= size
             header = encode_frame(FrameType.DATA, Flag.NONE, self.stream_id, size)
-            self._writer.send(header + data[offset : offset + size])
+            self._writer.send_now(header + data[offset : offset + size])
             offset += size
             await self._writer.wait_room()
         if not data:
