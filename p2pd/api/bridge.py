@@ -9,6 +9,7 @@ whether or not anybody still waits for its answer.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -56,6 +57,7 @@ class Bridge:
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
         self._trio = trio.lowlevel.current_trio_token()
+        self._trio_thread = threading.get_ident()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._jobs: deque[_Job | _Post] = deque()
         self._trio_woken = False
@@ -130,11 +132,18 @@ class Bridge:
                 case signal:
                     signal()
 
-    # In trio.
+    # In any thread.
 
     def signal(self, function: Callable[[], None]) -> None:
         """Call ``function`` in the gRPC thread, soon and in order; it must not raise."""
         self._send_back(function)
+
+    # In trio.
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing may start any more."""
+        return self._closed
 
     def coalesced(self, function: Callable[[], None]) -> Callable[[], None]:
         """Return a cheap signal: called often, ``function`` is called once a burst."""
@@ -212,7 +221,10 @@ class Bridge:
         self._returns.append(item)
         if not self._loop_woken and self._loop is not None:
             self._loop_woken = True
-            call_before_sleep(self._wake_loop)
+            if threading.get_ident() == self._trio_thread:
+                call_before_sleep(self._wake_loop)
+            else:
+                self._wake_loop()
 
     def _wake_loop(self) -> None:
         assert self._loop is not None

@@ -33,6 +33,21 @@ class Publishing(Protocol):
                 from then on comes behind them.
         """
 
+    def publish_now(
+        self,
+        publishes: Sequence[Publish],
+        settled: Callable[[list[Published | ChatError]], None],
+    ) -> bool:
+        """Publish in order as one call, where nothing but the disk has to be waited for.
+
+        Args:
+            settled: Called once, perhaps at once and in any thread, with the answer or
+                the error of each. It must not raise.
+
+        Returns:
+            Whether they are published; else nothing was done, and ``publish`` may wait.
+        """
+
 
 class Joining(Protocol):
     """Join and leave rooms."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,7 +48,8 @@ class _Batch:
 class PublishPipeline:
     """Carry publishes over and answers back, in order.
 
-    Bounded by what its owner has in hand.
+    Bounded by what its owner has in hand. A small batch is published by a call in trio
+    and answered from the thread of the fsync; a task carries what has to wait.
 
     Args:
         answer: Called in the gRPC thread with the batches that are answered, in order.
@@ -68,6 +70,7 @@ class PublishPipeline:
         """Whether trio will look at what waits."""
         self._accepting: _Batch | None = None
         self._unanswered: deque[_Batch] = deque()
+        """In the order of their answers; filled in trio, emptied in the gRPC thread."""
 
     # In the gRPC thread.
 
@@ -78,9 +81,26 @@ class PublishPipeline:
             NodeStoppingError: Trio has ended.
         """
         self._waiting.extend(asked)
+        self._have_trio_look()
+
+    def _have_trio_look(self) -> None:
         if not self._is_on_its_way:
             self._is_on_its_way = True
             self._bridge.post(self._look)
+
+    def _deliver(self) -> None:
+        """Answer the batches that have no unanswered one before them."""
+        ready: list[Answered] = []
+        while self._unanswered and (first := self._unanswered[0].answered) is not None:
+            self._unanswered.popleft()
+            ready.append(first)
+        if not ready:
+            return
+        self._answer(ready)
+        if self._waiting:
+            # Trio has ended: whoever waits is cut off with the API.
+            with suppress(NodeStoppingError):
+                self._have_trio_look()
 
     # In trio.
 
@@ -89,15 +109,27 @@ class PublishPipeline:
         self._begin_next()
 
     def _begin_next(self) -> None:
-        if self._accepting is not None or not self._waiting:
-            return
-        if len(self._unanswered) >= MAX_UNANSWERED:
-            return
-        batch = _Batch(self._next_batch())
-        self._accepting = batch
-        self._unanswered.append(batch)
-        if not self._bridge.start(partial(self._publish, batch)):
-            self._end(batch, Answered(batch.asked, (), NodeStoppingError()))
+        while self._waiting and self._accepting is None:
+            if len(self._unanswered) >= MAX_UNANSWERED:
+                return
+            batch = _Batch(self._next_batch())
+            self._unanswered.append(batch)
+            if self._bridge.is_closed:
+                self._end(batch, Answered(batch.asked, (), NodeStoppingError()))
+            elif not self._publish_now(batch):
+                self._accepting = batch
+                self._bridge.start(partial(self._publish, batch))
+
+    def _publish_now(self, batch: _Batch) -> bool:
+        def settled(outcomes: Sequence[Published | ChatError]) -> None:
+            self._end(batch, Answered(batch.asked, outcomes))
+
+        try:
+            return self._publishing.publish_now(_publishes_of(batch), settled)
+        # Boundary: a batch fails as one, and its stream ends with the reason.
+        except Exception as error:
+            self._end(batch, Answered(batch.asked, (), error))
+            return True
 
     def _next_batch(self) -> list[Asked]:
         batch: list[Asked] = []
@@ -112,15 +144,15 @@ class PublishPipeline:
     async def _publish(self, batch: _Batch) -> None:
         answered = Answered(batch.asked, (), NodeStoppingError())
         try:
-            publishes = [asked for _, asked in batch.asked if isinstance(asked, Publish)]
             accepted = partial(self._accepted, batch)
-            outcomes = await self._publishing.publish(publishes, accepted)
+            outcomes = await self._publishing.publish(_publishes_of(batch), accepted)
             answered = Answered(batch.asked, outcomes)
         # Boundary: a batch fails as one, and its stream ends with the reason.
         except Exception as error:
             answered = Answered(batch.asked, (), error)
         finally:
             self._end(batch, answered)
+            self._accepted(batch)
 
     def _accepted(self, batch: _Batch) -> None:
         """Begin the next batch: this one has its place in the log."""
@@ -128,12 +160,12 @@ class PublishPipeline:
             self._accepting = None
         self._begin_next()
 
+    # In any thread.
+
     def _end(self, batch: _Batch, answered: Answered) -> None:
         batch.answered = answered
-        ready: list[Answered] = []
-        while self._unanswered and (first := self._unanswered[0].answered) is not None:
-            self._unanswered.popleft()
-            ready.append(first)
-        if ready:
-            self._bridge.signal(partial(self._answer, ready))
-        self._accepted(batch)
+        self._bridge.signal(self._deliver)
+
+
+def _publishes_of(batch: _Batch) -> list[Publish]:
+    return [asked for _, asked in batch.asked if isinstance(asked, Publish)]

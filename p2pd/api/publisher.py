@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 from p2pd.api.bridge import Bridge
 from p2pd.api.ports import Publishing
 from p2pd.domain.publishes import Publish, Published
-from p2pd.errors import ChatError
+from p2pd.errors import ChatError, NodeStoppingError
 
 GATHER_TURNS = 4
 """Turns of the loop in which a burst gathers: microseconds while nothing else happens,
 and where much does, several calls share one way over the bridge, one commit, one fsync."""
+
+Outcome = Published | ChatError
+_Burst = list[tuple[Publish, "asyncio.Future[Published]"]]
 
 
 class Publisher:
@@ -21,8 +25,9 @@ class Publisher:
     def __init__(self, publishing: Publishing, bridge: Bridge) -> None:
         self._publishing = publishing
         self._bridge = bridge
-        self._burst: list[Publish] = []
-        self._outcomes: asyncio.Task[list[Published | ChatError]] | None = None
+        self._gathering: _Burst = []
+
+    # In the gRPC thread.
 
     async def publish(self, publish: Publish) -> Published:
         """Publish one message, with whatever else comes in the next turns of the loop.
@@ -32,18 +37,59 @@ class Publisher:
         Raises:
             ChatError: It was not accepted.
         """
-        place = len(self._burst)
-        self._burst.append(publish)
-        if self._outcomes is None:
-            self._outcomes = asyncio.create_task(self._carry())
-        outcomes = await asyncio.shield(self._outcomes)
-        outcome = outcomes[place]
-        if isinstance(outcome, ChatError):
-            raise outcome
-        return outcome
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Published] = loop.create_future()
+        self._gathering.append((publish, answer))
+        if len(self._gathering) == 1:
+            loop.call_soon(self._gather, GATHER_TURNS)
+        return await answer
 
-    async def _carry(self) -> list[Published | ChatError]:
-        for _ in range(GATHER_TURNS):
-            await asyncio.sleep(0)
-        burst, self._burst, self._outcomes = self._burst, [], None
-        return await self._bridge.run(partial(self._publishing.publish, burst))
+    def _gather(self, turns_left: int) -> None:
+        if turns_left:
+            asyncio.get_running_loop().call_soon(self._gather, turns_left - 1)
+            return
+        burst, self._gathering = self._gathering, []
+        try:
+            self._bridge.post(partial(self._begin, burst))
+        except NodeStoppingError as error:
+            _answer_all(burst, error)
+
+    # In trio.
+
+    def _begin(self, burst: _Burst) -> None:
+        if self._bridge.is_closed:
+            self._end(burst, NodeStoppingError())
+            return
+        publishes = [publish for publish, _ in burst]
+        try:
+            if not self._publishing.publish_now(publishes, partial(self._end, burst)):
+                self._bridge.start(partial(self._publish, burst))
+        # Boundary: a burst fails as one; what is not of its callers is named at the edge.
+        except Exception as error:
+            self._end(burst, error)
+
+    async def _publish(self, burst: _Burst) -> None:
+        ended: Sequence[Outcome] | Exception = NodeStoppingError()
+        try:
+            ended = await self._publishing.publish([publish for publish, _ in burst])
+        # Boundary: likewise.
+        except Exception as error:
+            ended = error
+        finally:
+            self._end(burst, ended)
+
+    # In any thread.
+
+    def _end(self, burst: _Burst, ended: Sequence[Outcome] | Exception) -> None:
+        self._bridge.signal(partial(_answer_all, burst, ended))
+
+
+def _answer_all(burst: _Burst, ended: Sequence[Outcome] | Exception) -> None:
+    outcomes = [ended] * len(burst) if isinstance(ended, Exception) else ended
+    for (_, answer), outcome in zip(burst, outcomes, strict=True):
+        if answer.done():
+            continue
+        if isinstance(outcome, Exception):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)

@@ -8,9 +8,9 @@ Used by ``publisher``.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import trio
@@ -66,6 +66,9 @@ LookUp = Callable[[Key], Answer | None]
 class Answers:
     """The newest answers in memory; older ones are in the log.
 
+    A publish that no task waits for is finished here later: its keys stay claimed until
+    something in trio asks for a claim, and trio is not woken for it unless it waits.
+
     Args:
         max_answers: Answers in memory at most; the oldest are evicted.
         look_up: Finds an answer that is in the log.
@@ -75,7 +78,13 @@ class Answers:
         self._max_answers = max_answers
         self._look_up = look_up
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
-        self._under_way: dict[Key, trio.Event] = {}
+        self._under_way: dict[Key, trio.Event | None] = {}
+        """Claimed keys; the event is made by the first that waits for one."""
+        self._unfinished: deque[Callable[[], None]] = deque()
+        """What is to be done in trio for publishes that are settled, bounded by those claimed."""
+        self._awaiting = 0
+        """Who waits for a claimed key; read in other threads."""
+        self._trio: trio.lowlevel.TrioToken | None = None
 
     @asynccontextmanager
     async def claimed(self, keys: Collection[Key]) -> AsyncIterator[None]:
@@ -84,14 +93,59 @@ class Answers:
         All at once: two that each waited for one while holding another could wait
         for ever.
         """
+        self.finish_settled()
         while common := self._under_way.keys() & keys:
-            await self._under_way[common.pop()].wait()
-        self._under_way.update({key: trio.Event() for key in keys})
+            await self._wait_released(common.pop())
+        self._under_way.update(dict.fromkeys(keys))
         try:
             yield
         finally:
-            for key in keys:
-                self._under_way.pop(key).set()
+            self.release(keys)
+
+    def claim(self, keys: Collection[Key]) -> bool:
+        """Claim keys until ``release``; False, and none is claimed, where one is under way."""
+        self.finish_settled()
+        if not self._under_way.keys().isdisjoint(keys):
+            return False
+        self._under_way.update(dict.fromkeys(keys))
+        if self._trio is None:
+            self._trio = trio.lowlevel.current_trio_token()
+        return True
+
+    def release(self, keys: Collection[Key]) -> None:
+        """Let others claim these keys."""
+        for key in keys:
+            event = self._under_way.pop(key)
+            if event is not None:
+                event.set()
+
+    def finish_later(self, finish: Callable[[], None]) -> None:
+        """Call a function in trio before the next claim; callable from any thread.
+
+        Trio is woken for it only where somebody waits for a claimed key.
+        """
+        self._unfinished.append(finish)
+        if self._awaiting and self._trio is not None:
+            with suppress(trio.RunFinishedError):
+                self._trio.run_sync_soon(self.finish_settled)
+
+    def finish_settled(self) -> None:
+        """Do what is left to do for settled publishes; in trio."""
+        while self._unfinished:
+            self._unfinished.popleft()()
+
+    async def _wait_released(self, key: Key) -> None:
+        self._awaiting += 1
+        try:
+            # What was settled before this one was counted did not wake trio.
+            self.finish_settled()
+            if key in self._under_way:
+                event = self._under_way[key]
+                if event is None:
+                    event = self._under_way[key] = trio.Event()
+                await event.wait()
+        finally:
+            self._awaiting -= 1
 
     def find(self, key: Key) -> Answer | None:
         """Return the answer of the first publish with this claimed key, None where none was.

@@ -6,8 +6,10 @@ own: what fails for one fails for no other.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -43,6 +45,8 @@ FULL_PRESSURE = 1.0
 PRESSURE_RETRY_S = 0.5
 ACCEPT_AT_ONCE = 16
 """Publishes that share a commit; the first is sent once the last is signed."""
+MAX_NOW = 32
+"""Publishes of one call that nobody else in trio gets a turn during."""
 
 log_line = structlog.get_logger(__name__)
 
@@ -55,6 +59,13 @@ class Courier(Protocol):
 
     async def send(self, message: SignedMessage) -> int:
         """Hand a message to the peers of its room; return how many took it."""
+
+    @property
+    def can_send_now(self) -> bool:
+        """Whether ``send`` would wait for nobody."""
+
+    def send_now(self, message: SignedMessage) -> int:
+        """Hand a message to the peers of its room without waiting; return how many took it."""
 
     def send_pressure(self) -> float:
         """Return how full the fullest queue to a peer is, 0.0 to 1.0."""
@@ -87,8 +98,6 @@ class Publisher:
     Args:
         clock_ns: Wall clock, nanoseconds since the epoch.
 
-    Attributes:
-        durations: Of publishes in seconds, from acceptance to when they are durable.
     """
 
     def __init__(
@@ -100,7 +109,7 @@ class Publisher:
         limits: PublishLimits,
         clock_ns: Callable[[], int],
     ) -> None:
-        self.durations = Histogram()
+        self._durations = Histogram()
         self._log = log
         self._courier = courier
         self._membership = membership
@@ -114,6 +123,12 @@ class Publisher:
     def stop(self) -> None:
         """Refuse what comes from now on; what is under way goes on."""
         self._is_stopping = True
+
+    @property
+    def durations(self) -> Histogram:
+        """Durations of publishes in seconds, from acceptance to when they are durable; in trio."""
+        self._answers.finish_settled()
+        return self._durations
 
     async def publish(
         self, publishes: Sequence[Publish], accepted: Callable[[], None] | None = None
@@ -138,8 +153,38 @@ class Publisher:
             await self._wait_durable(batch)
             batch.store_answers()
         if batch.has_published:
-            self.durations.observe(trio.current_time() - begin_s, new_count)
+            self._durations.observe(trio.current_time() - begin_s, new_count)
         return batch.outcomes
+
+    def publish_now(
+        self, publishes: Sequence[Publish], settled: Callable[[list[Outcome]], None]
+    ) -> bool:
+        """Publish in order as one call, where nothing but the disk has to be waited for.
+
+        Args:
+            settled: Called once, perhaps at once and in any thread, with the answer or
+                the error of each, when all that was accepted is safe on disk. It must
+                not raise.
+
+        Returns:
+            Whether they are published; else nothing was done, and ``publish`` may wait.
+        """
+        if len(publishes) > MAX_NOW or not self._courier.can_send_now:
+            return False
+        begin_s, new_count = time.monotonic(), 0
+        batch = Batch(publishes, self._answers)
+        if not self._answers.claim(batch.keys):
+            return False
+        try:
+            while chunk := batch.next_chunk(ACCEPT_AT_ONCE):
+                committed = self._commit(batch, self._sign(batch, chunk))
+                new_count += len(committed)
+                self._send_now(batch, committed)
+        except BaseException:
+            self._answers.release(batch.keys)
+            raise
+        self._call_when_durable(batch, partial(self._settle, batch, settled, begin_s, new_count))
+        return True
 
     def _sign(self, batch: Batch, chunk: Sequence[int]) -> list[_Signed]:
         """Check and sign; what may not be published gets its error."""
@@ -175,6 +220,19 @@ class Publisher:
         first = self._log.store.last_offset - len(signed) + 1
         return [(one, self._log.cursor(first + number)) for number, one in enumerate(signed)]
 
+    def _send_now(self, batch: Batch, committed: Sequence[tuple[_Signed, str]]) -> None:
+        """Hand messages to the peers of their rooms, which wait for nobody."""
+        with self._outbox.sending([one.signed for one, _ in committed]) as sending:
+            for one, cursor in committed:
+                recipients = 0
+                try:
+                    recipients = self._courier.send_now(one.signed)
+                    sending.sent(one.signed, recipients)
+                # Boundary: it is in the log and goes out with what waits.
+                except Exception:
+                    log_line.exception("message not sent", room=one.signed.room)
+                batch.set_outcome(one.index, Published(one.signed.message_id, cursor, recipients))
+
     async def _send(self, batch: Batch, committed: Sequence[tuple[_Signed, str]]) -> None:
         """Hand messages to the peers of their rooms, now or once a peer comes."""
         for one, cursor in committed:
@@ -198,6 +256,34 @@ class Publisher:
             await self._log.store.wait_durable(self._log.store.last_offset)
         except ChatError as error:
             batch.fail(error)
+
+    def _call_when_durable(self, batch: Batch, settle: Callable[[ChatError | None], None]) -> None:
+        if batch.has_published:
+            store = self._log.store
+            store.call_when_durable(store.last_offset, settle)
+        else:
+            settle(None)
+
+    def _settle(
+        self,
+        batch: Batch,
+        settled: Callable[[list[Outcome]], None],
+        begin_s: float,
+        new_count: int,
+        error: ChatError | None,
+    ) -> None:
+        """Answer; called in any thread, when nothing in trio uses the batch any more."""
+        if error is not None:
+            batch.fail(error)
+        took_s = time.monotonic() - begin_s
+        self._answers.finish_later(partial(self._finish, batch, took_s, new_count))
+        settled(batch.outcomes)
+
+    def _finish(self, batch: Batch, took_s: float, new_count: int) -> None:
+        if batch.has_published:
+            self._durations.observe(took_s, new_count)
+        batch.store_answers()
+        self._answers.release(batch.keys)
 
     def _check(self, publish: Publish) -> None:
         if self._is_stopping:

@@ -32,7 +32,7 @@ class DirectSocket:
         """
         try:
             while True:
-                await trio.lowlevel.wait_readable(self._socket)
+                await trio.lowlevel.wait_readable(self._socket)  # type: ignore[arg-type]
                 try:
                     return os.read(self._socket.fileno(), min(max_bytes, READ_BYTES))
                 except BlockingIOError:
@@ -64,7 +64,7 @@ class DirectSocket:
         written = self.write_now(data)
         while written < len(data):
             try:
-                await trio.lowlevel.wait_writable(self._socket)
+                await trio.lowlevel.wait_writable(self._socket)  # type: ignore[arg-type]
             except trio.ClosedResourceError as error:
                 raise ConnectionClosedError("TCP connection is closed") from error
             written += self.write_now(data[written:])

@@ -176,6 +176,15 @@ class Network:
         """Hand a message to the peers of its room; returns how many took it."""
         return await self._gossip.send(message)
 
+    @property
+    def can_send_now(self) -> bool:
+        """Whether ``send`` would wait for no peer."""
+        return self._gossip.can_send_now
+
+    def send_now(self, message: SignedMessage) -> int:
+        """Hand a message to the peers of its room without waiting; returns how many took it."""
+        return self._gossip.send_now(message)
+
     async def send_again(self, signed_bytes: bytes) -> int:
         """Hand one of our own messages of before to the peers of its room."""
         return await self._gossip.send_again(signed_bytes)

@@ -1,8 +1,9 @@
 """One fsync for everybody who waits: the thread that makes commits last.
 
-``SqliteStore`` owns one. Callers in the trio thread wait; while one fsync is under
-way those who come later gather for the next, which covers all of them. It begins
-when the loop would sleep: what was handed to peers is written to their sockets first.
+``SqliteStore`` owns one. Callers in the trio thread wait, or are called back in this
+thread without a turn of trio; while one fsync is under way those who come later gather
+for the next, which covers all of them. It begins when the loop would sleep: what was
+handed to peers is written to their sockets first.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
 
 import structlog
 import trio
 
 from common.histograms import EMPTY, Histogram, HistogramValue
 from p2pd.errors import StorageFailedError
+from p2pd.store.message_store import WhenDurable
 from p2pd.wakes import call_before_sleep
 
 log_line = structlog.get_logger(__name__)
@@ -27,7 +31,8 @@ class _Group:
 
     def __init__(self) -> None:
         self.token = trio.lowlevel.current_trio_token()
-        self.settled = trio.Event()
+        self.settled: trio.Event | None = None
+        self.callbacks: list[tuple[int, WhenDurable]] = []
         self.failure: str | None = None
 
 
@@ -48,7 +53,7 @@ class Durability:
         self._histogram = Histogram()
         self._sync = sync
         self._lock = threading.Lock()
-        self._work = threading.Event()
+        self._work: SimpleQueue[None] = SimpleQueue()
         self._gathering: _Group | None = None
         self._durable_offset = 0
         self._lost_until = 0
@@ -74,8 +79,8 @@ class Durability:
             await trio.lowlevel.checkpoint()
         else:
             await self.wait_all()
-        if offset <= self._lost_until:
-            raise StorageFailedError("the message store was damaged; what it held is not safe")
+        if (loss := self._loss_of(offset)) is not None:
+            raise loss
 
     async def wait_all(self) -> None:
         """Wait until everything committed before the call is safe.
@@ -83,10 +88,35 @@ class Durability:
         Raises:
             StorageFailedError: It may not survive.
         """
-        group = self._sync_here() if self._thread is None else self._join()
-        await group.settled.wait()
+        with self._lock:
+            group = self._gathering_group()
+            if group.settled is None:
+                group.settled = trio.Event()
+            settled = group.settled
+        if self._thread is None:
+            self._settle_gathering()
+        await settled.wait()
         if group.failure is not None:
             raise StorageFailedError(group.failure)
+
+    def call_when_durable(self, offset: int, callback: WhenDurable) -> None:
+        """Call back once everything up to an offset is safe, or why it may not be.
+
+        Args:
+            callback: Called once, in any thread; at once where nothing has to be waited
+                for. It must not raise.
+        """
+        if offset <= self._durable_offset:
+            callback(self._loss_of(offset))
+            return
+        try:
+            with self._lock:
+                self._gathering_group().callbacks.append((offset, callback))
+        except StorageFailedError as error:
+            callback(error)
+        else:
+            if self._thread is None:
+                self._settle_gathering()
 
     def lose(self, until: int) -> None:
         """Note that everything up to an offset was in a file that was set aside."""
@@ -96,37 +126,43 @@ class Durability:
         """Answer those who wait and end the thread."""
         with self._lock:
             self._closing = True
-            self._work.set()
+            self._work.put(None)
         if self._thread is not None:
             self._thread.join()
 
-    def _join(self) -> _Group:
-        with self._lock:
-            if self._closing:
-                raise StorageFailedError("the message store is closed")
-            if self._gathering is None:
-                self._gathering = _Group()
-                call_before_sleep(self._work.set)
-            return self._gathering
+    def _gathering_group(self) -> _Group:
+        """Return the group that the next fsync answers; under the lock.
 
-    def _sync_here(self) -> _Group:
+        Raises:
+            StorageFailedError: There is no next fsync.
+        """
         if self._closing:
             raise StorageFailedError("the message store is closed")
-        group = _Group()
-        self._settle(group)
-        return group
+        if self._gathering is None:
+            self._gathering = _Group()
+            if self._thread is not None:
+                call_before_sleep(partial(self._work.put, None))
+        return self._gathering
+
+    def _loss_of(self, offset: int) -> StorageFailedError | None:
+        if offset > self._lost_until:
+            return None
+        return StorageFailedError("the message store was damaged; what it held is not safe")
 
     def _run(self) -> None:
         while True:
-            self._work.wait()
-            self._work.clear()
-            with self._lock:
-                group, self._gathering = self._gathering, None
-                closing = self._closing
-            if group is not None:
-                self._settle(group)
-            if closing:
+            self._work.get()
+            if self._settle_gathering():
                 return
+
+    def _settle_gathering(self) -> bool:
+        """Answer those who wait with one fsync; return whether nobody comes any more."""
+        with self._lock:
+            group, self._gathering = self._gathering, None
+            closing = self._closing
+        if group is not None:
+            self._settle(group)
+        return closing
 
     def _settle(self, group: _Group) -> None:
         try:
@@ -145,5 +181,10 @@ class Durability:
         except Exception as error:
             group.failure = f"the message store cannot be used: {error}"
             log_line.error("store sync impossible", error=str(error))
-        with suppress(trio.RunFinishedError):
-            group.token.run_sync_soon(group.settled.set)
+        for offset, callback in group.callbacks:
+            failed = None if group.failure is None else StorageFailedError(group.failure)
+            callback(failed or self._loss_of(offset))
+        # Nobody joins a group that was taken out of the lock.
+        if group.settled is not None:
+            with suppress(trio.RunFinishedError):
+                group.token.run_sync_soon(group.settled.set)

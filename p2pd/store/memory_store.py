@@ -25,6 +25,7 @@ from p2pd.store.message_store import (
     RangeSum,
     Stored,
     StoredPage,
+    WhenDurable,
 )
 from p2pd.store.reads import ReadsAtOnce
 
@@ -96,6 +97,10 @@ class MemoryStore:
     async def wait_durable(self, offset: int) -> None:
         """Return at once: memory is as safe as it will be."""
         await trio.lowlevel.checkpoint()
+
+    def call_when_durable(self, offset: int, callback: WhenDurable) -> None:
+        """Call back at once."""
+        callback(None)
 
     def offset_of(self, message_id: MessageId) -> int | None:
         """Return where a kept message is, or None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -10,7 +10,11 @@ from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.sizes import MAX_ITEMS_BYTES
 from p2pd.domain.storage import Storage
+from p2pd.errors import StorageFailedError
 from p2pd.store.reads import Reads
+
+WhenDurable = Callable[[StorageFailedError | None], None]
+"""Called with None once something survives a power cut, or with why it may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,13 @@ class MessageStore(Protocol):
 
         Raises:
             StorageFailedError: It may not survive.
+        """
+
+    def call_when_durable(self, offset: int, callback: WhenDurable) -> None:
+        """Call back once everything up to an offset survives a power cut, or may not.
+
+        Args:
+            callback: Called once, in any thread, perhaps at once. It must not raise.
         """
 
     def offset_of(self, message_id: MessageId) -> int | None:

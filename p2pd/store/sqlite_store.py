@@ -35,6 +35,7 @@ from p2pd.store.message_store import (
     RangeSum,
     Stored,
     StoredPage,
+    WhenDurable,
 )
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.reads import ReadsAtOnce, ReadThreads
@@ -162,6 +163,10 @@ class SqliteStore:
     async def wait_durable(self, offset: int) -> None:
         """Wait until everything up to an offset survives a power cut."""
         await self._durability.wait(offset)
+
+    def call_when_durable(self, offset: int, callback: WhenDurable) -> None:
+        """Call back once everything up to an offset survives a power cut, or may not."""
+        self._durability.call_when_durable(offset, callback)
 
     def room_records(self) -> dict[RoomName, RoomRecord]:
         """Return a copy of what is stored of memberships, from memory."""

@@ -194,6 +194,15 @@ class Gossip:
         """
         return await self.pubsub.sender.send(message.wire, self._send_wait_s)
 
+    @property
+    def can_send_now(self) -> bool:
+        """Whether ``send`` would wait for no peer."""
+        return self.pubsub.sender.can_send_now
+
+    def send_now(self, message: SignedMessage) -> int:
+        """Hand a message to every peer in its room that has room for it; see ``send``."""
+        return self.pubsub.sender.send_now(message.wire)
+
     async def send_again(self, signed_bytes: bytes) -> int:
         """Hand one of our own messages of before to every peer in its room; see ``send``."""
         return await self.pubsub.sender.send(message_from_bytes(signed_bytes), self._send_wait_s)

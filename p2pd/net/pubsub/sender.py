@@ -58,19 +58,35 @@ class MessageSender:
         Returns:
             To how many peers it was handed.
         """
+        await wait_for_room(self._queues_of(message.topic), wait_s)
+        handed = self.send_now(message)
+        self._sent += 1
+        if self._sent % SENDS_A_TURN == 0:
+            await trio.lowlevel.checkpoint()
+        return handed
+
+    @property
+    def can_send_now(self) -> bool:
+        """Whether no peer that keeps up has so much to read that ``send`` could wait for it."""
+        return not any(
+            queue.is_half_full and not queue.is_lagging for queue in self._state.queues()
+        )
+
+    def send_now(self, message: WireMessage) -> int:
+        """Queue one of our own messages for every peer in its topic, as far as there is room.
+
+        Returns:
+            To how many peers it was handed.
+        """
         frame = frame_from_message(message.signed_bytes)
         self._state.seen.add(message.wire_id)
         self._state.recent.put(message.wire_id, message.topic, frame)
-        await wait_for_room(self._queues_of(message.topic), wait_s)
         handed = 0
         for queue in self._queues_of(message.topic):
             if queue.push(frame):
                 handed += 1
             else:
                 self._rejections.count(RejectionReason.SEND_QUEUE_FULL)
-        self._sent += 1
-        if self._sent % SENDS_A_TURN == 0:
-            await trio.lowlevel.checkpoint()
         return handed
 
     def _queues_of(self, topic: str) -> list[SendQueue]:

@@ -45,6 +45,19 @@ Change = Callable[[ChatPorts], ChatPorts]
 """Puts something else in the place of a part of the chat."""
 
 
+class WaitingPublishing:
+    """Publishes as if something always had to be waited for; a test's layer builds on it."""
+
+    def __init__(self, inner: Publishing) -> None:
+        self._inner = inner
+
+    async def publish(self, publishes: Any, accepted: Any = None) -> Any:
+        return await self._inner.publish(publishes, accepted)
+
+    def publish_now(self, _publishes: Any, _settled: Any) -> bool:
+        return False
+
+
 def publishing_through(layer: Callable[[Publishing], Publishing]) -> Change:
     """Put a layer of a test over what publishes."""
     return lambda chat: replace(chat, publishing=layer(chat.publishing))

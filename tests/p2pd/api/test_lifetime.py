@@ -14,11 +14,11 @@ from grpc_health.v1 import health_pb2
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.errors import ApiBindError, ApiCrashedError, ApiSettingsError
-from p2pd.api.ports import Publishing
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, Follower, reason_of
 from tests.p2pd.api.running import (
     RunningApi,
+    WaitingPublishing,
     dialling_through,
     health_stub_of,
     publishing_through,
@@ -28,14 +28,11 @@ from tests.p2pd.api.running import (
 from tests.p2pd.facts import make_message
 
 
-class HeldPublishing:
+class HeldPublishing(WaitingPublishing):
     """Publishes nothing until the gate opens."""
 
     gate: trio.Event
     begun: int
-
-    def __init__(self, inner: Publishing) -> None:
-        self._inner = inner
 
     async def publish(self, publishes: Any, accepted: Any = None) -> Any:
         type(self).begun += 1

@@ -19,21 +19,27 @@ from p2pd.api.in_hand import LEAST_SHARE, InHand
 from p2pd.api.ports import Publishing
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, details_of, reason_of, status_of
-from tests.p2pd.api.running import RunningApi, publishing_through, running_api, stub_of
+from tests.p2pd.api.running import (
+    RunningApi,
+    WaitingPublishing,
+    publishing_through,
+    running_api,
+    stub_of,
+)
 
 MAX_ACTIVE = 8
 FLOODING = 64
 OVERLOADED = "OVERLOADED"
 
 
-class Counting:
+class Counting(WaitingPublishing):
     """Publishes slowly, and counts how many are under way at most."""
 
     under_way = 0
     most = 0
 
     def __init__(self, inner: Publishing) -> None:
-        self._inner = inner
+        super().__init__(inner)
         Counting.under_way = Counting.most = 0
 
     async def publish(self, publishes: Any, accepted: Any = None) -> Any:

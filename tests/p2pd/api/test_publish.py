@@ -12,7 +12,6 @@ import trio
 from google.rpc.error_details_pb2 import RetryInfo
 from wsp.chat.v1 import chat_pb2
 
-from p2pd.api.ports import Publishing
 from p2pd.chat.publisher import PublishLimits
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import (
@@ -23,7 +22,13 @@ from tests.p2pd.api.reading import (
     reason_of,
     status_of,
 )
-from tests.p2pd.api.running import RunningApi, publishing_through, running_api, stub_of
+from tests.p2pd.api.running import (
+    RunningApi,
+    WaitingPublishing,
+    publishing_through,
+    running_api,
+    stub_of,
+)
 
 
 def test_published_message_comes_back_as_an_event_at_the_same_cursor(stub: Any) -> None:
@@ -132,22 +137,16 @@ def test_burst_of_1000_publishes_from_one_caller_is_all_accepted(
     assert api.api.counters.calls_failed == 0
 
 
-class SlowPublishing:
+class SlowPublishing(WaitingPublishing):
     """A disk and peers that keep each burst waiting."""
-
-    def __init__(self, inner: Publishing) -> None:
-        self._inner = inner
 
     async def publish(self, publishes: Any, accepted: Any = None) -> Any:
         await trio.sleep(0.2)
         return await self._inner.publish(publishes, accepted)
 
 
-class FailingPublishing:
+class FailingPublishing(WaitingPublishing):
     """A fault of the node's own."""
-
-    def __init__(self, _inner: Publishing) -> None:
-        pass
 
     async def publish(self, publishes: Any, accepted: Any = None) -> Any:
         raise RuntimeError("the words of a fault are for the log")

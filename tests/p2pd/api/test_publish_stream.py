@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from p2pd.chat.publisher import PublishLimits
 from p2pd.domain.publishes import Published
 from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, Follower, field_of, reason_of
-from tests.p2pd.api.running import publishing_through, running_api, stub_of
+from tests.p2pd.api.running import WaitingPublishing, publishing_through, running_api, stub_of
 
 
 def request(*texts: str, prefix: str = "") -> chat_pb2.PublishStreamRequest:
@@ -99,14 +100,11 @@ def test_answers_come_while_the_stream_is_open(stub: Any) -> None:
     assert list(responses) == []
 
 
-class HeldPublishing:
+class HeldPublishing(WaitingPublishing):
     """Publishes nothing until the gate opens, and records what it was given."""
 
     batches: list[int]
     gate: trio.Event
-
-    def __init__(self, inner: Publishing) -> None:
-        self._inner = inner
 
     async def publish(self, publishes: Any, accepted: Any = None) -> Any:
         self.batches.append(len(publishes))
@@ -161,13 +159,10 @@ def test_what_was_read_is_answered_when_the_api_stops(tmp_path: Path) -> None:
     assert api.log.store.last_offset == 1
 
 
-class SlowDisk:
+class SlowDisk(WaitingPublishing):
     """Publishes, and holds the answers of what reached the log back until the gate opens."""
 
     gate: trio.Event
-
-    def __init__(self, inner: Publishing) -> None:
-        self._inner = inner
 
     async def publish(self, publishes: Any, accepted: Any = None) -> Any:
         outcomes = await self._inner.publish(publishes, accepted)
@@ -176,13 +171,38 @@ class SlowDisk:
         return outcomes
 
 
+class SlowFsync(SlowDisk):
+    """The same by calls, whose answers come from a thread of their own, the last one first."""
+
+    def __init__(self, inner: Publishing) -> None:
+        super().__init__(inner)
+        self._held: list[Any] = []
+
+    def publish_now(self, publishes: Any, settled: Any) -> bool:
+        def hold(outcomes: Any) -> None:
+            if any(isinstance(outcome, Published) for outcome in outcomes):
+                self._held.append(partial(settled, outcomes))
+            else:
+                settled(outcomes)
+
+        if not self._held:
+            trio.lowlevel.spawn_system_task(self._answer_at_gate)
+        return self._inner.publish_now(publishes, hold)
+
+    async def _answer_at_gate(self) -> None:
+        await self.gate.wait()
+        for answer in reversed(self._held):
+            await trio.to_thread.run_sync(answer)
+
+
+@pytest.mark.parametrize("disk", [SlowDisk, SlowFsync])
 def test_publishes_reach_the_log_while_answers_before_them_wait_for_the_disk(
-    tmp_path: Path,
+    tmp_path: Path, disk: type[SlowDisk]
 ) -> None:
     asked: queue.Queue[Any] = queue.Queue()
     SlowDisk.gate = trio.Event()
     with (
-        running_api(tmp_path, change=publishing_through(SlowDisk)) as api,
+        running_api(tmp_path, change=publishing_through(disk)) as api,
         api.channel() as channel,
     ):
         follower = Follower(stub_of(channel).PublishStream(iter(asked.get, None)))

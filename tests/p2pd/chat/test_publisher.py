@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from p2pd.chat.outbox import Outbox
-from p2pd.chat.publisher import ACCEPT_AT_ONCE, Publisher, PublishLimits
+from p2pd.chat.publisher import ACCEPT_AT_ONCE, MAX_NOW, Publisher, PublishLimits
 from p2pd.domain.callers import Caller
 from p2pd.domain.cursors import cursor_from_text
 from p2pd.domain.messages import Message
@@ -30,7 +30,7 @@ from p2pd.errors import (
 from p2pd.log.log import Log
 from p2pd.net.pubsub.gossip import SignedMessage
 from p2pd.store.memory_store import MemoryStore
-from p2pd.store.message_store import Answer, Stored
+from p2pd.store.message_store import Answer, Stored, WhenDurable
 from tests.p2pd.chat.ports import OWN, TopicsInMemory, make_membership, make_signed
 from tests.p2pd.facts import NOW_NS, make_node
 
@@ -49,6 +49,8 @@ class FailingStore(MemoryStore):
         self.durable_error: ChatError | None = None
         self.gate = trio.Event()
         self.gate.set()
+        self.held: list[WhenDurable] | None = None
+        """Who waits to be called back, where the test calls."""
 
     def append(self, messages: Sequence[Message]) -> tuple[Stored, ...]:
         for message in messages:
@@ -66,6 +68,19 @@ class FailingStore(MemoryStore):
         if self.durable_error is not None:
             raise self.durable_error
 
+    def call_when_durable(self, offset: int, callback: WhenDurable) -> None:
+        if self.held is None:
+            callback(None)
+        else:
+            self.held.append(callback)
+
+    async def settle(self, error: StorageFailedError | None = None) -> None:
+        """Call back from another thread."""
+        assert self.held is not None
+        for callback in self.held:
+            await trio.to_thread.run_sync(callback, error)
+        self.held.clear()
+
 
 class Wire:
     """The network: signs, and hands over what the test does not let fail."""
@@ -76,6 +91,7 @@ class Wire:
         self.unsigned: set[bytes] = set()
         self.unsent: set[bytes] = set()
         self.pressure = 0.0
+        self.can_send_now = True
 
     def sign(self, room: RoomName, data: bytes) -> SignedMessage:
         if data in self.unsigned:
@@ -85,6 +101,12 @@ class Wire:
 
     async def send(self, message: SignedMessage) -> int:
         await trio.lowlevel.checkpoint()
+        if message.data in self.unsent:
+            raise RuntimeError("the library fails")
+        self.sent.append(message.data)
+        return 2
+
+    def send_now(self, message: SignedMessage) -> int:
         if message.data in self.unsent:
             raise RuntimeError("the library fails")
         self.sent.append(message.data)
@@ -108,6 +130,11 @@ class Desk:
 
     async def publish(self, *publishes: Publish) -> Outcomes:
         return await self.publisher.publish(publishes)
+
+    def publish_now(self, *publishes: Publish) -> list[Outcomes] | None:
+        """Publish by a call; return where the answers come, None where it has to wait."""
+        settled: list[Outcomes] = []
+        return settled if self.publisher.publish_now(publishes, settled.append) else None
 
     async def publish_one(self, publish: Publish) -> Published | ChatError:
         (outcome,) = await self.publish(publish)
@@ -356,6 +383,83 @@ def test_batches_that_name_the_same_in_another_order_all_end() -> None:
                 nursery.start_soon(publish, *keys)
         assert {type(one) for batch in outcomes for one in batch} == {Published}
         assert sorted(desk.texts) == [b"a", b"b", b"c"]
+
+    run(scenario)
+
+
+# Publishing by a call, which no task waits for.
+
+
+def test_a_call_publishes_at_once_and_answers_once_it_is_durable() -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.store.held = []
+        settled = desk.publish_now(text(b"one", "1"), text(b"", "2"), text(b"three"))
+        assert settled == []
+        assert desk.texts == desk.wire.sent == [b"one", b"three"]
+        await desk.store.settle()
+        assert settled is not None
+        (outcomes,) = settled
+        assert kinds(outcomes) == [Published, InvalidInputError, Published]
+        assert await desk.publish_one(text(b"one", "1")) == outcomes[0]
+        assert desk.texts == [b"one", b"three"]
+
+    run(scenario)
+
+
+def test_what_a_call_published_and_is_lost_is_not_answered_as_published() -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.store.held = []
+        settled = desk.publish_now(text(b"one", "1"), text(b"", "2"))
+        await desk.store.settle(StorageFailedError("the disk is gone"))
+        assert settled is not None
+        assert kinds(settled[0]) == [StorageFailedError, InvalidInputError]
+
+    run(scenario)
+
+
+def test_a_repeat_waits_for_the_call_before_it_and_gets_its_answer() -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.store.held = []
+        settled = desk.publish_now(text(b"once", "1"))
+        assert settled is not None
+        assert desk.publish_now(text(b"once", "1")) is None
+        repeats: Outcomes = []
+
+        async def repeat() -> None:
+            repeats.append(await desk.publish_one(text(b"once", "1")))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(repeat)
+            await trio.testing.wait_all_tasks_blocked()
+            assert repeats == []
+            await desk.store.settle()
+        assert repeats == settled[0]
+        assert desk.texts == [b"once"]
+
+    run(scenario)
+
+
+def test_a_call_does_nothing_where_it_had_to_wait() -> None:
+    async def scenario(desk: Desk) -> None:
+        assert desk.publish_now(*(text(b"x") for _ in range(MAX_NOW + 1))) is None
+        desk.wire.can_send_now = False
+        assert desk.publish_now(text(b"x", "1")) is None
+        assert desk.texts == []
+        desk.wire.can_send_now = True
+        settled = desk.publish_now(text(b"x", "1"))
+        assert settled is not None
+        assert kinds(settled[0]) == [Published]
+
+    run(scenario)
+
+
+def test_what_a_call_could_not_send_waits_for_a_peer() -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.wire.unsent = {b"unsent"}
+        settled = desk.publish_now(text(b"unsent"), text(b"sent"))
+        assert settled is not None
+        recipients = [one.recipients for one in settled[0] if isinstance(one, Published)]
+        assert recipients == [0, 2]
 
     run(scenario)
 

@@ -48,6 +48,64 @@ def run(main: Callable[[], object]) -> None:
     trio.run(bounded)
 
 
+def test_callbacks_come_after_the_fsync_that_covers_them() -> None:
+    sync = HeldSync()
+    durability = Durability(sync)
+    called: list[tuple[int, StorageFailedError | None, bool]] = []
+    done = threading.Semaphore(0)
+
+    def call_when_durable(offset: int) -> None:
+        def call(error: StorageFailedError | None) -> None:
+            called.append((offset, error, threading.current_thread() is threading.main_thread()))
+            done.release()
+
+        sync.offset = max(sync.offset, offset)
+        durability.call_when_durable(offset, call)
+
+    async def main() -> None:
+        call_when_durable(1)
+        await until_begun(sync)
+        call_when_durable(2)
+        call_when_durable(3)
+        await wait_all_tasks_blocked()
+        assert called == []
+        sync.let_go.release()
+        await until_begun(sync)
+        assert called == [(1, None, False)]
+        sync.let_go.release()
+        await trio.to_thread.run_sync(lambda: [done.acquire(timeout=DEADLINE_S) for _ in range(3)])
+        assert called[1:] == [(2, None, False), (3, None, False)]
+        call_when_durable(2)
+        assert called[3:] == [(2, None, True)]
+        assert sync.count == 2
+
+    run(main)
+    durability.close()
+
+
+def test_callbacks_are_told_what_may_not_survive() -> None:
+    def fail() -> int:
+        raise OSError("gone")
+
+    durability = Durability(fail)
+    errors: list[StorageFailedError | None] = []
+
+    async def main() -> None:
+        durability.call_when_durable(1, errors.append)
+        with pytest.raises(StorageFailedError):
+            await durability.wait_all()
+        assert [type(error) for error in errors] == [StorageFailedError]
+
+    run(main)
+    durability.close()
+
+    async def closed() -> None:
+        durability.call_when_durable(2, errors.append)
+        assert [type(error) for error in errors] == [StorageFailedError] * 2
+
+    run(closed)
+
+
 def test_those_who_come_during_an_fsync_share_the_next() -> None:
     sync = HeldSync()
     durability = Durability(sync)
