@@ -138,13 +138,6 @@ class Bridge:
         """Call ``function`` in the gRPC thread, soon and in order; it must not raise."""
         self._send_back(function)
 
-    # In trio.
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether nothing may start any more."""
-        return self._closed
-
     def coalesced(self, function: Callable[[], None]) -> Callable[[], None]:
         """Return a cheap signal: called often, ``function`` is called once a burst."""
         is_on_its_way = False
@@ -161,6 +154,13 @@ class Bridge:
                 self._send_back(arrive)
 
         return send
+
+    # In trio.
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing may start any more."""
+        return self._closed
 
     def start(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Start an async function that must not raise; only ``close`` cancels it.

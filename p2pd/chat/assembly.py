@@ -132,9 +132,12 @@ async def start_chat(
     nursery.start_soon(run_guarded, "membership", membership.run)
     nursery.start_soon(run_guarded, "known peers", receiving.known_peers.run)
     nursery.start_soon(run_guarded, "node changes", directory.run)
+    limits = options.limits
+    publisher = Publisher(log, network, membership, outbox, limits, options.clock_ns)
+    nursery.start_soon(run_guarded, "readers of slow publishes", publisher.run)
     dialling = Dialling(network, receiving.known_peers, directory)
     return Chat(
-        Publisher(log, network, membership, outbox, options.limits, options.clock_ns),
+        publisher,
         membership,
         directory,
         dialling,

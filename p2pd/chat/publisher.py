@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
+from typing import Never, Protocol
 
 import structlog
 import trio
@@ -21,6 +20,7 @@ from p2pd.chat.answers import Answer, Answers, Key, digest_of
 from p2pd.chat.batch import Batch, Outcome
 from p2pd.chat.membership import Membership
 from p2pd.chat.outbox import Outbox
+from p2pd.chat.settling import Settling
 from p2pd.domain.callers import Caller
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
@@ -109,7 +109,6 @@ class Publisher:
         limits: PublishLimits,
         clock_ns: Callable[[], int],
     ) -> None:
-        self._durations = Histogram()
         self._log = log
         self._courier = courier
         self._membership = membership
@@ -117,6 +116,7 @@ class Publisher:
         self._limits = limits
         self._rates: FairRates[str] = FairRates(limits.rate_per_s, limits.burst, MAX_CALLERS)
         self._answers = Answers(MAX_ANSWERS, self._answer_in_log)
+        self._settling = Settling(log, self._answers)
         self._clock_ns = clock_ns
         self._is_stopping = False
 
@@ -127,8 +127,11 @@ class Publisher:
     @property
     def durations(self) -> Histogram:
         """Durations of publishes in seconds, from acceptance to when they are durable; in trio."""
-        self._answers.finish_settled()
-        return self._durations
+        return self._settling.durations
+
+    async def run(self) -> Never:
+        """Wake readers of what the disk takes long for; see ``Settling``."""
+        await self._settling.run()
 
     async def publish(
         self, publishes: Sequence[Publish], accepted: Callable[[], None] | None = None
@@ -153,7 +156,7 @@ class Publisher:
             await self._wait_durable(batch)
             batch.store_answers()
         if batch.has_published:
-            self._durations.observe(trio.current_time() - begin_s, new_count)
+            self.durations.observe(trio.current_time() - begin_s, new_count)
         return batch.outcomes
 
     def publish_now(
@@ -177,13 +180,15 @@ class Publisher:
             return False
         try:
             while chunk := batch.next_chunk(ACCEPT_AT_ONCE):
-                committed = self._commit(batch, self._sign(batch, chunk))
+                signed = self._sign(batch, chunk)
+                committed = self._commit(batch, signed, are_readers_woken=False)
                 new_count += len(committed)
                 self._send_now(batch, committed)
         except BaseException:
             self._answers.release(batch.keys)
+            self._log.wake_readers()
             raise
-        self._call_when_durable(batch, partial(self._settle, batch, settled, begin_s, new_count))
+        self._settling.call_when_durable(batch, begin_s, new_count, settled)
         return True
 
     def _sign(self, batch: Batch, chunk: Sequence[int]) -> list[_Signed]:
@@ -201,7 +206,9 @@ class Publisher:
                 batch.set_outcome(index, _outcome_from(error))
         return signed
 
-    def _commit(self, batch: Batch, signed: Sequence[_Signed]) -> list[tuple[_Signed, str]]:
+    def _commit(
+        self, batch: Batch, signed: Sequence[_Signed], *, are_readers_woken: bool = True
+    ) -> list[tuple[_Signed, str]]:
         """Append to the log in one commit, or one by one where that fails.
 
         Returns:
@@ -210,13 +217,16 @@ class Publisher:
         if not signed:
             return []
         try:
-            self._log.append([one.message for one in signed])
+            messages = [one.message for one in signed]
+            self._log.append(messages, are_readers_woken=are_readers_woken)
         # Boundary: one publish fails, those beside it go on.
         except Exception as error:
             if len(signed) == 1:
                 batch.set_outcome(signed[0].index, _outcome_from(error))
                 return []
-            return [pair for one in signed for pair in self._commit(batch, [one])]
+            woken = are_readers_woken
+            pairs = (self._commit(batch, [one], are_readers_woken=woken) for one in signed)
+            return [pair for each in pairs for pair in each]
         first = self._log.store.last_offset - len(signed) + 1
         return [(one, self._log.cursor(first + number)) for number, one in enumerate(signed)]
 
@@ -256,34 +266,6 @@ class Publisher:
             await self._log.store.wait_durable(self._log.store.last_offset)
         except ChatError as error:
             batch.fail(error)
-
-    def _call_when_durable(self, batch: Batch, settle: Callable[[ChatError | None], None]) -> None:
-        if batch.has_published:
-            store = self._log.store
-            store.call_when_durable(store.last_offset, settle)
-        else:
-            settle(None)
-
-    def _settle(
-        self,
-        batch: Batch,
-        settled: Callable[[list[Outcome]], None],
-        begin_s: float,
-        new_count: int,
-        error: ChatError | None,
-    ) -> None:
-        """Answer; called in any thread, when nothing in trio uses the batch any more."""
-        if error is not None:
-            batch.fail(error)
-        took_s = time.monotonic() - begin_s
-        self._answers.finish_later(partial(self._finish, batch, took_s, new_count))
-        settled(batch.outcomes)
-
-    def _finish(self, batch: Batch, took_s: float, new_count: int) -> None:
-        if batch.has_published:
-            self._durations.observe(took_s, new_count)
-        batch.store_answers()
-        self._answers.release(batch.keys)
 
     def _check(self, publish: Publish) -> None:
         if self._is_stopping:

@@ -64,8 +64,13 @@ class Log:
         """The present state."""
         return self._state
 
-    def append(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+    def append(
+        self, messages: Sequence[Message], *, are_readers_woken: bool = True
+    ) -> tuple[Message, ...]:
         """Store the messages that are not in the log yet, and wake readers.
+
+        Args:
+            are_readers_woken: False where the caller wakes them soon, by ``wake_readers``.
 
         Returns:
             The messages that were new, in order.
@@ -79,8 +84,8 @@ class Log:
             entry = self.entry(one.message, one.offset)
             self.tail.append(entry, entry.size_bytes)
             self.items.appended(one.message)
-        if stored:
-            self._wake()
+        if stored and are_readers_woken:
+            self.wake_readers()
         return tuple(one.message for one in stored)
 
     def dropped(self, room: RoomName, dropped: Sequence[Dropped]) -> None:
@@ -93,10 +98,10 @@ class Log:
         entry = self.entry(fact, self.store.last_offset)
         self._state = state_after(self._state, fact)
         self.tail.append(entry, entry.size_bytes)
-        self._wake()
+        self.wake_readers()
 
     def on_append(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call ``callback`` in the writer's thread after every append.
+        """Call ``callback`` after every append, in whichever thread wakes readers.
 
         Returns:
             A function that ends it.
@@ -165,6 +170,7 @@ class Log:
         known = cursor.epoch == self.store.epoch and cursor.offset <= self.store.last_offset
         return cursor.offset if known else None
 
-    def _wake(self) -> None:
+    def wake_readers(self) -> None:
+        """Have readers look for what is new; callable from any thread."""
         for callback in self._callbacks:
             callback()

@@ -10,6 +10,7 @@ import trio.testing
 
 from p2pd.chat.outbox import Outbox
 from p2pd.chat.publisher import ACCEPT_AT_ONCE, MAX_NOW, Publisher, PublishLimits
+from p2pd.chat.settling import READERS_WAIT_S
 from p2pd.domain.callers import Caller
 from p2pd.domain.cursors import cursor_from_text
 from p2pd.domain.messages import Message
@@ -122,11 +123,13 @@ class Desk:
     def __init__(self, store: FailingStore | None = None, burst: int = 100_000) -> None:
         self.store = store or FailingStore()
         self.wire = Wire()
-        log = Log(self.store, State(make_node(), {}))
+        self.log = Log(self.store, State(make_node(), {}))
         self.membership = make_membership(None, DEFAULT_ROOM, LOBBY)
         outbox = Outbox(self.membership, self.store, OWN)
         limits = PublishLimits(max_message_bytes=100, rate_per_s=1.0, burst=burst)
-        self.publisher = Publisher(log, self.wire, self.membership, outbox, limits, lambda: NOW_NS)
+        self.publisher = Publisher(
+            self.log, self.wire, self.membership, outbox, limits, lambda: NOW_NS
+        )
 
     async def publish(self, *publishes: Publish) -> Outcomes:
         return await self.publisher.publish(publishes)
@@ -451,6 +454,39 @@ def test_a_call_does_nothing_where_it_had_to_wait() -> None:
         assert kinds(settled[0]) == [Published]
 
     run(scenario)
+
+
+def test_readers_are_woken_for_a_call_when_its_caller_is_answered() -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.store.held = []
+        told: list[str] = []
+        desk.log.on_append(lambda: told.append("readers"))
+        assert desk.publisher.publish_now([text(b"one")], lambda _: told.append("caller"))
+        assert told == []
+        await desk.store.settle()
+        assert told == ["readers", "caller"]
+
+    run(scenario)
+
+
+def test_readers_of_a_call_do_not_wait_for_a_disk_that_hangs() -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.store.held = []
+        told: list[str] = []
+        desk.log.on_append(lambda: told.append("readers"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(desk.publisher.run)
+            assert desk.publish_now(text(b"one")) == []
+            await trio.sleep(3 * READERS_WAIT_S)
+            assert set(told) == {"readers"}
+            await desk.store.settle()
+            await trio.sleep(3 * READERS_WAIT_S)
+            told.clear()
+            await trio.sleep(3 * READERS_WAIT_S)
+            assert told == []
+            nursery.cancel_scope.cancel()
+
+    run(scenario, clock=trio.testing.MockClock(rate=10.0))
 
 
 def test_what_a_call_could_not_send_waits_for_a_peer() -> None:

@@ -44,7 +44,9 @@ class BoundedLog(Log):
         super().__init__(store, State(make_node(), {}), tail_max_entries=tail)
         self._keep = keep
 
-    def append(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+    def append(
+        self, messages: Sequence[Message], *, are_readers_woken: bool = True
+    ) -> tuple[Message, ...]:
         fresh = super().append(messages)
         for room in self.store.rooms():
             self.store.drop_oldest(room, keep=self._keep, received_before_ns=0, at_most=EVERYTHING)
