@@ -14,6 +14,7 @@ pages         two pages on two gateways on two nodes; web_socket is one of them
 fan_out       a thousand browsers on one gateway, or on a server of the ws library
 audience      those browsers
 callers       32 programs that publish at once
+overload      more publishes than a node can do; open_loop offers them
 synchronising two nodes that find out what one lacks
 kept          a node with a full store, or an empty one; filled fills stores
 storm         browsers that come back all at once; returning is these browsers

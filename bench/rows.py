@@ -30,6 +30,8 @@ from bench.subjects import (
     JS_LAYER,
     LAYER,
     MANY_GATEWAYS,
+    OVERLOADED_CALLS,
+    OVERLOADED_STREAMS,
     PAGES,
     PAGES_IN_MEMORY,
     QUIC_LAYER,
@@ -147,6 +149,23 @@ def _layer_rows(
     ]
 
 
+def _overload_rows(title: str, subject: str) -> list[Row]:
+    """Make the rows of one kind of publishes."""
+    quiet = (subject, "p99_ms_0.8")
+    return [
+        Row("overload", f"{title}: the rate that is sustained", "msg/s",
+            (subject, "sustainable_per_s")),
+        Row("overload", "… p99 at 2 times that rate, beside 0.8 times", "ms",
+            (subject, "p99_ms_2"), quiet, Within(3)),
+        Row("overload", "… at 1 time", "ms", (subject, "p99_ms_1"), quiet),
+        Row("overload", "… at 4 times", "ms", (subject, "p99_ms_4"), quiet),
+        Row("overload", "… refused or held at 2 times", "%", (subject, "not_accepted_2")),
+        Row("overload", "… at 4 times", "%", (subject, "not_accepted_4")),
+        Row("overload", "… accepted and lost", "messages",
+            (subject, "lost"), None, AtMost(0)),
+    ]  # fmt: skip
+
+
 ROWS = (
     *_layer_rows("libp2p layer, burst: one publisher", "msg/s", "burst_per_s", Times(1.5)),
     Row("libp2p", "libp2p layer, burst: one publisher", "msg/s",
@@ -236,6 +255,8 @@ ROWS = (
     Row("storm", "… somebody else's publish meanwhile, p99, beside before", "ms",
         (STORM, "storm_p99_ms"), (STORM, "quiet_p99_ms"), Within(3)),
     Row("storm", "… memory of the gateway at its height", "+ MiB", (STORM, "grown_mib")),
+    *_overload_rows("Publish calls", OVERLOADED_CALLS),
+    *_overload_rows("publishes of 1,000 bytes over 2 PublishStreams", OVERLOADED_STREAMS),
     *_way_rows(50, 1.7, 1.5, 2),
     *_way_rows(500, 2.5, 3, 2),
     *_way_rows(1_000, 4, 5, 1.8),

@@ -25,6 +25,8 @@ class Sizes:
         held: Messages that two nodes hold when one lacks one.
         kept: Messages in a full store.
         first_words: Pairs of nodes that start and dial.
+        overload_s: How long publishes are offered at each rate.
+        storms: How often browsers reconnect at once, each time to a new node and gateway.
         idle_s: How long a node that does nothing is watched.
     """
 
@@ -43,6 +45,8 @@ class Sizes:
     held: int = 100_000
     kept: int = 1_000_000
     first_words: int = 5
+    overload_s: float = 5.0
+    storms: int = 3
     idle_s: float = 20.0
 
 
@@ -61,6 +65,8 @@ QUICK = Sizes(
     held=1_000,
     kept=5_000,
     first_words=1,
+    overload_s=0.5,
+    storms=1,
     idle_s=0.5,
 )
 """Shows that everything runs; its figures mean nothing."""

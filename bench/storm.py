@@ -6,17 +6,18 @@ with the time before. A browser that misses a message or gets one twice ends the
 
 from __future__ import annotations
 
-import multiprocessing
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from statistics import median
 
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from bench.fan_out import MIB
 from bench.libp2p_layer import PACED_PER_S
-from bench.measure import Figures, p99_ms
+from bench.measure import Figures, percentile
+from bench.open_loop import Generator, Offer, open_generator
 from bench.pages import text_of
 from bench.returning import serve_all
 from bench.services import peak_bytes, resident_bytes, running_services
@@ -26,29 +27,60 @@ from tests.driver import NodeProcess
 PLACES = 100
 """Cursors that the browsers have, so that some are further behind than others."""
 QUIET_S = 3.0
+RATE_PER_S = float(PACED_PER_S)
+SLICE_S = 0.5
 
 
 def run(sizes: Sizes) -> Figures:
-    """Measure a node, its new gateway and the gateway's returning browsers."""
+    """Measure nodes, their new gateways and the gateways' returning browsers, one after the other.
+
+    A storm is over in a few seconds, in which few publishes are made; the p99 is that of all.
+    """
+    quiet_ms: list[float] = []
+    storm_ms: list[float] = []
+    storms = [_storm(sizes, quiet_ms, storm_ms) for _ in range(sizes.storms)]
+    return {
+        "served_s": median(storm["served_s"] for storm in storms),
+        "quiet_p99_ms": percentile(quiet_ms, 0.99),
+        "storm_p99_ms": percentile(storm_ms, 0.99),
+        "grown_mib": median(storm["grown_mib"] for storm in storms),
+    }
+
+
+def _storm(sizes: Sizes, quiet_ms: list[float], storm_ms: list[float]) -> Figures:
+    """Measure one storm, and add how long others' publishes take before and meanwhile."""
     with running_services() as running:
         node = running.start_node()
         cursors = _publish_all(node, PLACES + sizes.behind)
         gateway = running.start_gateway(node)
         empty_bytes = resident_bytes(gateway.pid)
-        with _somebody_else(node) as latencies_ns:
-            time.sleep(QUIET_S)
-            quiet_ns = latencies_ns()
-            begin_s = time.monotonic()
-            serve_all(gateway.http_address, cursors[:PLACES], len(cursors), sizes.returning)
-            served_s = time.monotonic() - begin_s
-            storm_ns = latencies_ns()
+        with open_generator(node.grpc_address) as generator:
+            generator.offer(Offer("calls", SLICE_S, RATE_PER_S))
+            quiet_ms.extend(generator.offer(Offer("calls", QUIET_S, RATE_PER_S)).latencies_ms)
+            with _publishing(generator, storm_ms):
+                begin_s = time.monotonic()
+                serve_all(gateway.http_address, cursors[:PLACES], len(cursors), sizes.returning)
+                served_s = time.monotonic() - begin_s
         grown_bytes = peak_bytes(gateway.pid) - empty_bytes
-    return {
-        "served_s": served_s,
-        "quiet_p99_ms": p99_ms(quiet_ns),
-        "storm_p99_ms": p99_ms(storm_ns),
-        "grown_mib": grown_bytes / MIB,
-    }
+    return {"served_s": served_s, "grown_mib": grown_bytes / MIB}
+
+
+@contextmanager
+def _publishing(generator: Generator, latencies_ms: list[float]) -> Iterator[None]:
+    """Publish for the time of a block as somebody else does."""
+    is_over = threading.Event()
+
+    def publish() -> None:
+        while not is_over.is_set():
+            latencies_ms.extend(generator.offer(Offer("calls", SLICE_S, RATE_PER_S)).latencies_ms)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def _publish_all(node: NodeProcess, count: int) -> list[str]:
@@ -59,42 +91,3 @@ def _publish_all(node: NodeProcess, count: int) -> list[str]:
         asked = chat_pb2.PublishStreamRequest(publishes=publishes)
         answers = stub.PublishStream(iter([asked]))
         return [one.published.cursor for answer in answers for one in answer.results]
-
-
-@contextmanager
-def _somebody_else(node: NodeProcess) -> Iterator[Callable[[], list[int]]]:
-    """Publish 50 a second in a process of its own; give what tells the latencies since last."""
-    ours, theirs = multiprocessing.Pipe()
-    spawn = multiprocessing.get_context("spawn")
-    process = spawn.Process(target=_publish_paced, args=(node.grpc_address, theirs), daemon=True)
-    process.start()
-
-    def latencies_ns() -> list[int]:
-        ours.send(None)
-        latencies: list[int] = ours.recv()
-        return latencies
-
-    try:
-        latencies_ns()
-        yield latencies_ns
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _publish_paced(address: str, pipe: Connection) -> None:
-    """Publish for ever; whenever asked, tell the latencies since last, nanoseconds."""
-    import grpc
-
-    stub = chat_pb2_grpc.ChatServiceStub(grpc.insecure_channel(address))
-    latencies_ns: list[int] = []
-    due_s = time.monotonic()
-    while True:
-        begin_ns = time.monotonic_ns()
-        stub.Publish(chat_pb2.PublishRequest(text="somebody else"))
-        latencies_ns.append(time.monotonic_ns() - begin_ns)
-        due_s = max(due_s + 1 / PACED_PER_S, time.monotonic())
-        while pipe.poll(max(0.0, due_s - time.monotonic())):
-            pipe.recv()
-            pipe.send(latencies_ns)
-            latencies_ns = []

@@ -13,6 +13,7 @@ from bench import (
     kept,
     libp2p_layer,
     many_gateways,
+    overload,
     pages,
     storm,
     synchronising,
@@ -48,6 +49,8 @@ SYNC = "synchronisation"
 FULL_STORE = "full store"
 EMPTY_STORE = "empty store"
 STORM = "returning browsers"
+OVERLOADED_CALLS = "offered calls"
+OVERLOADED_STREAMS = "offered streams"
 WAY = "the whole way"
 WAY_IN_MEMORY = "the whole way, log in memory"
 STDIO_PAIR = "Go and Rust over STDIO"
@@ -80,6 +83,8 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     FULL_STORE: kept.run_full,
     EMPTY_STORE: kept.run_empty,
     STORM: storm.run,
+    OVERLOADED_CALLS: partial(overload.run, "calls"),
+    OVERLOADED_STREAMS: partial(overload.run, "streams"),
     WAY: partial(way.run, "disk"),
     WAY_IN_MEMORY: partial(way.run, "memory"),
     STDIO_PAIR: way.run_stdio,

@@ -18,6 +18,7 @@ TITLES: Mapping[str, str] = {
     "fan-out": "One gateway, many browsers",
     "gateways": "Many gateways at one node",
     "storm": "Browsers that come back all at once",
+    "overload": "More than can be done",
     "disk": "Durable before it is acknowledged",
     "sync": "Synchronisation",
     "store": "A full store",
@@ -72,7 +73,16 @@ gateways, and what two cores deliver does. [Scaling](scaling.md) reckons with it
 """,
     "storm": """
 A gateway just started, 2,000 WebSocket clients in one process, 100 different cursors,
-every frame looked at.
+every frame looked at; three times. Somebody else publishes 50 a second at the node, by
+calls that begin when they are due whether or not those before have ended.
+""",
+    "overload": """
+One node alone and a generator in Go that offers publishes at a rate whatever is answered:
+as calls, or over PublishStreams, to which it gives only what they have room for. A latency
+begins when its publish was due. gRPC's client holds 64 KiB of a stream before its caller
+feels that it is not read. The first half of the time again at each rate is not
+counted: a burst is served to its end. *Sustained* is the highest rate tried of which
+nothing was refused or held. Generator and node share the processors.
 """,
     "disk": """
 One node alone with 32 unary callers, each a call after the other; two pages on two

@@ -7,13 +7,15 @@ that the node needs; it is built here into ``build/bench`` with the first use.
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 import orjson
+
+from bench.measure import percentile
 
 SOURCES = Path(__file__).parent / "generator"
 BUILT = Path(__file__).parents[2] / "build" / "bench"
@@ -42,7 +44,7 @@ class Outcome:
     Attributes:
         held: Publishes that no stream had room for.
         refused: How many of each status and reason.
-        p99_ms: Of what was accepted, from when each was due.
+        latencies_ms: Of what was accepted, from when each was due, in order of size.
     """
 
     offered: int
@@ -50,8 +52,12 @@ class Outcome:
     held: int
     refused: Mapping[str, int]
     seconds: float
-    p50_ms: float
-    p99_ms: float
+    latencies_ms: Sequence[float]
+
+    @property
+    def p99_ms(self) -> float:
+        """What 99 of 100 latencies stay below; 0.0 where nothing was accepted."""
+        return percentile(self.latencies_ms, 0.99) if self.latencies_ms else 0.0
 
 
 class Generator:
