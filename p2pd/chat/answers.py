@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import trio
 
-from p2pd.domain.names import RoomName
+from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.publishes import Publish, Published
 from p2pd.errors import ClientMessageIdReusedError
 
@@ -61,6 +61,9 @@ def published_again(publish: Publish, answer: Answer) -> Published:
 
 
 LookUp = Callable[[Key], Answer | None]
+_Packed = tuple[str, str, int, str, bytes]
+"""An answer as a plain tuple of plain values, which the garbage collector does not visit:
+of 100,000 answers as objects each full collection took 30 ms."""
 
 
 class Answers:
@@ -77,7 +80,7 @@ class Answers:
     def __init__(self, max_answers: int, look_up: LookUp) -> None:
         self._max_answers = max_answers
         self._look_up = look_up
-        self._answers: OrderedDict[Key, Answer] = OrderedDict()
+        self._answers: OrderedDict[Key, _Packed] = OrderedDict()
         self._under_way: dict[Key, trio.Event | None] = {}
         """Claimed keys; the event is made by the first that waits for one."""
         self._unfinished: deque[Callable[[], None]] = deque()
@@ -153,10 +156,28 @@ class Answers:
         Raises:
             ChatError: The log cannot be read.
         """
-        return self._answers.get(key) or self._look_up(key)
+        packed = self._answers.get(key)
+        return self._look_up(key) if packed is None else _unpacked(packed)
 
     def store(self, key: Key, answer: Answer) -> None:
         """Remember an answer that is safe on disk."""
-        self._answers[key] = answer
+        self._answers[key] = _packed(answer)
         if len(self._answers) > self._max_answers:
             self._answers.popitem(last=False)
+
+
+def _packed(answer: Answer) -> _Packed:
+    published = answer.published
+    return (
+        published.message_id,
+        published.cursor,
+        published.recipients,
+        answer.room,
+        answer.digest,
+    )
+
+
+def _unpacked(packed: _Packed) -> Answer:
+    message_id, cursor, recipients, room, digest = packed
+    published = Published(MessageId(message_id), cursor, recipients)
+    return Answer(published, RoomName(room), digest)

@@ -22,6 +22,7 @@ from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
 
 from p2pd.domain.rejections import MessageRefusedError, RejectionReason
+from p2pd.net.pubsub.frames import varint
 
 #: The specification's prefix of what is signed.
 SIGNING_PREFIX = b"libp2p-pubsub:"
@@ -30,6 +31,7 @@ MAX_DATA_BYTES = 60_000
 #: The whole message: what no field accounts for is nobody's to store and forward.
 MAX_SIGNED_BYTES = 65_536
 SEQNO_BYTES = 8
+_SIGNATURE_TAG = bytes((rpc_pb2.Message.SIGNATURE_FIELD_NUMBER << 3 | 2,))
 #: An RSA key of 8,192 bits is about 1,100 bytes.
 MAX_KEY_BYTES = 2_048
 MAX_KEYS_CACHED = 4_096
@@ -179,13 +181,16 @@ class MessageSigner:
         self._last_seqno = max(self._last_seqno + 1, self._clock_ns())
         seqno = self._last_seqno.to_bytes(SEQNO_BYTES, "big")
         fields = rpc_pb2.Message(from_id=self._author, data=data, seqno=seqno, topicIDs=[topic])
-        fields.signature = self._private_key.sign(SIGNING_PREFIX + fields.SerializeToString())
+        unsigned = fields.SerializeToString()
+        signature = self._private_key.sign(SIGNING_PREFIX + unsigned)
+        fields.signature = signature
         return WireMessage(
             wire_id=self._author + seqno,
             author=self._author,
             topic=topic,
             data=data,
             seqno=self._last_seqno,
-            signed_bytes=fields.SerializeToString(),
+            # Its field is the last but the key's, so that the rest is not encoded again.
+            signed_bytes=b"".join((unsigned, _SIGNATURE_TAG, varint(len(signature)), signature)),
             fields=fields,
         )
