@@ -19,7 +19,7 @@ Outcome = Published | ChatError
 _Burst = list[tuple[Publish, "asyncio.Future[Published]"]]
 
 
-class Publisher:
+class UnaryPublisher:
     """Publish for unary calls; bounded by the calls that are admitted at once."""
 
     def __init__(self, publishing: Publishing, bridge: Bridge) -> None:

@@ -26,7 +26,7 @@ from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
 from p2pd.api.ports import ChatPorts
 from p2pd.api.publish_from_request import publish_from_request, response_from_published
 from p2pd.api.publish_stream import PublishStream
-from p2pd.api.publisher import Publisher
+from p2pd.api.publisher import UnaryPublisher
 from p2pd.domain.names import room_from_text
 from p2pd.domain.peers import Peer
 from p2pd.domain.rooms import Room
@@ -55,7 +55,7 @@ class ChatService:
         self._changes = changes
         self._caller_of = caller_of
         self._progress_interval_s = progress_interval_s
-        self._publisher = Publisher(chat.publishing, bridge)
+        self._publisher = UnaryPublisher(chat.publishing, bridge)
         self._publish_streams: set[PublishStream] = set()
         self._in_hand = in_hand
 

@@ -19,7 +19,7 @@ import trio
 from p2pd.chat.membership import Membership
 from p2pd.domain.names import RoomName
 from p2pd.net.pubsub.gossip import SignedMessage
-from p2pd.store.message_store import NO_MESSAGE, Item, MessageStore
+from p2pd.store.message_store import NO_MESSAGE, MessageStore, OrderKey
 from p2pd.tasks import attempt
 from p2pd.workers import WORKER_THREADS, Workers
 
@@ -183,13 +183,13 @@ class Outbox:
                 self._room(room).unsent += count
 
     def _count_after(self, room: RoomName, seqno: int) -> int:
-        end = Item(self._last_before + 1, NO_MESSAGE)
-        items = self._store.items(room, Item(seqno + 1, NO_MESSAGE), end)
+        end = OrderKey(self._last_before + 1, NO_MESSAGE)
+        items = self._store.items(room, OrderKey(seqno + 1, NO_MESSAGE), end)
         return sum(item.message_id.startswith(self._author) for item in items)
 
     def _own_after(self, room: RoomName, seqno: int) -> list[tuple[int, bytes]]:
         """Read our own messages above a sequence number, lowest first, some of them."""
-        items = self._store.items(room, Item(seqno + 1, NO_MESSAGE))
+        items = self._store.items(room, OrderKey(seqno + 1, NO_MESSAGE))
         own = (item for item in items if item.message_id.startswith(self._author))
         found = list(islice(own, SENT_AT_ONCE))
         signed = self._store.signed_bytes(room, [item.message_id for item in found])

@@ -21,7 +21,7 @@ from p2pd.store.message_store import (
     NO_MESSAGE,
     Answer,
     Dropped,
-    Item,
+    OrderKey,
     RangeSum,
     Stored,
     StoredPage,
@@ -54,7 +54,7 @@ class MemoryStore:
         self._offsets: dict[MessageId, int] = {}
         self._rooms: dict[RoomName, list[int]] = {}
         self._answers: dict[tuple[str, str], Answer] = {}
-        self._ordered: dict[RoomName, list[Item]] = {}
+        self._ordered: dict[RoomName, list[OrderKey]] = {}
         self._dropped: dict[RoomName, deque[Dropped]] = {}
 
     @property
@@ -165,8 +165,8 @@ class MemoryStore:
         return tuple({**self._rooms, **{room: () for room, gone in self._dropped.items() if gone}})
 
     def items(
-        self, room: RoomName, lower: Item | None = None, upper: Item | None = None
-    ) -> Iterator[Item]:
+        self, room: RoomName, lower: OrderKey | None = None, upper: OrderKey | None = None
+    ) -> Iterator[OrderKey]:
         """Yield a room's items in send order, ``lower <= item < upper``; None is no bound."""
         ordered = self._ordered.get(room, [])
         begin = 0 if lower is None else bisect_left(ordered, lower)
@@ -182,7 +182,10 @@ class MemoryStore:
 
     def sum_range(self, room: RoomName, lower: int, upper: int | None) -> RangeSum:
         """Sum up the next items of a room."""
-        bounds = [Item(lower, NO_MESSAGE), None if upper is None else Item(upper, NO_MESSAGE)]
+        bounds = [
+            OrderKey(lower, NO_MESSAGE),
+            None if upper is None else OrderKey(upper, NO_MESSAGE),
+        ]
         items = list(self.items(room, *bounds))
         for before, after in pairwise(range(RANGE_ITEMS, len(items) - RANGE_ITEMS)):
             if items[before].seqno != items[after].seqno:
@@ -255,8 +258,8 @@ def _fitting(messages: Sequence[Stored], max_bytes: int) -> tuple[Stored, ...]:
     return tuple(messages[: max(1, sum(1 for size_bytes in sizes if size_bytes <= max_bytes))])
 
 
-def _item(message: Message) -> Item:
-    return Item(message.seqno, message.message_id)
+def _item(message: Message) -> OrderKey:
+    return OrderKey(message.seqno, message.message_id)
 
 
 def _size_bytes(message: Message) -> int:

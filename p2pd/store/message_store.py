@@ -46,7 +46,7 @@ class Answer:
     data: bytes
 
 
-class Item(NamedTuple):
+class OrderKey(NamedTuple):
     """A message in a room's send order: by sequence number, then by id.
 
     The order is the same at every node; a reconciliation walks it.
@@ -183,8 +183,8 @@ class MessageStore(Protocol):
         """Return the rooms that have messages."""
 
     def items(
-        self, room: RoomName, lower: Item | None = None, upper: Item | None = None
-    ) -> Iterator[Item]:
+        self, room: RoomName, lower: OrderKey | None = None, upper: OrderKey | None = None
+    ) -> Iterator[OrderKey]:
         """Yield a room's items in send order, ``lower <= item < upper``; None is no bound.
 
         What is appended or dropped meanwhile may or may not be among them.

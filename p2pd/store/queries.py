@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.records import RecordKind
 from p2pd.domain.sizes import size_of_message
-from p2pd.store.message_store import Answer, Item, Stored, StoredPage
+from p2pd.store.message_store import Answer, OrderKey, Stored, StoredPage
 from p2pd.store.rows import (
     COLUMNS,
     SEQNO_SHIFT,
@@ -151,20 +151,20 @@ def max_seqno(connection: sqlite3.Connection, author_bytes: bytes) -> int:
 def items(
     connection: sqlite3.Connection,
     room: RoomName,
-    lower: Item | None,
-    upper: Item | None,
+    lower: OrderKey | None,
+    upper: OrderKey | None,
     limit: int,
-) -> list[Item]:
+) -> list[OrderKey]:
     """Return the first ``limit`` items of a room with ``lower <= item < upper``."""
     low = _LOWEST if lower is None else _key(lower)
     high = _HIGHEST if upper is None else _key(upper)
     rows = connection.execute(_ITEMS, (room, *low, *high, limit))
-    return [Item(seqno_from(order), message_id_from(key)) for order, key in rows.fetchall()]
+    return [OrderKey(seqno_from(order), message_id_from(key)) for order, key in rows.fetchall()]
 
 
-def item_after(item: Item) -> Item:
+def item_after(item: OrderKey) -> OrderKey:
     """Return the lowest place behind an item."""
-    return Item(item.seqno, MessageId(f"{item.message_id}00"))
+    return OrderKey(item.seqno, MessageId(f"{item.message_id}00"))
 
 
 def signed_bytes(
@@ -179,5 +179,5 @@ def signed_bytes(
     return found
 
 
-def _key(item: Item) -> tuple[int, bytes]:
+def _key(item: OrderKey) -> tuple[int, bytes]:
     return item.seqno - SEQNO_SHIFT, bytes.fromhex(item.message_id)

@@ -31,7 +31,7 @@ from p2pd.store.message_store import (
     END_OF_TIME_NS,
     Answer,
     Dropped,
-    Item,
+    OrderKey,
     RangeSum,
     Stored,
     StoredPage,
@@ -261,8 +261,8 @@ class SqliteStore:
         return self._succession.file.rooms.names
 
     def items(
-        self, room: RoomName, lower: Item | None = None, upper: Item | None = None
-    ) -> Iterator[Item]:
+        self, room: RoomName, lower: OrderKey | None = None, upper: OrderKey | None = None
+    ) -> Iterator[OrderKey]:
         """Yield a room's items in send order, ``lower <= item < upper``; None is no bound."""
         while True:
             batch = self._items(room, lower, upper)
@@ -319,7 +319,9 @@ class SqliteStore:
         self._checkpoints.close()
         self._succession.close(in_order=self._durability.failure is None)
 
-    def _items(self, room: RoomName, lower: Item | None, upper: Item | None) -> list[Item]:
+    def _items(
+        self, room: RoomName, lower: OrderKey | None, upper: OrderKey | None
+    ) -> list[OrderKey]:
         return self._look(
             lambda connection: queries.items(connection, room, lower, upper, ITEMS_AT_ONCE)
         )

@@ -145,9 +145,9 @@ class RoomItems:
         for one in self._kept(room, first, last):
             yield Item(one.seqno, item_digest(bytes.fromhex(one.message_id)))
 
-    def _kept(self, room: RoomName, first: int, last: int | None) -> Iterator[kept.Item]:
-        upper = None if last is None or last == MAX_SEQNO else kept.Item(last + 1, NO_MESSAGE)
-        return self._store.items(room, kept.Item(first, NO_MESSAGE), upper)
+    def _kept(self, room: RoomName, first: int, last: int | None) -> Iterator[kept.OrderKey]:
+        upper = None if last is None or last == MAX_SEQNO else kept.OrderKey(last + 1, NO_MESSAGE)
+        return self._store.items(room, kept.OrderKey(first, NO_MESSAGE), upper)
 
 
 class _Sums:

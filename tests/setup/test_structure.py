@@ -23,12 +23,7 @@ LONGER = {
     "p2pd/store/store_file.py": 400,
 }
 """Files that are not divided yet."""
-SHARED = {
-    "Answer",
-    "Item",
-    "Outbox",
-    "Publisher",
-}
+SHARED = {"Answer", "Outbox"}
 """Names that two classes have still."""
 
 

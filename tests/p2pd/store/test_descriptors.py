@@ -14,7 +14,7 @@ import pytest
 from p2pd.domain.names import DEFAULT_ROOM
 from p2pd.domain.storage import StorageState
 from p2pd.store.connections import Readers
-from p2pd.store.message_store import NO_MESSAGE, Item
+from p2pd.store.message_store import NO_MESSAGE, OrderKey
 from p2pd.store.reads import ReadThreads
 from p2pd.store.sqlite_store import FILE_NAME, open_store
 from tests.p2pd.store.stores import message_of
@@ -41,7 +41,7 @@ def test_everything_of_the_store_works_without_another_descriptor(tmp_path: Path
         with no_descriptor_left():
             one, two = (store.reads.submit(lambda: store.read(0, 5, 1 << 20)) for _ in range(2))
             assert len(one.result(60)) == len(two.result(60)) == 5
-            items = store.items(DEFAULT_ROOM, Item(0, NO_MESSAGE))
+            items = store.items(DEFAULT_ROOM, OrderKey(0, NO_MESSAGE))
             first = next(items)
             assert store.offset_of(first.message_id) == 1
             assert [one.offset for one in store.append([message_of(9)])] == [6]

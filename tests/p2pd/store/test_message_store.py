@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import DEFAULT_ROOM, MessageId, PeerId, RoomName
-from p2pd.store.message_store import Answer, Item, MessageStore, Stored
+from p2pd.store.message_store import Answer, MessageStore, OrderKey, Stored
 from p2pd.store.rows import row_from_message, stored_from_row
 from tests.p2pd.store.stores import KINDS, LOBBY, append, message_of, offsets, open_kind
 
@@ -116,7 +116,7 @@ def test_items_are_in_send_order_between_bounds(store: MessageStore) -> None:
         store.append([replace(message_of(number), seqno=seqno)])
     append(store, 99, room=LOBBY)
     expected = sorted(
-        Item(seqno, message_of(number).message_id) for number, seqno in enumerate(seqnos)
+        OrderKey(seqno, message_of(number).message_id) for number, seqno in enumerate(seqnos)
     )
     assert list(store.items(DEFAULT_ROOM)) == expected
     for low in range(len(expected)):

@@ -11,7 +11,7 @@ from p2pd.domain.messages import Delivery
 from p2pd.domain.names import DEFAULT_ROOM, MessageId
 from p2pd.store import schema
 from p2pd.store.errors import NewerStoreError
-from p2pd.store.message_store import Answer, Item
+from p2pd.store.message_store import Answer, OrderKey
 from p2pd.store.sqlite_store import FILE_NAME, open_store
 from tests.p2pd.store.stores import LOBBY, append
 
@@ -58,7 +58,7 @@ def test_the_first_version_becomes_the_newest_with_all_it_held(tmp_path: Path) -
             BASE_SEQNO + 2,
             (1 << 64) - 1,
         ]
-        assert isinstance(next(store.items(LOBBY)), Item)
+        assert isinstance(next(store.items(LOBBY)), OrderKey)
         append(store, 5)
         assert store.last_offset == 5
 
