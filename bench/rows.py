@@ -248,7 +248,7 @@ ROWS = (
     Row("store", "… beside an empty page", "ms",
         (FULL_STORE, "page_ms"), (EMPTY_STORE, "empty_page_ms")),
     Row("store", "… first look of synchronisation, processor time", "s",
-        (FULL_STORE, "first_look_s")),
+        (FULL_STORE, "first_look_s"), None, AtMost(0.5)),
     Row("store", "… and memory at its height", "MiB", (FULL_STORE, "first_look_mib")),
     Row("storm", "2,000 browsers return, 100 to 199 messages behind: all served", "s",
         (STORM, "served_s")),

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from p2pd.domain.messages import Message
-from p2pd.domain.names import MessageId, RoomName
-from p2pd.domain.records import RecordKind
+from p2pd.domain.names import RoomName
 from p2pd.store import queries
 from p2pd.store.connections import Readers, durable_transaction, open_writer, transaction
 from p2pd.store.damage import is_full, sync_directory
@@ -32,9 +31,10 @@ from p2pd.store.meta import Meta
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.peer_table import load_known_peers, replace_known_peers
 from p2pd.store.quarantine_table import QuarantineTable
+from p2pd.store.removal import find_expired, remove_until
 from p2pd.store.room_store import RoomRecord
 from p2pd.store.room_table import RoomTable
-from p2pd.store.rows import CONVERSATION, INSERT, SEQNO_SHIFT, Row, row_from_message
+from p2pd.store.rows import CONVERSATION, INSERT, Row, row_from_message
 from p2pd.store.schema import check, migrate
 from p2pd.store.wal import committed_frames
 
@@ -44,13 +44,6 @@ WAL_MAX_FRAMES = 16_384
 _OLDEST = "SELECT min(offset) FROM records"
 _NEWEST = "SELECT max(offset) FROM records"
 """Each by itself: SQLite finds one end of a table at once, for both it reads all of it."""
-_IS_MESSAGE = f"kind = {RecordKind.MESSAGE:d}"
-_OLDEST_IN_ROOM = f"""SELECT offset, receive_time_ns, send_order, message_id
-    FROM records INDEXED BY messages_by_room
-    WHERE conversation = ? AND {_IS_MESSAGE} ORDER BY offset LIMIT ?"""
-_DROP = f"""DELETE FROM records INDEXED BY messages_by_room
-    WHERE conversation = ? AND {_IS_MESSAGE} AND offset <= ?"""
-
 _PASSIVE = "PRAGMA wal_checkpoint(PASSIVE)"
 _TRUNCATE = "PRAGMA wal_checkpoint(TRUNCATE)"
 
@@ -210,21 +203,20 @@ class StoreFile:
             if not self._rooms.count(room):
                 return ()
             key = self._rooms.key(room)
-            beyond = max(0, self._rooms.count(room) - keep)
-            oldest = self._writer.execute(_OLDEST_IN_ROOM, (key, at_most)).fetchall()
-            times_ns = [time_ns for _, time_ns, *_ in oldest]
-            dropped = max(beyond, _count_before(times_ns, received_before_ns, now_ns))
-            dropped = min(dropped, len(oldest))
-            if dropped:
-                until = oldest[dropped - 1][0]
-                self._rooms.dropping(room, until)
-                self._writer.execute(_DROP, (key, until))
-                self._rooms.dropped(room, dropped)
+            expired = find_expired(
+                self._writer,
+                key,
+                beyond=max(0, self._rooms.count(room) - keep),
+                received_before_ns=received_before_ns,
+                now_ns=now_ns,
+                at_most=at_most,
+            )
+            if expired.dropped:
+                self._rooms.dropping(room, expired.until)
+                remove_until(self._writer, key, expired.until)
+                self._rooms.dropped(room, len(expired.dropped))
                 (self._first,) = self._writer.execute(_OLDEST).fetchone()
-            return [
-                Dropped(order + SEQNO_SHIFT, time_ns, MessageId(message_id.hex()))
-                for _, time_ns, order, message_id in oldest[:dropped]
-            ]
+            return expired.dropped
 
     def sync(self) -> int:
         """Make what is committed survive a power cut; return its last offset."""
@@ -334,14 +326,3 @@ class StoreFile:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreClosedError
-
-
-def _count_before(times_ns: Sequence[int], before_ns: int, now_ns: int) -> int:
-    """Count the messages received before a moment, of times in order of arrival."""
-    count = 0
-    for place, time_ns in enumerate(times_ns):
-        if time_ns < before_ns:
-            count = place + 1
-        elif time_ns <= now_ns:
-            break
-    return count
