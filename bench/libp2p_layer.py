@@ -110,14 +110,16 @@ def _go_peer() -> str:
 
 
 def run(stack: Stack, sizes: Sizes, transport: Transport = "tcp") -> Figures:
-    """Measure one pair of nodes."""
+    """Measure one pair of nodes; of stock py-libp2p only what it can carry."""
+    is_slow = stack == "stock"
     with running_peers(stack, transport, 2) as (sender, receiver):
-        burst, burst_cpu_ms = _exchange(sender, [receiver], sizes.burst)
+        count = sizes.burst // 4 if is_slow else sizes.burst
+        burst, burst_cpu_ms = _exchange(sender, [receiver], count)
         figures = {"burst_per_s": _rate(burst), "burst_cpu_ms": burst_cpu_ms}
-        if stack != "stock":
+        if not is_slow:
             many, _ = _exchange(sender, [receiver], sizes.burst, publishers=MANY_PUBLISHERS)
             figures["burst_of_many_per_s"] = _rate(many)
-        for pace_per_s in PACES_PER_S:
+        for pace_per_s in PACES_PER_S[:1] if is_slow else PACES_PER_S:
             paced, cpu_ms = _exchange(sender, [receiver], sizes.paced, pace_per_s)
             latencies_ns = [came - sent for sent, came in paced]
             figures[f"p50_ms_{pace_per_s}"] = p50_ms(latencies_ns)
