@@ -25,6 +25,8 @@ const peer = await createLibp2p({
   transports: [tcp()],
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
+  // It closes the connection of a peer that is busy for long.
+  connectionMonitor: { enabled: false },
   services: {
     identify: identify(),
     ping: ping(),
