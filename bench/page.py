@@ -22,7 +22,9 @@ MEASUREMENTS_HEAD = """\
 NOISE = f"""\
 **Other programs used the processors where the load before a run is over {BUSY_SHARE:g} per
 processor, or was not noted**: there, times and rates are worse than on a quiet machine, tails
-most of all, and a ratio may be off by a third. Processor time per message suffers least."""
+most of all, and a ratio may be off by a third or more: a burst beside go-libp2p suffers most,
+since each of that program's threads gets a share of the processors of its own. Processor
+time per message suffers least."""
 
 INTRODUCTION = """\
 # Figures

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from textwrap import fill, shorten
+from typing import Any
 
 import matplotlib as mpl
 
@@ -32,7 +33,7 @@ NAME_LENGTH = 16
 MAX_FACTOR = 64.0
 """A figure further from its target than this is drawn at the edge."""
 
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wsp",
     "font.family": "DejaVu Sans",
