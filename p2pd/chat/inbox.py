@@ -7,6 +7,7 @@ Gossip and synchronisation verify signatures and give their batches to the one
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Never
 
 import structlog
@@ -52,7 +53,7 @@ class Inbox:
         self._log = log
         self._rejections = rejections
         self._validators = Validators(validators, rejections)
-        self._outage = Outage()
+        self._outage = Outage(partial(rejections.count, RejectionReason.MISSED_OVER_LIMIT))
         self._missed = trio.Event()
 
     async def receive_messages(self, messages: Sequence[Message]) -> list[Verdict]:

@@ -5,7 +5,7 @@ Owned by ``inbox``. A message is counted once, however often it comes again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
@@ -15,10 +15,17 @@ MAX_MISSED = 10_000
 
 
 class Outage:
-    """What is missed now, the oldest forgotten at the bound."""
+    """What is missed now, the oldest forgotten at the bound; their rooms are not.
 
-    def __init__(self) -> None:
-        self._missed: dict[MessageId, RoomName] = {}
+    Args:
+        on_forget: Called for each message that is forgotten.
+    """
+
+    def __init__(self, on_forget: Callable[[], None], max_missed: int = MAX_MISSED) -> None:
+        self._on_forget = on_forget
+        self._max_missed = max_missed
+        self._missed: dict[MessageId, None] = {}
+        self._rooms: set[RoomName] = set()
         self._unreported = 0
 
     @property
@@ -30,14 +37,17 @@ class Outage:
         """Add messages that could not be stored."""
         for message in messages:
             if message.message_id not in self._missed:
-                self._missed[message.message_id] = message.room
+                self._missed[message.message_id] = None
+                self._rooms.add(message.room)
                 self._unreported += 1
-                if len(self._missed) > MAX_MISSED:
+                if len(self._missed) > self._max_missed:
                     del self._missed[next(iter(self._missed))]
+                    self._on_forget()
 
     def end(self) -> frozenset[RoomName]:
         """Forget what is missed; return the rooms in which it is to be fetched."""
-        rooms = frozenset(self._missed.values())
+        rooms = frozenset(self._rooms)
+        self._rooms.clear()
         self._missed.clear()
         return rooms
 

@@ -293,6 +293,11 @@ class RejectionReason(StrEnum):
         "unstored_over_limit",
         "A message that could not be stored was given up because too many came after it.",
     )
+    MISSED_OVER_LIMIT = (
+        "missed_over_limit",
+        "A message that could not be stored was forgotten to be reported because too many came "
+        "after it; a later copy is reported again.",
+    )
     STORAGE_FAILED = "storage_failed", "Messages were not stored because the disk failed."
     STORAGE_FULL = (
         "storage_full",
