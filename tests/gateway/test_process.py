@@ -16,6 +16,7 @@ from websockets.typing import Origin
 from tests.driver import GatewayProcess, NodeProcess, wait_until
 from tests.driver.fixtures import StartGateway, StartNode
 from tests.driver.process import STOP_S
+from tests.gateway.client import Client
 
 #: Nobody listens there.
 NOWHERE = "127.0.0.1:1"
@@ -154,3 +155,22 @@ def test_restarted_gateway_serves_the_same_address(gateway: GatewayProcess) -> N
     gateway.restart()
     gateway.wait_node_reachable()
     assert gateway.http_address == before
+
+
+def pool_switches(pid: int) -> int:
+    """Count how often gRPC's pool of threads has begun to wait or was put aside."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    pool = [task for task in tasks if (task / "comm").read_text() == "event_engine\n"]
+    lines = [line for task in pool for line in (task / "status").read_text().splitlines()]
+    return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
+
+
+def test_no_pool_of_threads_stands_between_the_node_and_the_loop(gateway: GatewayProcess) -> None:
+    count = 60
+    with Client(gateway.ws_url) as browser:
+        browser.hello()
+        before = pool_switches(gateway.pid)
+        for number in range(count):
+            assert browser.ask("publish", room="", text=str(number))["type"] == "ack"
+        browser.wait_text(str(count - 1))
+        assert pool_switches(gateway.pid) - before < count
