@@ -132,12 +132,12 @@ class Link:
             self._become("ready")
 
     def mark_following(self) -> None:
-        """Note that the stream of events has begun."""
+        """Handle that the stream of events has begun."""
         self._following = True
         self.mark_alive()
 
     def mark_broken(self) -> None:
-        """Note that the stream of events broke."""
+        """Handle that the stream of events broke."""
         self._following = False
         if self._state == "ready":
             self._become("away")

@@ -208,7 +208,7 @@ class CallAdmission:
             raise
 
     def _refuse_late(self, now_s: float) -> None:
-        """Note that calls wait now; in an overload refuse those that have waited too long."""
+        """Handle that calls wait now; in an overload refuse those that have waited too long."""
         if now_s - self._waited_s > CALM_S:
             self._busy_since_s = now_s
         self._waited_s = now_s

@@ -119,7 +119,7 @@ class Durability:
                 self._settle_gathering()
 
     def lose(self, until: int) -> None:
-        """Note that everything up to an offset was in a file that was set aside."""
+        """Handle that everything up to an offset was in a file that was set aside."""
         self._lost_until = max(self._lost_until, until)
 
     def close(self) -> None:

@@ -19,11 +19,11 @@ from p2pd.domain.window import Window
 from p2pd.store.message_store import (
     END_OF_TIME_NS,
     NO_MESSAGE,
-    Answer,
     Dropped,
     OrderKey,
     RangeSum,
     Stored,
+    StoredAnswer,
     StoredPage,
     WhenDurable,
 )
@@ -53,7 +53,7 @@ class MemoryStore:
         self._window: Window[Stored] = Window(max_messages, max_bytes, first=1)
         self._offsets: dict[MessageId, int] = {}
         self._rooms: dict[RoomName, list[int]] = {}
-        self._answers: dict[tuple[str, str], Answer] = {}
+        self._answers: dict[tuple[str, str], StoredAnswer] = {}
         self._ordered: dict[RoomName, list[OrderKey]] = {}
         self._dropped: dict[RoomName, deque[Dropped]] = {}
 
@@ -89,7 +89,7 @@ class MemoryStore:
             insort(self._ordered.setdefault(message.room, []), _item(message))
             if message.client_message_id:
                 key = (message.caller, message.client_message_id)
-                answer = Answer(message.message_id, stored.offset, message.room, message.data)
+                answer = StoredAnswer(message.message_id, stored.offset, message.room, message.data)
                 self._answers.setdefault(key, answer)
             self._forget(self._window.append(stored, _size_bytes(message)))
         return tuple(kept)
@@ -106,7 +106,7 @@ class MemoryStore:
         """Return where a kept message is, or None."""
         return self._offsets.get(message_id)
 
-    def answer_of(self, client_message_id: str, caller: str = "") -> Answer | None:
+    def answer_of(self, client_message_id: str, caller: str = "") -> StoredAnswer | None:
         """Return the answer to the first stored publish of a caller with this id, or None."""
         return self._answers.get((caller, client_message_id))
 

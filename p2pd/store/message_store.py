@@ -34,7 +34,7 @@ class StoredPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredAnswer:
     """What a publish with a ``client_message_id`` was answered, and what it published.
 
     A call with the same caller and id repeats it only where room and data are the same.
@@ -144,7 +144,7 @@ class MessageStore(Protocol):
     def offset_of(self, message_id: MessageId) -> int | None:
         """Return where a kept message is, or None."""
 
-    def answer_of(self, client_message_id: str, caller: str = "") -> Answer | None:
+    def answer_of(self, client_message_id: str, caller: str = "") -> StoredAnswer | None:
         """Return the answer to the first stored publish of a caller with this id, or None."""
 
     def max_seqno(self, author_bytes: bytes) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.records import RecordKind
 from p2pd.domain.sizes import size_of_message
-from p2pd.store.message_store import Answer, OrderKey, Stored, StoredPage
+from p2pd.store.message_store import OrderKey, Stored, StoredAnswer, StoredPage
 from p2pd.store.rows import (
     COLUMNS,
     SEQNO_SHIFT,
@@ -131,14 +131,16 @@ def offset_of(connection: sqlite3.Connection, message_id: MessageId) -> int | No
     return None if row is None else int(row[0])
 
 
-def answer_of(connection: sqlite3.Connection, client_message_id: str, caller: str) -> Answer | None:
+def answer_of(
+    connection: sqlite3.Connection, client_message_id: str, caller: str
+) -> StoredAnswer | None:
     """Return the answer to the first stored publish of a caller with this id, or None."""
     row = connection.execute(_ANSWER, (client_message_id, caller or None)).fetchone()
     if row is None:
         return None
     stored = stored_from_row(row)
     message = stored.message
-    return Answer(message.message_id, stored.offset, message.room, message.data)
+    return StoredAnswer(message.message_id, stored.offset, message.room, message.data)
 
 
 def max_seqno(connection: sqlite3.Connection, author_bytes: bytes) -> int:

@@ -29,11 +29,11 @@ from p2pd.store.durability import Durability
 from p2pd.store.lock_file import lock_directory
 from p2pd.store.message_store import (
     END_OF_TIME_NS,
-    Answer,
     Dropped,
     OrderKey,
     RangeSum,
     Stored,
+    StoredAnswer,
     StoredPage,
     WhenDurable,
 )
@@ -220,7 +220,7 @@ class SqliteStore:
         """Return where a kept message is, or None."""
         return self._look(lambda connection: queries.offset_of(connection, message_id))
 
-    def answer_of(self, client_message_id: str, caller: str = "") -> Answer | None:
+    def answer_of(self, client_message_id: str, caller: str = "") -> StoredAnswer | None:
         """Return the answer to the first stored publish of a caller with this id, or None."""
         return self._succession.carry_out(lambda file: file.answer_of(client_message_id, caller))
 

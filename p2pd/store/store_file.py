@@ -26,7 +26,7 @@ from p2pd.store.damage import is_full, sync_directory
 from p2pd.store.errors import DamagedError, StoreClosedError
 from p2pd.store.inheritance import Inheritance
 from p2pd.store.item_ranges import ItemRanges
-from p2pd.store.message_store import END_OF_TIME_NS, Answer, Dropped, Stored
+from p2pd.store.message_store import END_OF_TIME_NS, Dropped, Stored, StoredAnswer
 from p2pd.store.meta import Meta
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.peer_table import load_known_peers, replace_known_peers
@@ -182,7 +182,7 @@ class StoreFile:
             except sqlite3.IntegrityError:
                 return self._insert([one for one in fresh if self._is_new(one)])
 
-    def answer_of(self, client_message_id: str, caller: str) -> Answer | None:
+    def answer_of(self, client_message_id: str, caller: str) -> StoredAnswer | None:
         """Return a stored answer, by the connection that is about to write to its index."""
         with self._writing:
             self._check_open()

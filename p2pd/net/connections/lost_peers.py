@@ -51,7 +51,7 @@ class LostPeers:
         registry.on_peer_went.append(self._peer_went)
 
     def identified(self, peer_id: ID) -> None:
-        """Take note of whether a connected peer gossips."""
+        """Record whether a connected peer gossips."""
         identity = self._host.identity_of(peer_id)
         names = identity.protocols if identity else ()
         if peer_id in self._registry and any(name.startswith(GOSSIP) for name in names):

@@ -22,13 +22,13 @@ class ConnectionListener(Protocol):
     """Whom the registry reports peers to; called in the trio thread, must not raise."""
 
     def peer_connected(self, peer: Peer) -> None:
-        """Take a peer whose first connection is secured."""
+        """Handle a peer whose first connection is secured."""
 
     def peer_identified(self, peer: Peer) -> None:
-        """Take a connected peer whose agent, protocols or best connection changed."""
+        """Handle a connected peer whose agent, protocols or best connection changed."""
 
     def peer_disconnected(self, peer_id: PeerId) -> None:
-        """Take note that a peer's last connection is gone."""
+        """Handle that a peer's last connection is gone."""
 
 
 @dataclass(slots=True)

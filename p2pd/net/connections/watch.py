@@ -27,7 +27,7 @@ PROBE_WITHIN_S = 3.0
 
 
 class ConnectionWatch:
-    """Take connections from the swarm, report peers to the listener."""
+    """Receive connections from the swarm, report peers to the listener."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class ConnectionWatch:
         registry.on_peer_moved.append(self._peer_moved)
 
     def opened(self, connection: INetConn) -> None:
-        """Take a new connection from the swarm."""
+        """Handle a new connection of the swarm."""
         if connection.muxed_conn.peer_id == self._host.get_id():
             refuse = partial(self._guard.refuse_own_identity, connection)
             self._nursery.start_soon(attempt, "own identity", refuse)
@@ -61,11 +61,11 @@ class ConnectionWatch:
             self._nursery.start_soon(attempt, "connection watch", partial(self._watch, opened))
 
     def closed(self, connection: INetConn) -> None:
-        """Take a closed connection from the swarm."""
+        """Handle a closed connection of the swarm."""
         self._registry.remove(connection)
 
     def identified(self, peer_id: ID) -> None:
-        """Take what identify learned of a peer."""
+        """Handle what identify learned of a peer."""
         if peer_id in self._registry:
             self._listener.peer_identified(self.peer(peer_id))
 

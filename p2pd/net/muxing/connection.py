@@ -32,7 +32,7 @@ class EndingStream(Protocol):
     def abandon(self) -> None:
         """Reset it."""
 
-    def take_end(self) -> None:
+    def end_with_connection(self) -> None:
         """End it: the connection is gone."""
 
 
@@ -98,6 +98,6 @@ class MuxedConnection(IMuxedConn, Generic[Stream]):
     def _end_streams(self) -> None:
         """End every stream and whatever waits for the peer."""
         for stream in self._streams.values():
-            stream.take_end()
+            stream.end_with_connection()
         self._accepted_in.close()
         self._pings.give_up()

@@ -56,7 +56,7 @@ class Pings:
         finally:
             del self._waiting[ping.ping_id]
 
-    def take_answer(self, ping_id: int) -> None:
+    def receive_answer(self, ping_id: int) -> None:
         """Take an answer; one to no question is passed over."""
         if ping := self._waiting.get(ping_id):
             ping.round_trip_s = trio.current_time() - ping.sent_s

@@ -107,7 +107,7 @@ class BufferedStream(IMuxedStream):
         """Reset without a checkpoint, for callers that are not a task of their own."""
         if not self._is_reset and not self._is_done:
             self._send_reset()
-        self.take_reset()
+        self.receive_reset()
 
     def get_remote_address(self) -> tuple[str, int] | None:
         """Return the address of the connection's other end."""
@@ -139,16 +139,16 @@ class BufferedStream(IMuxedStream):
         """Return whether the stream has ended in both directions."""
         return self._is_reset or self._is_done
 
-    def take_reset(self) -> None:
-        """Note that the stream is gone."""
+    def receive_reset(self) -> None:
+        """Handle that the stream is gone."""
         self._is_reset = True
         self._is_read_closed = self._is_write_closed = True
         self._received.clear()
         self._changed.unpark_all()
         self._forget()
 
-    def take_end(self) -> None:
-        """Note that the connection has ended; what came can still be read."""
+    def end_with_connection(self) -> None:
+        """Handle that the connection has ended; what came can still be read."""
         self._is_reset = True
         self._changed.unpark_all()
 

@@ -78,10 +78,10 @@ class GossipListener(Protocol):
     """Whom the gossip reports peers to; called in the trio thread, must not block or raise."""
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
-        """Note that a peer is in a room that is joined here, and can be sent to."""
+        """Handle that a peer is in a room that is joined here, and can be sent to."""
 
     def peer_left(self, peer_id: PeerId, room: RoomName) -> None:
-        """Note that a peer left a room that is joined here, or cannot be sent to."""
+        """Handle that a peer left a room that is joined here, or cannot be sent to."""
 
 
 @asynccontextmanager

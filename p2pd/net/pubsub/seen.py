@@ -30,7 +30,7 @@ class SeenIds:
         return wire_id in self._times
 
     def add(self, wire_id: bytes) -> bool:
-        """Note a message; False where it was here before."""
+        """Record a message; False where it was here before."""
         if wire_id in self._times:
             return False
         self._times[wire_id] = trio.current_time()

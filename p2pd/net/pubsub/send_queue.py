@@ -142,7 +142,7 @@ class SendQueue:
         self.is_released = False
 
     def finish(self) -> None:
-        """Take nothing more; what waits is still to be written."""
+        """Accept nothing more; what waits is still to be written."""
         self._is_finishing = True
         self._filled.set()
         self._drained.set()

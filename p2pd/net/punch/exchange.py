@@ -48,7 +48,7 @@ class Initiator:
         return _connect(self._own_addresses)
 
     def receive(self, message: HolePunch, now_s: float) -> tuple[HolePunch, Agreement]:
-        """Take the answer; returns the signal to write, and what to do after it.
+        """Handle the answer; returns the signal to write, and what to do after it.
 
         Raises:
             ExchangeError: It is not the answer.
@@ -67,7 +67,7 @@ class Responder:
         self._addresses: tuple[Multiaddr, ...] | None = None
 
     def receive_connect(self, message: HolePunch, own_addresses: Sequence[Multiaddr]) -> HolePunch:
-        """Take the first message; returns the answer.
+        """Handle the first message; returns the answer.
 
         Raises:
             ExchangeError: It is another message.
@@ -78,7 +78,7 @@ class Responder:
         return _connect(own_addresses)
 
     def receive_sync(self, message: HolePunch) -> Agreement:
-        """Take the signal.
+        """Handle the signal.
 
         Raises:
             ExchangeError: It is another message.

@@ -94,7 +94,7 @@ class Runs:
             self._report(run.ended(transport))
 
     def opened(self, connection: INetConn) -> None:
-        """Take a direct connection that has opened: what a run with its peer was for."""
+        """Handle a direct connection that has opened: what a run with its peer was for."""
         run = self._runs.get(connection.muxed_conn.peer_id)
         if run is not None:
             addresses = connection.get_transport_addresses()
@@ -103,7 +103,7 @@ class Runs:
             self.end(run, transport.name if transport else "unknown")
 
     def closed(self, connection: INetConn) -> bool:
-        """Take a relayed connection that has closed; returns whether a run ended by it."""
+        """Handle a relayed connection that has closed; returns whether a run ended by it."""
         run = self._runs.get(connection.muxed_conn.peer_id)
         if run is None or run.connection is not connection:
             return False

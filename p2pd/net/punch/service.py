@@ -99,14 +99,14 @@ class HolePuncher:
         self._run_counts: Counter[INetConn] = Counter()
 
     def opened(self, connection: INetConn) -> None:
-        """Take a new connection from the swarm."""
+        """Handle a new connection of the swarm."""
         if not is_relayed(connection):
             self._runs.opened(connection)
         elif _is_inbound(connection):
             self._nursery.start_soon(attempt, "hole punching", partial(self._initiate, connection))
 
     def closed(self, connection: INetConn) -> None:
-        """Take a closed connection from the swarm; punching goes on over one that is left."""
+        """Handle a closed connection of the swarm; punching goes on over one that is left."""
         self._run_counts.pop(connection, None)
         if is_relayed(connection) and not self._runs.closed(connection):
             return

@@ -221,15 +221,15 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
             case events.StreamDataReceived(data=data, end_stream=is_last, stream_id=stream_id):
                 self.last_used_s = self.last_heard_s
                 if (stream := self._stream_of(stream_id)) is not None:
-                    stream.take_data(data, is_last=is_last)
+                    stream.receive_data(data, is_last=is_last)
             case events.StreamReset(stream_id=stream_id):
                 if (stream := self._stream_of(stream_id)) is not None:
-                    stream.take_reset()
+                    stream.receive_reset()
             case events.StopSendingReceived(stream_id=stream_id):
                 if (stream := self._streams.get(stream_id)) is not None:
-                    stream.take_stop()
+                    stream.receive_stop()
             case events.PingAcknowledged(uid=uid):
-                self._pings.take_answer(uid)
+                self._pings.receive_answer(uid)
             case events.HandshakeCompleted():
                 self._identify()
             case events.ConnectionIdIssued(connection_id=cid):

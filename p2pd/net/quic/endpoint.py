@@ -196,7 +196,7 @@ class QuicEndpoint:
             cid = data[1 : 1 + CID_BYTES]
             known = self._routes.get(cid)
             if known is None:
-                self._take_unknown(data, cid, address, source)
+                self._answer_unknown(data, cid, address, source)
             return known
         try:
             header = pull_quic_header(Buffer(data=data), host_cid_length=CID_BYTES)
@@ -208,7 +208,7 @@ class QuicEndpoint:
             return known
         return self._new_inbound(header, address, source)
 
-    def _take_unknown(self, data: bytes, cid: bytes, address: Any, source: Source | None) -> None:
+    def _answer_unknown(self, data: bytes, cid: bytes, address: Any, source: Source | None) -> None:
         """End the connection that a peer knows no more, or report to a peer that we know none."""
         if not self._resets.permits(trio.current_time()):
             return

@@ -53,7 +53,7 @@ class QuicMuxedStream(BufferedStream):
 
     # What the connection calls; none of it waits.
 
-    def take_data(self, data: bytes, *, is_last: bool) -> None:
+    def receive_data(self, data: bytes, *, is_last: bool) -> None:
         """Keep received bytes for the reader."""
         if self._is_reset:
             return
@@ -62,8 +62,8 @@ class QuicMuxedStream(BufferedStream):
         self._changed.unpark_all()
         self._forget_if_done()
 
-    def take_stop(self) -> None:
-        """Note that the peer reads no more."""
+    def receive_stop(self) -> None:
+        """Handle that the peer reads no more."""
         self._is_write_closed = True
         self._changed.unpark_all()
         self._forget_if_done()

@@ -49,7 +49,7 @@ class ObservedAddresses:
         self._by_connection: dict[Hashable, Observation] = {}
 
     def record(self, connection: Hashable, observation: Observation) -> None:
-        """Take what the peer of a connection reports; replaces what it reported before.
+        """Record what the peer of a connection reports; replaces what it reported before.
 
         A peer of the local network does not see this node from the internet, and one
         machine can have many addresses there.
@@ -92,7 +92,7 @@ class ObservedAddresses:
         return list(dict.fromkeys(ranked))[:MAX_ADDRESSES]
 
     def _votes(self, version: int) -> dict[str, str]:
-        """Take the newest report of each observer."""
+        """Return the newest report of each observer."""
         return {
             each.group: each.seen_at.ip
             for each in self._by_connection.values()

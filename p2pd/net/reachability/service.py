@@ -126,7 +126,7 @@ class ReachabilityService:
         return addresses_from_endpoints(self._observed.candidates(self._listening()))
 
     def address_observed(self, connection: INetConn, address: Multiaddr) -> None:
-        """Take where the peer of a connection sees this node."""
+        """Record where the peer of a connection sees this node."""
         ip, seen_at = direct_peer_ip(connection), endpoint_from_address(address)
         if ip is None or seen_at is None or not is_open_and_direct(connection):
             return
@@ -134,7 +134,7 @@ class ReachabilityService:
         self._judge()
 
     def connection_opened(self, connection: INetConn) -> None:
-        """Take a peer that came from the internet as evidence, where it came unasked."""
+        """Count a peer that came from the internet as evidence, where it came unasked."""
         ip = direct_peer_ip(connection)
         if ip is None or not is_global(ip) or not is_open_and_direct(connection):
             return

@@ -50,7 +50,7 @@ class ReachabilityVerdict:
         return tuple(each.evidence for each in self._votes.values())
 
     def add(self, observer: str, evidence: ReachabilityEvidence, now_s: float) -> None:
-        """Take an observer's vote in place of the one it had; the oldest of all gives way."""
+        """Count an observer's vote in place of the one it had; the oldest of all gives way."""
         self._votes.pop(observer, None)
         self._votes[observer] = _Vote(evidence, now_s)
         while len(self._votes) > MAX_EVIDENCE:

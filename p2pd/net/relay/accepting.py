@@ -49,7 +49,7 @@ class CircuitAcceptor:
         self._host.remove_stream_handler(STOP)
 
     async def serve(self, stream: INetStream) -> None:
-        """Take one circuit and serve the connection on it until that ends.
+        """Accept one circuit and serve the connection on it until that ends.
 
         Raises:
             StreamError: The relay went away; or another failure of its stream.

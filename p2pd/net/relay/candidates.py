@@ -41,7 +41,7 @@ class RelayBackoffs:
         return asked is not None and asked.has_reserved
 
     def succeeded(self, relay_id: ID) -> None:
-        """Note that a relay has given a reservation: its next failure is its first."""
+        """Handle that a relay has given a reservation: its next failure is its first."""
         asked = self._use(relay_id)
         asked.has_reserved = True
         asked.backoff.reset()

@@ -109,7 +109,7 @@ class RelayClient:
             nursery.start_soon(partial(run_guarded, name, task))
 
     def stop_serving(self) -> None:
-        """Take no circuit any more."""
+        """Accept no circuit any more."""
         self._acceptor.close()
 
     def connection_changed(self, _connection: INetConn) -> None:

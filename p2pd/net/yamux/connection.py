@@ -26,7 +26,7 @@ from p2pd.net.yamux.frames import (
     decode_header,
     encode_frame,
 )
-from p2pd.net.yamux.outbox import InstantWriter, Outbox
+from p2pd.net.yamux.outbox import FrameOutbox, InstantWriter
 from p2pd.net.yamux.stream import YamuxStream
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
         self.secured_conn = secured_conn
         self._next_id = 1 if secured_conn.is_initiator else 2
         instant = secured_conn if isinstance(secured_conn, InstantWriter) else None
-        self._outbox = Outbox(secured_conn.write, instant)
+        self._outbox = FrameOutbox(secured_conn.write, instant)
         self._tasks: trio.CancelScope | None = None
         self._is_closing = False
 
@@ -156,7 +156,7 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
             while chunk := await self.secured_conn.read():
                 self.last_heard_s = trio.current_time()
                 buffer += chunk
-                self._take_frames(buffer)
+                self._handle_frames(buffer)
         except ProtocolError as error:
             self._rejections.count(RejectionReason.YAMUX_PROTOCOL)
             log.debug("peer broke yamux", peer_id=str(self.peer_id), error=str(error))
@@ -166,7 +166,7 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
             log.debug("connection ended", peer_id=str(self.peer_id), error=repr(error))
         return GoAway.NORMAL
 
-    def _take_frames(self, buffer: bytearray) -> None:
+    def _handle_frames(self, buffer: bytearray) -> None:
         """Handle every whole frame in the buffer and leave the rest there."""
         offset = 0
         while len(buffer) - offset >= HEADER.size:
@@ -177,28 +177,28 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
             end = offset + HEADER.size + body_bytes
             if end > len(buffer):
                 break
-            self._take_frame(header, buffer[offset + HEADER.size : end])
+            self._handle_frame(header, buffer[offset + HEADER.size : end])
             offset = end
         del buffer[:offset]
         if self._outbox.size_bytes > MAX_OUTBOX_BYTES:
             raise ProtocolError("peer asks for more than it reads")
 
-    def _take_frame(self, header: Header, body: bytearray) -> None:
+    def _handle_frame(self, header: Header, body: bytearray) -> None:
         match header.type:
             case FrameType.PING:
-                self._take_ping(header)
+                self._handle_ping(header)
             case FrameType.GO_AWAY:
                 raise ConnectionError("peer ends the connection")
             case _:
-                self._take_stream_frame(header, body)
+                self._handle_stream_frame(header, body)
 
-    def _take_ping(self, header: Header) -> None:
+    def _handle_ping(self, header: Header) -> None:
         if header.flags & Flag.SYN:
             self.send(encode_frame(FrameType.PING, Flag.ACK, SESSION_ID, header.length))
         else:
-            self._pings.take_answer(header.length)
+            self._pings.receive_answer(header.length)
 
-    def _take_stream_frame(self, header: Header, body: bytearray) -> None:
+    def _handle_stream_frame(self, header: Header, body: bytearray) -> None:
         self.last_used_s = self.last_heard_s
         if header.flags & Flag.SYN:
             self._accept(header.stream_id)
@@ -207,14 +207,14 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
             # Of a stream that ended here while the frame was on its way.
             return
         if header.type == FrameType.WINDOW_UPDATE:
-            stream.take_credit(header.length)
+            stream.receive_credit(header.length)
         else:
-            stream.take_data(body)
+            stream.receive_data(body)
             self._refuse_hoard(stream)
         if header.flags & Flag.RST:
-            stream.take_reset()
+            stream.receive_reset()
         elif header.flags & Flag.FIN:
-            stream.take_fin()
+            stream.receive_fin()
 
     def _accept(self, stream_id: int) -> None:
         """Take a stream that the peer opens; go opens several at once, in any order."""

@@ -30,7 +30,7 @@ class InstantWriter(Protocol):
         """
 
 
-class Outbox:
+class FrameOutbox:
     """An unbounded queue whose users are held back above 128 KiB.
 
     ``put`` and ``put_now`` never wait, for the answers that a reader owes its peer; the

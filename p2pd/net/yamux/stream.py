@@ -67,7 +67,7 @@ class YamuxStream(BufferedStream):
 
     # What the connection's reader calls; none of it waits.
 
-    def take_data(self, data: bytes | bytearray) -> None:
+    def receive_data(self, data: bytes | bytearray) -> None:
         """Keep received bytes for the reader.
 
         Raises:
@@ -80,13 +80,13 @@ class YamuxStream(BufferedStream):
             self._received += data
             self._changed.unpark_all()
 
-    def take_credit(self, size: int) -> None:
+    def receive_credit(self, size: int) -> None:
         """Take the peer's permission to send more."""
         self._send_credit += size
         self._changed.unpark_all()
 
-    def take_fin(self) -> None:
-        """Note that the peer sends no more."""
+    def receive_fin(self) -> None:
+        """Handle that the peer sends no more."""
         self._is_read_closed = True
         self._changed.unpark_all()
         self._forget_if_done()

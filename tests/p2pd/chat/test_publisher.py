@@ -31,7 +31,7 @@ from p2pd.errors import (
 from p2pd.log.log import Log
 from p2pd.net.pubsub.gossip import SignedMessage
 from p2pd.store.memory_store import MemoryStore
-from p2pd.store.message_store import Answer, Stored, WhenDurable
+from p2pd.store.message_store import Stored, StoredAnswer, WhenDurable
 from tests.p2pd.chat.ports import OWN, TopicsInMemory, make_membership, make_signed
 from tests.p2pd.facts import NOW_NS, make_node
 
@@ -59,7 +59,7 @@ class FailingStore(MemoryStore):
                 raise self.fails_on[message.data]
         return super().append(messages)
 
-    def answer_of(self, client_message_id: str, caller: str = "") -> Answer | None:
+    def answer_of(self, client_message_id: str, caller: str = "") -> StoredAnswer | None:
         if client_message_id in self.unreadable:
             raise StorageFailedError("unreadable")
         return super().answer_of(client_message_id, caller)

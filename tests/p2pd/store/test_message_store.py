@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import DEFAULT_ROOM, MessageId, PeerId, RoomName
-from p2pd.store.message_store import Answer, MessageStore, OrderKey, Stored
+from p2pd.store.message_store import MessageStore, OrderKey, Stored, StoredAnswer
 from p2pd.store.rows import row_from_message, stored_from_row
 from tests.p2pd.store.stores import KINDS, LOBBY, append, message_of, offsets, open_kind
 
@@ -82,8 +82,8 @@ def test_the_first_answer_of_a_client_message_id_is_found(store: MessageStore) -
     append(store, 1)
     store.append([message_of(2, client_message_id="a")])
     store.append([message_of(3, client_message_id="a"), message_of(4, client_message_id="b")])
-    assert store.answer_of("a") == Answer(message_of(2).message_id, 2, DEFAULT_ROOM, b"hello")
-    assert store.answer_of("b") == Answer(message_of(4).message_id, 4, DEFAULT_ROOM, b"hello")
+    assert store.answer_of("a") == StoredAnswer(message_of(2).message_id, 2, DEFAULT_ROOM, b"hello")
+    assert store.answer_of("b") == StoredAnswer(message_of(4).message_id, 4, DEFAULT_ROOM, b"hello")
     assert store.answer_of("c") is None
     assert store.answer_of("") is None
 
@@ -92,8 +92,8 @@ def test_the_same_client_message_id_of_another_caller_is_another(store: MessageS
     for number, caller in enumerate(("", "bot", "web")):
         message = message_of(number, LOBBY, data=b"%d" % number, client_message_id="1")
         store.append([replace(message, caller=caller)])
-    assert store.answer_of("1", "bot") == Answer(message_of(1).message_id, 2, LOBBY, b"1")
-    assert store.answer_of("1") == Answer(message_of(0).message_id, 1, LOBBY, b"0")
+    assert store.answer_of("1", "bot") == StoredAnswer(message_of(1).message_id, 2, LOBBY, b"1")
+    assert store.answer_of("1") == StoredAnswer(message_of(0).message_id, 1, LOBBY, b"0")
     assert store.answer_of("1", "nobody") is None
     assert store.read(1, 2, MANY)[0].message.caller == "bot"
 

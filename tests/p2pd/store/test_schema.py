@@ -11,7 +11,7 @@ from p2pd.domain.messages import Delivery
 from p2pd.domain.names import DEFAULT_ROOM, MessageId
 from p2pd.store import schema
 from p2pd.store.errors import NewerStoreError
-from p2pd.store.message_store import Answer, OrderKey
+from p2pd.store.message_store import OrderKey, StoredAnswer
 from p2pd.store.sqlite_store import FILE_NAME, open_store
 from tests.p2pd.store.stores import LOBBY, append
 
@@ -52,7 +52,7 @@ def test_the_first_version_becomes_the_newest_with_all_it_held(tmp_path: Path) -
         assert (store.count(DEFAULT_ROOM), store.count(LOBBY)) == (2, 1)
         assert store.dropped_until(frozenset({DEFAULT_ROOM})) == 1
         first_id = MessageId(third.message_id.replace("3", "2"))
-        assert store.answer_of("mine") == Answer(first_id, 2, DEFAULT_ROOM, b"hello")
+        assert store.answer_of("mine") == StoredAnswer(first_id, 2, DEFAULT_ROOM, b"hello")
         assert store.answer_of("mine", "another caller") is None
         assert [item.seqno for item in store.items(DEFAULT_ROOM)] == [
             BASE_SEQNO + 2,

@@ -15,7 +15,7 @@ from p2pd.domain.names import DEFAULT_ROOM
 from p2pd.store import connections, meta, store_file
 from p2pd.store.connections import WAL_KEPT_BYTES
 from p2pd.store.errors import StoreInUseError
-from p2pd.store.message_store import Answer
+from p2pd.store.message_store import StoredAnswer
 from p2pd.store.sqlite_store import FILE_NAME, SqliteStore, open_store
 from tests.driver.waiting import wait_until
 from tests.p2pd.store.stores import EVERYTHING, LOBBY, append, message_of, offsets
@@ -46,7 +46,9 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
         after = (store.epoch, store.first_offset, store.last_offset, store.read(0, 9, MANY))
         assert after == before
         assert (store.count(DEFAULT_ROOM), store.count(LOBBY)) == (1, 1)
-        assert store.answer_of("a") == Answer(message_of(1).message_id, 1, DEFAULT_ROOM, b"hello")
+        assert store.answer_of("a") == StoredAnswer(
+            message_of(1).message_id, 1, DEFAULT_ROOM, b"hello"
+        )
         assert store.append([message_of(1)]) == ()
         assert offsets(store.append([message_of(3)])) == [3]
 

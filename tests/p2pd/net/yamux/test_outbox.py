@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from p2pd.net.yamux.outbox import MARK_BYTES, Outbox
+from p2pd.net.yamux.outbox import MARK_BYTES, FrameOutbox
 
 
 class Wire:
@@ -45,8 +45,8 @@ class Wire:
 
 
 @asynccontextmanager
-async def written(wire: Wire) -> AsyncIterator[Outbox]:
-    outbox = Outbox(wire.write, wire)
+async def written(wire: Wire) -> AsyncIterator[FrameOutbox]:
+    outbox = FrameOutbox(wire.write, wire)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outbox.write_all)
         await trio.testing.wait_all_tasks_blocked()
@@ -95,7 +95,7 @@ async def test_no_frame_overtakes_one_that_is_being_written() -> None:
 @pytest.mark.trio
 async def test_a_connection_that_breaks_under_a_frame_ends_its_writer() -> None:
     wire = Wire()
-    outbox = Outbox(wire.write, wire)
+    outbox = FrameOutbox(wire.write, wire)
     with trio.fail_after(5), pytest.RaisesGroup(OSError):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(outbox.write_all)
