@@ -28,6 +28,8 @@ from p2pd.errors import LimitReachedError, NodeStoppingError
 CALL_RETRY_AFTER_S = 0.5
 CALM_S = 1.0
 """Without a call that waits for so long, an overload is over."""
+ARRIVING_S = 0.25
+"""Where no call has come for so long that found no place, what waits is the rest of a burst."""
 STREAM_RETRY_AFTER_S = 5.0
 RESERVED_PART = 4
 """The places above a bound are this part of it."""
@@ -116,7 +118,7 @@ class CallAdmission:
         """In the order in which they came."""
         self._patience = patience
         self._clock_s = clock_s
-        self._busy_since_s = self._waited_s = float("-inf")
+        self._busy_since_s = self._waited_s = self._came_s = float("-inf")
         self._max_late = max(1, max_active // 2)
         self._stopping = False
         self.refused = 0
@@ -137,7 +139,7 @@ class CallAdmission:
         if self._patience is None:
             return False
         now_s = self._clock_s()
-        is_calm = now_s - self._waited_s > CALM_S
+        is_calm = now_s - self._waited_s > CALM_S or now_s - self._came_s > ARRIVING_S
         return not is_calm and now_s - self._busy_since_s > self._patience.burst_s
 
     def refuses(self, caller: Caller) -> bool:
@@ -151,7 +153,6 @@ class CallAdmission:
     def overloaded(self) -> LimitReachedError:
         """Count a call that is refused for an overload; return why."""
         self.refused += 1
-        self._waited_s = self._clock_s()
         return LimitReachedError("OVERLOADED", "more is asked than can be done", CALL_RETRY_AFTER_S)
 
     @asynccontextmanager
@@ -182,6 +183,7 @@ class CallAdmission:
         if self._active.try_hold(caller):
             return
         now_s = self._clock_s()
+        self.record_full(now_s)
         self._refuse_late(now_s)
         if self.refuses(caller):
             raise self.overloaded()
@@ -207,11 +209,18 @@ class CallAdmission:
                 self._leave(caller)  # the place was given away just before
             raise
 
-    def _refuse_late(self, now_s: float) -> None:
-        """Handle that calls wait now; in an overload refuse those that have waited too long."""
+    def record_full(self, now_s: float) -> None:
+        """Record that a call came that found no place."""
+        self._record_waiting(now_s)
+        self._came_s = now_s
+
+    def _record_waiting(self, now_s: float) -> None:
         if now_s - self._waited_s > CALM_S:
             self._busy_since_s = now_s
         self._waited_s = now_s
+
+    def _refuse_late(self, now_s: float) -> None:
+        """Refuse those that have waited too long in an overload."""
         if self._patience is None or not self.is_shedding:
             return
         while self._waiting and now_s - self._waiting[0].since_s > self._patience.overload_s:
@@ -222,7 +231,9 @@ class CallAdmission:
     def _leave(self, caller: Caller) -> None:
         self._active.release(caller)
         if self._waiting:
-            self._refuse_late(self._clock_s())
+            now_s = self._clock_s()
+            self._record_waiting(now_s)
+            self._refuse_late(now_s)
         while self._waiting:
             place = 0 if self._patience is None or self.is_shedding else -1
             waiter = self._waiting[place]

@@ -6,6 +6,7 @@ than it can do does nothing but refuse. Put around the handlers by ``rpc_server`
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -57,4 +58,5 @@ class SheddingHandler(grpc.GenericRpcHandler):
         return self._calls.refuses(self._caller)
 
     async def _refuse(self, _requests: object, context: Context) -> None:
+        self._calls.record_full(time.monotonic())
         await abort(context, self._calls.overloaded())

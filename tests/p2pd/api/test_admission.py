@@ -249,6 +249,21 @@ def test_overload_refuses_at_once_what_finds_no_place_and_what_has_waited_too_lo
     asyncio.run(scenario())
 
 
+def test_rest_of_a_burst_is_served_however_long_that_takes() -> None:
+    async def scenario() -> None:
+        clock, gate, order = Clock(), asyncio.Event(), list[int]()
+        calls = CallAdmission(2, 10, PATIENCE, clock)
+        tasks = [asyncio.create_task(hold(calls, gate, order, number)) for number in range(8)]
+        await turns()
+        clock.now_s += 2 * PATIENCE.burst_s
+        assert not calls.is_shedding
+        gate.set()
+        await asyncio.gather(*tasks)
+        assert (len(order), calls.refused) == (8, 0)
+
+    asyncio.run(scenario())
+
+
 def test_overload_is_over_once_no_call_has_waited_for_a_while() -> None:
     async def scenario() -> None:
         clock, gate = Clock(), asyncio.Event()
