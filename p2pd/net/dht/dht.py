@@ -15,6 +15,7 @@ from libp2p.kad_dht.common import PROTOCOL_ID
 from libp2p.kad_dht.kad_dht import DHTMode, KadDHT
 from libp2p.kad_dht.pb.kademlia_pb2 import Message
 from libp2p.kad_dht.peer_routing import PeerRouting
+from libp2p.network.stream.exceptions import StreamError
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 from multiaddr import Multiaddr
@@ -155,15 +156,28 @@ class BoundedDht(KadDHT):
 
 
 class _CountedStream(DeadlineStream):
-    """Counts what the library refuses without a word: it resets the stream."""
+    """Counts what the library refuses without a word: it resets the stream.
+
+    It does so as well where the peer has ended the stream in order.
+    """
 
     def __init__(self, stream: INetStream, rejections: Rejections) -> None:
         super().__init__(stream)
         self._rejections = rejections
+        self._is_ended = False
+
+    async def read(self, max_bytes: int | None = None) -> bytes:
+        """Read what is there; see ``DeadlineStream.read``."""
+        try:
+            return await super().read(max_bytes)
+        except StreamError:
+            self._is_ended = True
+            raise
 
     async def reset(self) -> None:
-        """Count the request, and reset its stream."""
-        self._rejections.count(RejectionReason.KAD_REQUEST_INVALID)
+        """Count the request, if there was one, and reset its stream."""
+        if not self._is_ended:
+            self._rejections.count(RejectionReason.KAD_REQUEST_INVALID)
         await end_stream(self._stream.reset)
 
 
