@@ -74,7 +74,8 @@ class Link:
     Attributes:
         stub: The calls of ``ChatService``; pass ``metadata()`` with each.
         problem: Why the node is not reachable, where that is known.
-        was_ready: Whether the node was reachable before.
+        awaits_start: Whether it is no surprise that nobody listens: the node has not been
+            heard yet, or has said that it stops.
         is_stopping: Whether the gateway itself stops: what breaks then is no event.
     """
 
@@ -84,7 +85,7 @@ class Link:
         self.stub: chat_pb2_grpc.ChatServiceAsyncStub = chat_pb2_grpc.ChatServiceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)  # type: ignore[no-untyped-call]
         self.problem: str | None = None
-        self.was_ready = False
+        self.awaits_start = True
         self.is_stopping = False
         self._state: LinkState = "away"
         self._ready = asyncio.Event()
@@ -180,7 +181,7 @@ class Link:
     def _become(self, state: LinkState) -> None:
         self._state = state
         if state == "ready":
-            self.problem, self.was_ready = None, True
+            self.problem, self.awaits_start = None, False
         (self._ready.set if state == "ready" else self._ready.clear)()
         log.info("node state changed", state=state, node=self._address.target)
         for listener in self._listeners:

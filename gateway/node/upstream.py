@@ -102,13 +102,13 @@ def _report(link: Link, error: NodeError) -> None:
     """Log why the stream broke, once for as long as the reason stays the same."""
     if error.problem == link.problem or link.is_stopping:
         return
-    is_new = link.problem is None and not link.was_ready
     link.problem = error.problem
-    if is_new and error.problem == NOBODY_LISTENS:
+    if link.awaits_start and error.problem == NOBODY_LISTENS:
         log.info("waiting for the node", node=link.target)
         return
     refusal = error.refusal
     if refusal.reason == NODE_STOPPING:
+        link.awaits_start = True
         log.info("the node stops", node=link.target)
         return
     log.warning(

@@ -4,7 +4,8 @@
 
 Stands in for the disk at the store's edge: ``FILE.sync`` makes every fdatasync
 wait for ever, ``FILE.commit`` every commit, ``FILE.checkpoint`` every checkpoint and
-``FILE.read`` every query. FILE is ``HANGING_DISK``; ``FILE.hung`` says that one waits.
+``FILE.read`` every query outside of a transaction: those inside are of its commit.
+FILE is ``HANGING_DISK``; ``FILE.hung`` says that one waits.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class HangingConnection(sqlite3.Connection):
             hang_if("commit")
         elif "wal_checkpoint" in sql:
             hang_if("checkpoint")
-        elif sql.lstrip().startswith("SELECT"):
+        elif sql.lstrip().startswith("SELECT") and not self.in_transaction:
             hang_if("read")
         return super().execute(sql, *arguments)
 

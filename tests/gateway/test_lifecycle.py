@@ -48,6 +48,15 @@ def test_check_says_whether_a_running_gateway_is_ready(
     assert run_gateway("--check", "--listen", gateway.http_address).returncode == 1
 
 
+@pytest.mark.parametrize(("how", "is_warned_of"), [("stop", False), ("kill", True)])
+def test_only_a_node_that_went_without_a_word_is_warned_of(
+    gateway: GatewayProcess, node: NodeProcess, how: str, is_warned_of: bool
+) -> None:
+    getattr(node, how)()
+    gateway.wait_logged("nobody listens" if is_warned_of else "waiting for the node")
+    assert ("[warning" in gateway.log()) == is_warned_of
+
+
 def test_a_browser_that_ignores_the_goodbye_does_not_hold_the_end_up(
     gateway: GatewayProcess,
 ) -> None:
