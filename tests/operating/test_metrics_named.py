@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -90,7 +89,6 @@ def test_a_panel_has_a_place_and_a_title_of_its_own() -> None:
         taken |= cells
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_prometheus_takes_the_rules() -> None:
     for command, rules in (("check", RULES), ("test", RULES.with_name("alerts_test.yml"))):
         called = ["promtool", command, "rules", str(rules)]
