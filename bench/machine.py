@@ -36,7 +36,7 @@ def circumstances() -> Circumstances:
         commit=_commit(),
         processor=_processor(),
         processors=len(os.sched_getaffinity(0)),
-        kernel=platform.release(),
+        kernel=platform.release().partition("-")[0],
         python=platform.python_version(),
         load=round(os.getloadavg()[0], 2),
     )
