@@ -5,17 +5,13 @@ Mounted by ``gateway.http.app``.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cache
-from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
     Metric,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -24,6 +20,7 @@ from starlette.responses import Response
 
 from common.histograms import HistogramValue
 from common.loop_lag import LoopLag
+from common.metrics import build_metric, histogram_metric
 from gateway import __version__
 from gateway.delivery.session import Services
 from gateway.http.door import Door
@@ -92,18 +89,12 @@ def metrics_route(
 
 @cache
 def _build() -> Metric:
-    found = {
-        "version": __version__,
-        "python": platform.python_version(),
-        "grpc": version("grpcio"),
-    }
-    return InfoMetricFamily("gateway_build", "The program, Python and gRPC by version.", found)
+    meaning = "The program, Python and gRPC by version."
+    return build_metric("gateway_build", meaning, __version__, "grpc", "grpcio")
 
 
 def _durations(name: str, meaning: str, value: HistogramValue) -> Metric:
-    return HistogramMetricFamily(
-        f"gateway_{name}_seconds", meaning, buckets=value.buckets(), sum_value=value.total
-    )
+    return histogram_metric(f"gateway_{name}_seconds", meaning, value)
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 from functools import cache
-from importlib.metadata import version
 
-from prometheus_client.metrics_core import InfoMetricFamily, Metric
+from prometheus_client.core import Metric
 
+from common import metrics
 from p2pd import __version__
 
 
 @cache
 def build_metric() -> Metric:
     """Name the versions."""
-    found = {
-        "version": __version__,
-        "python": platform.python_version(),
-        "libp2p": version("libp2p"),
-    }
-    return InfoMetricFamily("p2pd_build", "The program, Python and py-libp2p by version.", found)
+    meaning = "The program, Python and py-libp2p by version."
+    return metrics.build_metric("p2pd_build", meaning, __version__, "libp2p", "libp2p")

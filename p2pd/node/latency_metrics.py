@@ -6,21 +6,21 @@ from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
-from common.histograms import HistogramValue
+from common.metrics import histogram_metric
 from p2pd.node.snapshot import Latencies
 
 
 def latency_metrics(latencies: Latencies) -> Iterator[Metric]:
     """Yield the histograms."""
-    yield _histogram(
+    yield histogram_metric(
         "p2pd_publish_duration_seconds",
         "From the acceptance of a publish to when it is durable.",
         latencies.publish,
     )
-    yield _histogram(
+    yield histogram_metric(
         "p2pd_fsync_duration_seconds", "Each fsync of the message store.", latencies.fsync
     )
-    yield _histogram(
+    yield histogram_metric(
         "p2pd_message_age_seconds",
         "From the send time by an author's clock to receipt by ours, of live messages.",
         latencies.messages.ages,
@@ -39,7 +39,3 @@ def latency_metrics(latencies: Latencies) -> Iterator[Metric]:
     for loop, value in (("trio", latencies.trio_lag), ("grpc", latencies.grpc_lag)):
         lag.add_metric([loop], value.buckets(), value.total)
     yield lag
-
-
-def _histogram(name: str, meaning: str, value: HistogramValue) -> Metric:
-    return HistogramMetricFamily(name, meaning, buckets=value.buckets(), sum_value=value.total)

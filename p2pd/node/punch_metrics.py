@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 
-from p2pd.net.punch.outcomes import DURATION_BOUNDS_S, PunchTotals
+from common.metrics import histogram_metric
+from p2pd.net.punch.outcomes import PunchTotals
 
 
 def punch_metrics(totals: PunchTotals) -> Iterator[Metric]:
@@ -19,10 +20,8 @@ def punch_metrics(totals: PunchTotals) -> Iterator[Metric]:
     for labels, count in totals.ended:
         ended.add_metric(labels, count)
     yield ended
-    bounds = (*map(str, DURATION_BOUNDS_S), "+Inf")
-    yield HistogramMetricFamily(
+    yield histogram_metric(
         "p2pd_hole_punch_duration_seconds",
         "From the relayed connection to the direct one, where that succeeded.",
-        buckets=list(zip(bounds, totals.durations, strict=True)),
-        sum_value=totals.duration_sum_s,
+        totals.durations,
     )

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from common.histograms import Histogram, HistogramValue
 from p2pd.domain.reach import MAX_HOLE_PUNCHES, HolePunch
 
 DURATION_BOUNDS_S = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+_NO_DURATIONS = Histogram(DURATION_BOUNDS_S).value()
 
 log = structlog.get_logger(__name__)
 
@@ -23,14 +25,11 @@ class PunchTotals:
 
     Attributes:
         ended: How many ended, by result, transport and the number of attempts.
-        durations: Of those that succeeded, how many took at most each of
-            ``DURATION_BOUNDS_S``, and all of them at the end.
-        duration_sum_s: Of those that succeeded.
+        durations: Of those that succeeded, in seconds.
     """
 
     ended: tuple[tuple[tuple[str, str, str], int], ...] = ()
-    durations: tuple[int, ...] = (0,) * (len(DURATION_BOUNDS_S) + 1)
-    duration_sum_s: float = 0.0
+    durations: HistogramValue = _NO_DURATIONS
 
 
 class PunchOutcomes:
@@ -39,8 +38,7 @@ class PunchOutcomes:
     def __init__(self) -> None:
         self._newest: deque[HolePunch] = deque(maxlen=MAX_HOLE_PUNCHES)
         self._ended: Counter[tuple[str, str, str]] = Counter()
-        self._durations_s: list[int] = [0] * (len(DURATION_BOUNDS_S) + 1)
-        self._duration_sum_s = 0.0
+        self._durations = Histogram(DURATION_BOUNDS_S)
 
     @property
     def newest(self) -> tuple[HolePunch, ...]:
@@ -50,18 +48,14 @@ class PunchOutcomes:
     @property
     def totals(self) -> PunchTotals:
         """All runs since the start, counted."""
-        return PunchTotals(
-            tuple(sorted(self._ended.items())), tuple(self._durations_s), self._duration_sum_s
-        )
+        return PunchTotals(tuple(sorted(self._ended.items())), self._durations.value())
 
     def add(self, punch: HolePunch) -> None:
         """Remember, count and log a run that has ended."""
         self._newest.append(punch)
         self._ended[(punch.result.value, punch.transport, str(punch.attempt_count))] += 1
         if punch.transport:
-            self._duration_sum_s += punch.duration_s
-            for index, bound_s in enumerate((*DURATION_BOUNDS_S, float("inf"))):
-                self._durations_s[index] += punch.duration_s <= bound_s
+            self._durations.observe(punch.duration_s)
         log.info(
             "hole punching ended",
             peer_id=punch.peer_id,
