@@ -55,8 +55,7 @@ class ItemRanges:
     def seal(self, due: Sequence[int], added: Mapping[int, int]) -> None:
         """Seal what lies behind the last sealed range; inside the appends' transaction."""
         for key in due:
-            at_most = 1 + added[key] // RANGE_ITEMS
-            self._unsealed[key] = range_rows.seal_last(self._writer, key, at_most)
+            self._unsealed[key] = range_rows.seal_last(self._writer, key, added[key])
 
     def appended(self, due: Sequence[int], added: Mapping[int, int]) -> None:
         """Count what was appended and committed, of rooms in which nothing was due."""

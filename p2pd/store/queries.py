@@ -10,11 +10,11 @@ import sqlite3
 from collections.abc import Sequence
 
 from p2pd.domain.names import MessageId, RoomName
-from p2pd.domain.records import RecordKind
 from p2pd.domain.sizes import size_of_message
 from p2pd.store.message_store import OrderKey, Stored, StoredAnswer, StoredPage
 from p2pd.store.rows import (
     COLUMNS,
+    IS_KIND,
     SEQNO_SHIFT,
     message_id_from,
     seqno_from,
@@ -25,8 +25,7 @@ MAX_ROWS = 1024
 """Messages that one ``read`` returns at most."""
 
 _ROOM = "conversation = (SELECT conversation FROM conversations WHERE room = ?)"
-_IS_KIND = f"kind = {RecordKind.MESSAGE:d}"
-_IS_MESSAGE = f"""({_IS_KIND} AND conversation NOT IN
+_IS_MESSAGE = f"""({IS_KIND} AND conversation NOT IN
     (SELECT conversation FROM conversations WHERE peer IS NOT NULL))"""
 """What this release serves. Other records are those of a later one: they stay, and are
 passed over."""
@@ -36,20 +35,20 @@ _COUNT_OTHERS = f"""SELECT count(*) FROM records
     WHERE offset > ? AND offset <= ? AND NOT {_IS_MESSAGE}"""
 _AT = f"SELECT {COLUMNS}, {_IS_MESSAGE} FROM records WHERE offset = ?"
 _IN_ROOM = f"""SELECT {COLUMNS} FROM records INDEXED BY messages_by_room
-    WHERE {_ROOM} AND {_IS_KIND}"""
+    WHERE {_ROOM} AND {IS_KIND}"""
 _BEFORE = f"{_IN_ROOM} AND offset < ? ORDER BY offset DESC LIMIT ?"
 _AFTER = f"{_IN_ROOM} AND offset > ? ORDER BY offset LIMIT ?"
 _OFFSET_OF = "SELECT offset FROM records WHERE message_id = ?"
 _ANSWER = f"""SELECT {COLUMNS} FROM records
     WHERE client_message_id = ? AND caller IS ? AND {_IS_MESSAGE} ORDER BY offset LIMIT 1"""
 _NEWEST_OF_AUTHOR = f"""SELECT send_order FROM records
-    WHERE message_id BETWEEN ? AND ? AND {_IS_KIND} ORDER BY message_id DESC LIMIT 1"""
+    WHERE message_id BETWEEN ? AND ? AND {IS_KIND} ORDER BY message_id DESC LIMIT 1"""
 _ITEMS = f"""SELECT send_order, message_id
     FROM records INDEXED BY items
-    WHERE {_ROOM} AND {_IS_KIND}
+    WHERE {_ROOM} AND {IS_KIND}
         AND (send_order, message_id) >= (?, ?) AND (send_order, message_id) < (?, ?)
     ORDER BY send_order, message_id LIMIT ?"""
-_SIGNED = f"SELECT {COLUMNS} FROM records WHERE message_id = ? AND {_ROOM} AND {_IS_KIND}"
+_SIGNED = f"SELECT {COLUMNS} FROM records WHERE message_id = ? AND {_ROOM} AND {IS_KIND}"
 
 _LOWEST = (-SEQNO_SHIFT, b"")
 _HIGHEST = (SEQNO_SHIFT - 1, b"\xff" * 128)

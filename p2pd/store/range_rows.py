@@ -13,7 +13,7 @@ from typing import Any
 from p2pd.domain.items import MAX_SEQNO, Summary, item_digest, seqno_between, summary_of
 from p2pd.domain.names import RoomName
 from p2pd.store.message_store import RangeSum
-from p2pd.store.rows import SEQNO_SHIFT
+from p2pd.store.rows import IS_KIND, SEQNO_SHIFT
 
 RANGE_ITEMS = 256
 """Items in a sealed range, when it is sealed; later it may have up to twice as many."""
@@ -24,8 +24,8 @@ _LOAD = f"SELECT {_COLUMNS} FROM item_ranges WHERE conversation = ? ORDER BY low
 _NEXT = f"""SELECT {_COLUMNS} FROM item_ranges
     WHERE conversation = ? AND lower >= ? ORDER BY lower LIMIT 1"""
 _END = "SELECT upper FROM item_ranges WHERE conversation = ? ORDER BY lower DESC LIMIT 1"
-_ITEMS = """SELECT send_order, message_id FROM records INDEXED BY items
-    WHERE conversation = ? AND kind = 0 AND send_order >= ? AND send_order <= ?
+_ITEMS = f"""SELECT send_order, message_id FROM records INDEXED BY items
+    WHERE conversation = ? AND {IS_KIND} AND send_order >= ? AND send_order <= ?
     ORDER BY send_order LIMIT ?"""
 _SEAL = "INSERT OR REPLACE INTO item_ranges VALUES (?, ?, ?, ?, ?, ?)"
 _UNSEAL = """DELETE FROM item_ranges WHERE conversation = ? AND lower < ? AND upper > ?
@@ -82,16 +82,21 @@ def seal_range(connection: sqlite3.Connection, key: int, lower: int, upper: int 
     return found
 
 
-def seal_last(connection: sqlite3.Connection, key: int, at_most: int) -> int:
+def seal_last(connection: sqlite3.Connection, key: int, added: int) -> int:
     """Seal what lies behind the last sealed range; inside a transaction.
 
+    Args:
+        added: How many of the items this transaction appends; before it there are fewer
+            than two ranges of them, unless much was stored without sums.
+
     Returns:
-        How many items were found behind it then, not counting any that were not read.
+        How many items lie behind it then; of those stored without sums not all are counted.
     """
     row = connection.execute(_END, (key,)).fetchone()
     lower, left = 0 if row is None else row[0] + SEQNO_SHIFT, 0
-    for _ in range(at_most):
-        rows = _items(connection, key, lower - SEQNO_SHIFT, _HIGHEST, 2 * RANGE_ITEMS)
+    at_most = 2 * RANGE_ITEMS + added
+    for _ in range(1 + added // RANGE_ITEMS):
+        rows = _items(connection, key, lower - SEQNO_SHIFT, _HIGHEST, at_most)
         if len(rows) < 2 * RANGE_ITEMS:
             return len(rows)
         first, upper = _cut(connection, key, rows)

@@ -11,16 +11,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from p2pd.domain.names import MessageId
-from p2pd.domain.records import RecordKind
 from p2pd.store.message_store import Dropped
-from p2pd.store.rows import SEQNO_SHIFT
+from p2pd.store.rows import IS_KIND, SEQNO_SHIFT
 
-_IS_MESSAGE = f"kind = {RecordKind.MESSAGE:d}"
 _OLDEST = f"""SELECT offset, receive_time_ns, send_order, message_id
     FROM records INDEXED BY messages_by_room
-    WHERE conversation = ? AND {_IS_MESSAGE} ORDER BY offset LIMIT ?"""
+    WHERE conversation = ? AND {IS_KIND} ORDER BY offset LIMIT ?"""
 _REMOVE = f"""DELETE FROM records INDEXED BY messages_by_room
-    WHERE conversation = ? AND {_IS_MESSAGE} AND offset <= ?"""
+    WHERE conversation = ? AND {IS_KIND} AND offset <= ?"""
 
 
 class Expired(NamedTuple):

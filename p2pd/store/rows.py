@@ -17,6 +17,8 @@ from p2pd.store.message_store import Stored
 
 SEQNO_SHIFT = 1 << 63
 _MESSAGE = RecordKind.MESSAGE.value
+IS_KIND = f"kind = {_MESSAGE:d}"
+"""Whether a row has the kind that this release serves."""
 _DELIVERIES = (Delivery.LIVE, Delivery.BACKFILLED)
 
 COLUMNS = """offset, message_id,
@@ -33,7 +35,7 @@ INSERT = """INSERT INTO records (offset, message_id, conversation,
     body, data_start, data_bytes, data, caller, kind, checksum)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
-CONVERSATION, ROOM, RECEIVE_TIME, CLIENT_MESSAGE_ID, BODY, KIND, CHECKSUM = 2, 2, 6, 8, 9, 14, 15
+CONVERSATION, ROOM, RECEIVE_TIME, CLIENT_MESSAGE_ID, BODY, CHECKSUM = 2, 2, 6, 8, 9, 15
 """Places in a row of ``COLUMNS``, the first in one of ``INSERT``."""
 
 Row = tuple[Any, ...]

@@ -96,6 +96,16 @@ def test_appending_leaves_little_to_sum_up(store: SqliteStore) -> None:
     assert 2 * MANY - sum(one.items for one in store.sealed_ranges(room)) < 2 * RANGE_ITEMS
 
 
+@pytest.mark.parametrize("size", [5, 200, RANGE_ITEMS + 1, 700])
+def test_appending_in_batches_leaves_as_little(store: SqliteStore, size: int) -> None:
+    room = next(_names)
+    for begin in range(0, 3 * MANY, size):
+        store.append([make(room, NOW_NS + begin + number) for number in range(size)])
+        summed = sum(one.items for one in store.sealed_ranges(room))
+        assert begin + size - summed < 2 * RANGE_ITEMS
+    assert_right(store, room)
+
+
 @pytest.mark.parametrize("seqno", [0, NOW_NS, MAX_SEQNO])
 def test_very_many_items_of_one_sequence_number_are_one_range(
     store: SqliteStore, seqno: int
