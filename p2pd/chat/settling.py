@@ -34,8 +34,8 @@ class Settling:
         self._log = log
         self._answers = answers
         self._durations = Histogram()
-        self._open: dict[Batch, float] = {}
-        """When each was begun; filled in trio, emptied in any thread."""
+        self._open: set[Batch] = set()
+        """Filled in trio, emptied in any thread."""
         self._begun = trio.Event()
 
     @property
@@ -58,7 +58,7 @@ class Settling:
         if not batch.has_published:
             settle(None)
             return
-        self._open[batch] = begin_s
+        self._open.add(batch)
         self._begun.set()
         self._log.store.call_when_durable(self._log.store.last_offset, settle)
 
@@ -81,7 +81,7 @@ class Settling:
         error: ChatError | None,
     ) -> None:
         """Answer; called in any thread, when nothing in trio uses the batch any more."""
-        self._open.pop(batch, None)
+        self._open.discard(batch)
         if error is not None:
             batch.fail(error)
         if new_count:

@@ -7,7 +7,8 @@ lower half how many follow, then these; the rest are zeros.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
 
 from p2pd.domain.items import DIGEST_BYTES, END, End, Fingerprint, Item, Upper
 from p2pd.domain.rejections import RejectionReason
@@ -16,12 +17,26 @@ from p2pd.sync.fingerprints import SALTED_FINGERPRINT_BYTES
 from p2pd.sync.reconciliation import Hashed, Listed, Range, Settled
 
 _SEQNO_BYTES = 8
-_SETTLED, _HASHED, _LISTED = range(3)
 _KIND_BITS = 2
 _KIND_MASK = (1 << _KIND_BITS) - 1
 _END_BIT = 1 << _KIND_BITS
 _DIGEST_SHIFT = _KIND_BITS + 1
 _COUNT_BYTES = 4
+
+
+class _Kind(IntEnum):
+    """What is known of a range, as its header says it."""
+
+    SETTLED = 0
+    HASHED = 1
+    LISTED = 2
+
+
+_KIND_OF: Mapping[type[Range], _Kind] = {
+    Settled: _Kind.SETTLED,
+    Hashed: _Kind.HASHED,
+    Listed: _Kind.LISTED,
+}
 
 
 def encode_ranges(ranges: Iterable[Range]) -> bytes:
@@ -82,11 +97,11 @@ class _Decoder:
         if not header & _END_BIT:
             upper = Item(self._read_place(lower), self._read(digest_bytes))
         match header & _KIND_MASK:
-            case 0:
+            case _Kind.SETTLED:
                 return Settled(upper)
-            case 1:
+            case _Kind.HASHED:
                 return Hashed(upper, Fingerprint(self._read(SALTED_FINGERPRINT_BYTES)))
-            case 2:
+            case _Kind.LISTED:
                 return Listed(upper, self._read_items(lower))
             case _:
                 raise SyncAbuseError(RejectionReason.SYNC_RANGES_MALFORMED)
@@ -115,7 +130,7 @@ class _Decoder:
 
 
 def _header_of(part: Range) -> int:
-    kind = _HASHED if isinstance(part, Hashed) else _LISTED if isinstance(part, Listed) else 0
+    kind = _KIND_OF[type(part)]
     if isinstance(part.upper, End):
         return kind | _END_BIT
     return kind | len(part.upper.digest) << _DIGEST_SHIFT

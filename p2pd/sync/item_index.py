@@ -95,11 +95,11 @@ class ItemIndex:
             first, end = self._whole(lower, upper)
             whole = sum_of(one for one in self._summaries[first:end] if one is not None)
             edges = self._edges(lower, upper, first, end)
-        return sum_of([whole, *(summary_of(self._cut(*edge)) for edge in edges if edge)])
+        return sum_of([whole, *(summary_of(self.items(*edge)) for edge in edges if edge)])
 
     def items(self, lower: Bound, upper: Upper) -> Sequence[Item]:
         """Return the items with ``lower <= item < upper``, in order."""
-        return self._cut(lower, upper)
+        return list(self._items(lower, upper))
 
     def split(self, lower: Bound, upper: Upper, parts: int) -> Sequence[tuple[Upper, Summary]]:
         """Cut a range into ranges of about equally many items."""
@@ -107,7 +107,7 @@ class ItemIndex:
             self._refresh()
             stretches = self._parts(lower, upper)
         if len(stretches) <= FEW_RANGES:
-            items = self._cut(lower, upper)
+            items = self.items(lower, upper)
             self._verify(stretches, items)
             return split_items(items, upper, parts)
         parts = min(parts, len(stretches))
@@ -143,7 +143,7 @@ class ItemIndex:
         return parts if tail is None else [*parts, _Part(*tail, None)]
 
     def _summary_of(self, part: _Part) -> Summary:
-        return part.summary or summary_of(self._cut(part.lower, part.upper))
+        return part.summary or summary_of(self.items(part.lower, part.upper))
 
     def _verify(self, parts: Sequence[_Part], items: Sequence[Item]) -> None:
         """Have the store look at a sum that does not fit the items, now that they were read.
@@ -208,9 +208,6 @@ class ItemIndex:
 
     def _upper_of(self, number: int) -> Upper:
         return self._lower_of(number + 1) if number + 1 < len(self._lowers) else END
-
-    def _cut(self, lower: Bound, upper: Upper) -> list[Item]:
-        return list(self._items(lower, upper))
 
     def _items(self, lower: Bound, upper: Upper) -> Iterator[Item]:
         """Yield the items of a range; the store does not order those of one sequence number."""

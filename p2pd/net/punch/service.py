@@ -264,7 +264,7 @@ class HolePuncher:
 
 
 def _crosses(run: Run, connection: INetConn) -> bool:
-    """Tell whether the peer begins on a relayed connection of its own, as it should."""
+    """Return whether the peer begins on a relayed connection of its own, as it should."""
     is_other = run.connection is not connection
     return is_other and is_relayed(connection) and not _is_inbound(connection)
 
