@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.driver.disks import mounted_disk
 from tests.driver.gateway import GatewayProcess
 from tests.driver.node import NodeProcess
 from tests.driver.process import ProcessError, Service
@@ -25,6 +26,14 @@ StartNode = Callable[..., NodeProcess]
 StartGateway = Callable[..., GatewayProcess]
 
 _services = pytest.StashKey[list[Service]]()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 6 MiB, most of it taken by a file named ``hog``."""
+    with mounted_disk(tmp_path / "disk", 6) as disk:
+        (disk / "hog").write_bytes(bytes(4 << 20))
+        yield disk
 
 
 @pytest.fixture

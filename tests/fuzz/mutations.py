@@ -11,6 +11,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor as Field
 from google.protobuf.message import Message
+from libp2p.utils.varint import encode_uvarint
 
 MAX_REPEATED = 4
 MAX_DEPTH = 4
@@ -85,17 +86,7 @@ def framed(data: bytes, chance: random.Random) -> bytes:
     length = len(data)
     if chance.random() < 0.15:
         length = chance.choice([0, length + 1, 2 * length, 1 << 16, 1 << 20, 1 << 31, 1 << 63])
-    return varint(length) + data
-
-
-def varint(value: int) -> bytes:
-    """Encode an unsigned integer as protobuf does."""
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+    return encode_uvarint(length) + data
 
 
 def _same(data: bytes, _: random.Random) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import NodeProcess
+from tests.driver.disks import mounted_disk
 from tests.driver.waiting import wait_until
 from tests.interop.foreign_peer import ForeignPeer
 from tests.interop.programs import go_program
@@ -44,11 +44,8 @@ class SmallDisk:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    path = tmp_path / "disk"
-    path.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", path], check=True)
-    yield SmallDisk(path)
-    subprocess.run(["umount", path], check=True)
+    with mounted_disk(tmp_path / "disk", 6) as path:
+        yield SmallDisk(path)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Protocol
 
 import pytest
@@ -83,9 +84,8 @@ def test_killed_relay_costs_no_message_where_there_is_another(start_node: StartN
         killed_s = time.monotonic()
         say_both_ways(caller, hidden, range(20, 60))
         wanted = {f"{node.name} {number}" for node in (caller, hidden) for number in range(60)}
+        wait_heard_since(killed_s, (at_hidden, at_caller), len(wanted))
         for listener in (at_hidden, at_caller):
-            left_s = killed_s + REMADE_WITHIN_S - time.monotonic()
-            listener.wait_messages(len(wanted), timeout_s=left_s)
             assert sorted(listener.texts) == sorted(wanted)
         assert caller.peers()[hidden.peer_id].connection.relay_id == relays[1].peer_id
     relays[0].start()
@@ -111,6 +111,13 @@ def test_relay_that_only_the_dht_knows_is_found(start_node: StartNode) -> None:
     server.wait_peer(relay)
     hidden = start_node("hidden", listen="none", bootstrap=server.address, rooms="alone")
     relayed_address(hidden, relay)
+
+
+def wait_heard_since(killed_s: float, listeners: Iterable[EventListener], count: int) -> None:
+    """Wait until each has heard so many messages, no longer than a new reservation may take."""
+    for listener in listeners:
+        left_s = killed_s + REMADE_WITHIN_S - time.monotonic()
+        listener.wait_messages(count, timeout_s=left_s)
 
 
 def say_both_ways(a: NodeProcess, b: NodeProcess, numbers: range) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -50,17 +49,6 @@ def assert_intact(node: NodeProcess) -> None:
 
 
 # A full disk
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 6 MiB, most of it taken by a file named ``hog``."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", disk], check=True)
-    (disk / "hog").write_bytes(bytes(4 << 20))
-    yield disk
-    subprocess.run(["umount", disk], check=True)
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -94,17 +93,6 @@ def dial_in_vain(node: NodeProcess, port: int) -> None:
     with node.open_channel() as channel, pytest.raises(grpc.RpcError):
         stub = chat_pb2_grpc.ChatServiceStub(channel)
         stub.Connect(chat_pb2.ConnectRequest(address=address), timeout=30)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 6 MiB, most of it taken."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", disk], check=True)
-    (disk / "hog").write_bytes(bytes(4 << 20))
-    yield disk
-    subprocess.run(["umount", disk], check=True)
 
 
 def test_what_rules_and_panels_name_moves_when_it_happens(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from p2pd.node.recovery import salvage_all
 from p2pd.store import damage, succession
 from p2pd.store.sqlite_store import FILE_NAME, SqliteStore, open_store
 from p2pd.store.store_file import StoreFile
+from tests.driver.disks import mounted_disk
 from tests.p2pd.facts import make_node
 from tests.p2pd.store.stores import message_of
 
@@ -150,8 +150,7 @@ def test_several_damaged_files_are_all_read(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_in_the_middle_pauses_a_salvage(tmp_path: Path) -> None:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", tmp_path], check=True)
-    try:
+    with mounted_disk(tmp_path, 4):
         messages = fill(tmp_path)
         damage_file(tmp_path)
         hog = tmp_path / "hog"
@@ -183,8 +182,6 @@ def test_a_full_disk_in_the_middle_pauses_a_salvage(tmp_path: Path) -> None:
             trio.run(main, store, clock=trio.testing.MockClock(autojump_threshold=0.05))
             assert stored_in(store) == messages
             assert store.unread_quarantined() == {}
-    finally:
-        subprocess.run(["umount", tmp_path], check=True)
 
 
 def test_files_read_before_an_update_do_not_bring_back_what_retention_removed(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import trio
 
 from p2pd.errors import StorageFullError
 from p2pd.store.sqlite_store import open_store
+from tests.driver.disks import mounted_disk
 from tests.p2pd.store.stores import append, message_of, offsets
 
 MANY = 1 << 22
@@ -17,11 +17,8 @@ MANY = 1 << 22
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 2 MiB of its own."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", tmp_path], check=True)
-    try:
+    with mounted_disk(tmp_path, 2):
         yield tmp_path
-    finally:
-        subprocess.run(["umount", tmp_path], check=True)
 
 
 def test_a_full_disk_refuses_keeps_what_it_has_and_recovers(small_disk: Path) -> None:
