@@ -52,18 +52,22 @@ class ItemRanges:
             if self._unsealed.get(key, DUE_ITEMS) + count >= DUE_ITEMS
         ]
 
-    def seal(self, due: Sequence[int], added: Mapping[int, int]) -> None:
-        """Seal what lies behind the last sealed range; inside the appends' transaction."""
-        for key in due:
-            self._unsealed[key] = range_rows.seal_last(self._writer, key, added[key])
+    def seal(self, due: Sequence[int], added: Mapping[int, int]) -> Mapping[int, int]:
+        """Seal what lies behind the last sealed range; inside the appends' transaction.
 
-    def appended(self, due: Sequence[int], added: Mapping[int, int]) -> None:
-        """Count what was appended and committed, of rooms in which nothing was due."""
+        Returns:
+            How many items are left behind it by the room's key, for ``appended``.
+        """
+        return {key: range_rows.seal_last(self._writer, key, added[key]) for key in due}
+
+    def appended(self, added: Mapping[int, int], left: Mapping[int, int]) -> None:
+        """Count what was appended and committed, and what sealing has left of it."""
         if len(self._unsealed) > MAX_ROOMS:
             self._unsealed.clear()
         for key, count in added.items():
-            if key not in due and key in self._unsealed:
+            if key in self._unsealed:
                 self._unsealed[key] += count
+        self._unsealed.update(left)
 
     def sealed(self, room: RoomName) -> Sequence[RangeSum]:
         """Return the stored sums of a room; see ``MessageStore``."""

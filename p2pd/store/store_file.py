@@ -279,13 +279,14 @@ class StoreFile:
         """Insert all rows or none; a single one is a transaction by itself."""
         added = Counter(row[CONVERSATION] for row in rows)
         due = self.ranges.due(added)
+        left: Mapping[int, int] = {}
         if len(rows) == 1 and not due:
             self._writer.execute(INSERT, rows[0])
         else:
             with transaction(self._writer):
                 self._writer.executemany(INSERT, rows)
-                self.ranges.seal(due, added)
-        self.ranges.appended(due, added)
+                left = self.ranges.seal(due, added)
+        self.ranges.appended(added, left)
 
     def _is_new(self, message: Message) -> bool:
         return queries.offset_of(self._writer, message.message_id) is None

@@ -16,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from p2pd.domain.items import MAX_SEQNO, item_digest, summary_of
 from p2pd.domain.messages import Message
 from p2pd.domain.names import DEFAULT_ROOM, MessageId, RoomName
+from p2pd.errors import StorageFullError
 from p2pd.store import range_rows
 from p2pd.store.message_store import RangeSum
 from p2pd.store.range_rows import RANGE_ITEMS
 from p2pd.store.rows import SEQNO_SHIFT
 from p2pd.store.sqlite_store import FILE_NAME, SqliteStore, open_store
+from tests.driver.disks import mounted_disk
 from tests.p2pd.facts import NOW_NS
 from tests.p2pd.store.stores import message_of
 
@@ -104,6 +106,24 @@ def test_appending_in_batches_leaves_as_little(store: SqliteStore, size: int) ->
         summed = sum(one.items for one in store.sealed_ranges(room))
         assert begin + size - summed < 2 * RANGE_ITEMS
     assert_right(store, room)
+
+
+def test_a_failed_append_counts_nothing_as_sealed(tmp_path: Path) -> None:
+    kept, failing = 2 * RANGE_ITEMS - 12, 30
+    with mounted_disk(tmp_path, 16), open_store(tmp_path) as store:
+        store.append([make(DEFAULT_ROOM, NOW_NS + number) for number in range(kept)])
+        hog = tmp_path / "hog"
+        with hog.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+            while True:
+                file.write(bytes(4_096))
+        large = [make(DEFAULT_ROOM, NOW_NS + kept + number) for number in range(failing)]
+        with pytest.raises(StorageFullError):
+            store.append([replace(one, data=b"x" * 30_000) for one in large])
+        hog.unlink()
+        for number in range(RANGE_ITEMS):
+            store.append([make(DEFAULT_ROOM, NOW_NS + kept + number)])
+        summed = sum(one.items for one in store.sealed_ranges(DEFAULT_ROOM))
+        assert kept + RANGE_ITEMS - summed < 2 * RANGE_ITEMS
 
 
 @pytest.mark.parametrize("seqno", [0, NOW_NS, MAX_SEQNO])
