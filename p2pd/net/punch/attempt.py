@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 import trio
 from libp2p.abc import INetConn
+from libp2p.network.exceptions import SwarmException
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
+from p2pd.net.dial_failures import DialFailure, failure_from_error
 from p2pd.net.patches.swarm import NodeSwarm
 from p2pd.net.punch.crossing import dial_crossing, send_probes
 from p2pd.net.transports import QUIC, TCP, Transport
@@ -22,6 +24,9 @@ ATTEMPT_S = 3.5
 """For the SYN, for one more a second later where the first was dropped, and a handshake."""
 PLAIN_AFTER_S = 0.3
 """The crossing dial has this head start over one that crosses with nothing."""
+
+REFUSED_PAUSE_S = 0.2
+NOT_OPEN_YET = (DialFailure.REFUSED, DialFailure.UNREACHABLE)
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +61,7 @@ def _client_dials(swarm: NodeSwarm, peer_id: ID) -> Sequence[tuple[Transport, Di
         return await dial_crossing(swarm, address, peer_id, is_server=False)
 
     async def dial(address: Multiaddr) -> INetConn:
-        return await swarm.dial_addr(address, peer_id)
+        return await _dial_refused_too(swarm, address, peer_id)
 
     return (TCP, cross), (QUIC, dial)
 
@@ -74,7 +79,26 @@ def _server_dials(swarm: NodeSwarm, peer_id: ID) -> Sequence[tuple[Transport, Di
         await trio.sleep(PLAIN_AFTER_S)
         return await swarm.dial_addr(address, peer_id)
 
-    return (TCP, cross), (QUIC, probe), (TCP, dial), (QUIC, dial)
+    async def dial_datagrams(address: Multiaddr) -> INetConn:
+        await trio.sleep(PLAIN_AFTER_S)
+        return await _dial_refused_too(swarm, address, peer_id)
+
+    return (TCP, cross), (QUIC, probe), (TCP, dial), (QUIC, dial_datagrams)
+
+
+async def _dial_refused_too(swarm: NodeSwarm, address: Multiaddr, peer_id: ID) -> INetConn:
+    """Dial until the hole is open: until then a router may refuse instead of being silent.
+
+    Raises:
+        SwarmException: It fails in another way.
+    """
+    while True:
+        try:
+            return await swarm.dial_addr(address, peer_id)
+        except SwarmException as error:
+            if failure_from_error(error) not in NOT_OPEN_YET:
+                raise
+        await trio.sleep(REFUSED_PAUSE_S)
 
 
 async def _try(dial: Dial, address: Multiaddr, others: trio.CancelScope) -> None:

@@ -165,6 +165,11 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
         self._finish(ConnectionError("the peer knows the connection no more"))
         return True
 
+    def end_dial(self, address: Any, error: OSError) -> None:
+        """End, before anything has come of it, what was dialled where nothing arrives."""
+        if self.is_initiator and not self.established.is_set() and address[:2] == self._remote:
+            self._finish(error)
+
     def advance(self) -> None:
         """Act on what was received, and send what is due."""
         try:
@@ -209,8 +214,6 @@ class QuicMuxer(MuxedConnection[QuicMuxedStream]):
         finally:
             self.end()
             await self._report_closed()
-
-    # Events.
 
     def _handle_events(self) -> None:
         while not self.is_closed and (event := self._core.next_event()) is not None:

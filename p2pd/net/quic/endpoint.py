@@ -31,19 +31,17 @@ from libp2p.peer.id import ID
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.quic.connection import QuicMuxer
 from p2pd.net.quic.core import CID_BYTES, CreditedQuic
+from p2pd.net.quic.datagrams import DatagramSocket
 from p2pd.net.quic.resets import StatelessResets
-from p2pd.net.quic.sources import ANCILLARY_BYTES, Source, report_sources, source_of
+from p2pd.net.quic.sources import Source
 from p2pd.net.subscribers import subscriber_of
 from p2pd.net.transports import QUIC
 from p2pd.tasks import attempt
 
 log = structlog.get_logger(__name__)
 
-WILDCARDS = ("0.0.0.0", "::")
 MAX_BATCH = 32
 """Datagrams handled before other tasks get a turn."""
-MAX_DATAGRAM_BYTES = 65_536
-RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 RETRY_FROM_HANDSHAKES = 16
 """From so many unfinished ones on, a new peer must show first that it can be answered."""
 MAX_HANDSHAKES = 64
@@ -71,12 +69,8 @@ class QuicEndpoint:
         rejections: Rejections,
         nursery: trio.Nursery,
     ) -> None:
-        bound.setblocking(False)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, RECEIVE_BUFFER_BYTES)
-        self.host, self.port = bound.getsockname()[:2]
-        self._socket = bound
-        self._reports_sources = self.host in WILDCARDS and report_sources(bound)
+        self._datagrams = DatagramSocket(bound)
+        self.host, self.port = self._datagrams.host, self._datagrams.port
         self._configurations = configurations
         self._resets = resets
         self._accept = accept
@@ -114,16 +108,17 @@ class QuicEndpoint:
 
     async def run(self) -> None:
         """Receive until the socket is closed."""
-        while self._socket.fileno() != -1:
+        while self._datagrams.is_open:
             try:
-                await trio.lowlevel.wait_readable(self._socket.fileno())
+                await self._datagrams.wait_readable()
             except (trio.ClosedResourceError, OSError):
                 return
             self._receive_batch()
+            self._end_unreachable()
 
     async def sweep(self) -> None:
         """Reset streams that peers never close, until the socket is closed."""
-        while self._socket.fileno() != -1:
+        while self._datagrams.is_open:
             await trio.sleep(SWEEP_INTERVAL_S)
             for connection in set(self._routes.values()):
                 connection.sweep()
@@ -132,21 +127,13 @@ class QuicEndpoint:
         """End every connection and close the socket."""
         for connection in set(self._routes.values()):
             connection.end()
-        if self._socket.fileno() != -1:
-            trio.lowlevel.notify_closing(self._socket.fileno())
-            self._socket.close()
+        self._datagrams.close()
 
     # What connections call.
 
     def transmit(self, data: bytes, address: Any, source: Source | None = None) -> None:
         """Send a datagram; one that cannot be sent now is lost, and sent again as lost ones are."""
-        try:
-            if source is None:
-                self._socket.sendto(data, address)
-            else:
-                self._socket.sendmsg((data,), (source,), 0, address)
-        except OSError as error:
-            log.debug("datagram not sent", error=error.strerror)
+        self._datagrams.send(data, address, source)
 
     def route(self, cid: bytes, connection: QuicMuxer) -> None:
         """Give a connection what comes for one more of its ids."""
@@ -162,7 +149,7 @@ class QuicEndpoint:
         reached: dict[QuicMuxer, None] = {}
         for _ in range(MAX_BATCH):
             try:
-                data, address, source = self._receive()
+                data, address, source = self._datagrams.receive()
             except BlockingIOError:
                 break
             except OSError as error:
@@ -181,13 +168,12 @@ class QuicEndpoint:
         for connection in reached:
             connection.advance()
 
-    def _receive(self) -> tuple[bytes, Any, Source | None]:
-        """Receive a datagram, with the address it was sent to where that is not plain."""
-        if not self._reports_sources:
-            data, address = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
-            return data, address, None
-        data, ancillary, _, address = self._socket.recvmsg(MAX_DATAGRAM_BYTES, ANCILLARY_BYTES)
-        return data, address, source_of(ancillary)
+    def _end_unreachable(self) -> None:
+        """End the dials of which ICMP reports that nothing arrives there."""
+        for report in self._datagrams.unreachable():
+            connection = self._routes.get(report.source_cid)
+            if connection is not None:
+                connection.end_dial(report.address, report.error())
 
     def _connection_for(self, data: bytes, address: Any, source: Source | None) -> QuicMuxer | None:
         if len(data) <= CID_BYTES:
