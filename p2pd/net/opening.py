@@ -125,7 +125,7 @@ async def _open_relays(
     discovery: Discovery,
     rejections: Rejections,
 ) -> AsyncIterator[tuple[RelayClient, RelaySwitch]]:
-    needs = _relay_needs(options.relay_mode, base.gossip, reachability, discovery)
+    needs = _relay_needs(options, base.gossip, reachability, discovery)
     async with (
         open_relay_client(base.host, options.relays, needs, rejections) as client,
         open_relay_service(
@@ -135,6 +135,7 @@ async def _open_relays(
             reachability.is_public,
             base.gossip.is_room_mate,
             rejections,
+            options.clock_ns,
         ) as service,
     ):
         yield client, service
@@ -168,12 +169,16 @@ def _follow_reachability(
 
 
 def _relay_needs(
-    mode: RelayMode, gossip: Gossip, reachability: ReachabilityService, discovery: Discovery
+    options: NetworkOptions,
+    gossip: Gossip,
+    reachability: ReachabilityService,
+    discovery: Discovery,
 ) -> RelayNeeds:
     return RelayNeeds(
         # A node that is set to relay is taken for one that others can dial.
-        is_needed=lambda: mode is not RelayMode.ON and not reachability.is_public(),
+        is_needed=lambda: options.relay_mode is not RelayMode.ON and not reachability.is_public(),
         is_preferred=gossip.is_room_mate,
         on_change=discovery.addresses_changed,
         look_around=discovery.look_around,
+        clock_ns=options.clock_ns,
     )

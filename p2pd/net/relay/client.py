@@ -5,6 +5,7 @@ Opened by ``p2pd.net.opening`` over a host, its connections and discovery.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -41,12 +42,14 @@ class RelayNeeds:
         is_preferred: Whether a peer is in a room of this node.
         on_change: Called when this node has other relayed addresses.
         look_around: Connects to peers near this node in the DHT, which may be relays.
+        clock_ns: The node's clock, nanoseconds since the epoch.
     """
 
     is_needed: Callable[[], bool]
     is_preferred: Callable[[ID], bool]
     on_change: Callable[[], None]
     look_around: Callable[[], Awaitable[None]]
+    clock_ns: Callable[[], int] = time.time_ns
 
 
 @asynccontextmanager
@@ -92,7 +95,13 @@ class RelayClient:
         self._host = host
         self._needs = needs
         self._holder = RelayHolder(
-            host, configured, needs.is_needed, needs.is_preferred, self._announce, rejections
+            host,
+            configured,
+            needs.is_needed,
+            needs.is_preferred,
+            self._announce,
+            rejections,
+            needs.clock_ns,
         )
         self._acceptor = CircuitAcceptor(host, self._holder.is_relay, rejections)
 

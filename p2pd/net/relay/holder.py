@@ -8,7 +8,6 @@ once. Relays of the settings come first, then room-mates, then others.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,11 +43,13 @@ class HeldRelay:
 
     Attributes:
         info: Where a relay of the settings is dialled; None for one that was found.
+        good_until_s: When the reservation ends, by trio's clock.
     """
 
     relay_id: ID
     info: PeerInfo | None
     reservation: Reservation | None = None
+    good_until_s: float = float("-inf")
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     @property
@@ -65,6 +66,8 @@ class RelayHolder:
         is_needed: Whether this node is not known to be dialled by others.
         is_preferred: Whether a peer is in a room of this node.
         on_change: Called when the relayed addresses of this node have changed.
+        clock_ns: Nanoseconds since the epoch: relays say by the wall clock when a
+            reservation ends. How long it is good is counted without it.
     """
 
     def __init__(
@@ -75,7 +78,9 @@ class RelayHolder:
         is_preferred: Callable[[ID], bool],
         on_change: Callable[[Sequence[Multiaddr]], None],
         rejections: Rejections,
+        clock_ns: Callable[[], int],
     ) -> None:
+        self._clock_ns = clock_ns
         self._host = host
         self._configured = configured
         self._is_needed = is_needed
@@ -199,13 +204,15 @@ class RelayHolder:
         Raises:
             Exception: There is no reservation, and none from before that is still good.
         """
+        asked_s = trio.current_time()
         try:
-            relay.reservation = await reserve(self._host, connection, time.time())
+            relay.reservation = await reserve(self._host, connection, self._clock_ns() / 1e9)
         # Boundary: a relay fails in many ways, and what it gave before still counts.
         except Exception as error:
-            if relay.reservation is None or relay.reservation.expire_time_s < time.time():
+            if asked_s >= relay.good_until_s:
                 raise
             return self._record_failure(relay, error)
+        relay.good_until_s = asked_s + relay.reservation.lifetime_s
         self._backoffs.succeeded(relay.relay_id)
         self._announce()
         self._release_surplus()

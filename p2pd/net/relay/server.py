@@ -5,7 +5,6 @@ Opened by ``service``, which switches it on and off.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -76,6 +75,7 @@ class RelayServer:
 
     Args:
         is_member: Whether a peer is in a room of this node.
+        clock_ns: Nanoseconds since the epoch: what peers are given is by the wall clock.
     """
 
     def __init__(
@@ -84,7 +84,9 @@ class RelayServer:
         rules: RelayRules,
         is_member: Callable[[ID], bool],
         rejections: Rejections,
+        clock_ns: Callable[[], int],
     ) -> None:
+        self._clock_ns = clock_ns
         self.rules = rules
         rules.on_release = self._unprotect
         self.totals = RelayTotals()
@@ -159,7 +161,7 @@ class RelayServer:
         self._host.swarm.protect(peer_id, PROTECTION)
         self.totals.reservations += 1
         reply = hop_status(Status.OK, limit)
-        reply.reservation.expire = int(time.time() + self.rules.limits.reservation_s)
+        reply.reservation.expire = int(self._clock_ns() / 1e9 + self.rules.limits.reservation_s)
         reply.reservation.addrs.extend(each.to_bytes() for each in self._own_addresses())
         reply.reservation.voucher = voucher_for(
             peer_id, self._host.get_private_key(), reply.reservation.expire

@@ -5,6 +5,7 @@ Opened by ``p2pd.net.opening``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import Enum
@@ -44,6 +45,7 @@ async def open_relay_service(
     is_public: Callable[[], bool],
     is_member: Callable[[ID], bool],
     rejections: Rejections,
+    clock_ns: Callable[[], int] = time.time_ns,
 ) -> AsyncIterator[RelaySwitch]:
     """Relay for others inside the block, as ``mode`` says.
 
@@ -52,7 +54,7 @@ async def open_relay_service(
         is_member: Whether a peer is in a room of this node: what it is sent is not limited.
     """
     async with trio.open_nursery() as nursery:
-        server = RelayServer(host, RelayRules(limits), is_member, rejections)
+        server = RelayServer(host, RelayRules(limits), is_member, rejections, clock_ns)
         switch = RelaySwitch(server, mode, is_public)
         notifee = ConnectionNotifee(_ignore, server.connection_closed)
         host.get_network().register_notifee(notifee)

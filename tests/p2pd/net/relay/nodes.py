@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -74,6 +75,7 @@ async def relaying_node(
     limits: RelayLimits | None = None,
     is_public: bool = False,
     private_dials: PrivateDials = PrivateDials.AUTO,
+    clock_ns: Callable[[], int] = time.time_ns,
 ) -> AsyncIterator[RelayingNode]:
     """Open a node that holds reservations at ``relays`` and relays as ``mode`` says."""
     rejections = Rejections()
@@ -89,6 +91,7 @@ async def relaying_node(
             is_preferred=node.members.__contains__,
             on_change=lambda: None,
             look_around=look_around,
+            clock_ns=clock_ns,
         )
         async with (
             open_relay_client(host, relays, needs, rejections) as node.client,

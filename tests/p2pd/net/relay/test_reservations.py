@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
@@ -11,7 +13,8 @@ from multiaddr import Multiaddr
 
 from p2pd.net.relay import reservations
 from p2pd.net.relay.candidates import MAX_DELAY_S, MAX_RELAYS, RelayBackoffs
-from p2pd.net.relay.messages import CircuitLimit, RelayError, hop_status
+from p2pd.net.relay.holder import HeldRelay
+from p2pd.net.relay.messages import HOP, CircuitLimit, RelayError, hop_status
 from p2pd.net.relay.reservations import (
     ASSUMED_LIFETIME_S,
     LEAST_RENEWAL_S,
@@ -19,8 +22,9 @@ from p2pd.net.relay.reservations import (
     reservation_from_reply,
 )
 from p2pd.net.relay.rules import RelayLimits
+from p2pd.net.relay.service import RelayMode
 from tests.driver.waiting import wait_until_async
-from tests.p2pd.net.relay.nodes import relay_and_hidden
+from tests.p2pd.net.relay.nodes import relay_and_hidden, relaying_node
 
 RELAY = ID.from_pubkey(create_new_key_pair().public_key)
 DIALLED = Multiaddr("/ip4/192.0.2.7/tcp/4001")
@@ -107,4 +111,36 @@ async def test_relay_of_short_reservations_is_not_asked_without_a_pause(
 
         await wait_until_async(renewals, lambda seen: seen >= 3, timeout_s=10)
         assert trio.current_time() - begin_s > 2 * 0.3
+        assert len(hidden.client.reservations) == 1
+
+
+@pytest.mark.trio
+async def test_step_of_the_wall_clock_ends_no_reservation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The relay answers no renewal for a while; how long it granted has not passed."""
+    monkeypatch.setattr(reservations, "LEAST_RENEWAL_S", 0.1)
+    limits, step_ns = RelayLimits(reservation_s=5.0), 0
+    async with (
+        relaying_node(mode=RelayMode.ON, limits=limits, is_public=True) as relay,
+        relaying_node(
+            relays=[relay.address], listen=(), clock_ns=lambda: time.time_ns() + step_ns
+        ) as hidden,
+    ):
+        await hidden.wait_reservations(1)
+        holder, failures = hidden.client._holder, list[Exception]()
+        [held] = holder._relays.values()
+        record_failure = holder._record_failure
+
+        def record(failed: HeldRelay, error: Exception) -> float:
+            failures.append(error)
+            return record_failure(failed, error)
+
+        monkeypatch.setattr(holder, "_record_failure", record)
+        step_ns = 86_400 * 1_000_000_000
+        relay.host.remove_stream_handler(HOP)
+
+        async def failed() -> int:
+            return len(failures)
+
+        await wait_until_async(failed, lambda count: count >= 1, timeout_s=10)
+        assert list(holder._relays.values()) == [held]
         assert len(hidden.client.reservations) == 1
