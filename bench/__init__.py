@@ -19,5 +19,6 @@ synchronising two nodes that find out what one lacks
 kept          a node with a full store, or an empty one; filled fills stores
 storm         browsers that come back all at once; returning is these browsers
 way           the whole way one message at a time; stdio_pair is the older design beside it
+twenty        twenty nodes in one room, idle and at two rates
 services      nodes and gateways with their rate limits out of the way
 """

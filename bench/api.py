@@ -96,7 +96,7 @@ def run_relayed(sizes: Sizes) -> Figures:
 
 
 async def _measure(sender: NodeProcess, receiver: NodeProcess, sizes: Sizes) -> Figures:
-    async with sender.open_aio_channel() as channel, _listening(receiver) as listener:
+    async with sender.open_aio_channel() as channel, listening(receiver) as listener:
         publisher = Publisher(chat_pb2_grpc.ChatServiceStub(channel))
         await _burst(publisher, listener, WARM_UP_MESSAGES)
         latencies = await _paced(publisher, listener, sizes.paced)
@@ -104,7 +104,8 @@ async def _measure(sender: NodeProcess, receiver: NodeProcess, sizes: Sizes) -> 
 
 
 @asynccontextmanager
-async def _listening(node: NodeProcess) -> AsyncIterator[Listener]:
+async def listening(node: NodeProcess) -> AsyncIterator[Listener]:
+    """Read a node's ``Events`` inside the block; its snapshot has come by then."""
     listener = Listener()
     async with node.open_aio_channel() as channel:
         reading = asyncio.create_task(listener.read(chat_pb2_grpc.ChatServiceStub(channel)))

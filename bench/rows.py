@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bench import many_gateways
+from bench import many_gateways, twenty
 from bench.subjects import (
     ALL_TRANSPORTS,
     API,
@@ -42,6 +42,8 @@ from bench.subjects import (
     STORM,
     SYNC,
     TCP_ALONE,
+    TWENTY,
+    TWENTY_IN_MEMORY,
     WAY,
     WAY_IN_MEMORY,
 )
@@ -146,6 +148,24 @@ def _layer_rows(
     return [
         Row("libp2p", title, unit, (ours, figure), (go, figure), reach),
         Row("libp2p", title, unit, (ours, figure), (js, figure)),
+    ]
+
+
+def _twenty_rows(rate: int) -> list[Row]:
+    """Make the rows of one rate of twenty nodes."""
+    figures = [
+        (f"twenty nodes at {rate}/s, Publish p50", "ms", "publish_p50_ms", AtMost(60)),
+        ("… Publish p99", "ms", "publish_p99_ms", None),
+        ("… everywhere", "msg/s", "everywhere_per_s", AtLeast(0.98 * rate)),
+        ("… everywhere, p50", "ms", "everywhere_p50_ms", None),
+        ("… everywhere, p99", "ms", "everywhere_p99_ms", None),
+        ("… lost at any node", "messages", "lost", AtMost(0)),
+        ("… twice at any node", "messages", "doubled", AtMost(0)),
+        ("… processor time of a node", "ms/message", "cpu_ms", None),
+    ]
+    return [
+        Row("twenty", title, unit, (TWENTY, f"{name}_{rate}"), None, reach)
+        for title, unit, name, reach in figures
     ]
 
 
@@ -257,6 +277,11 @@ ROWS = (
     Row("storm", "… memory of the gateway at its height", "+ MiB", (STORM, "grown_mib")),
     *_overload_rows("Publish calls", OVERLOADED_CALLS),
     *_overload_rows("publishes of 1,000 bytes over 2 PublishStreams", OVERLOADED_STREAMS),
+    Row("twenty", "a node with 19 peers and nothing to do", "% of a processor",
+        (TWENTY, "idle_percent"), None, AtMost(1)),
+    *(row for rate in twenty.RATES_PER_S for row in _twenty_rows(rate)),
+    Row("twenty", "twenty nodes at 10/s, Publish p50, log on disk", "ms",
+        (TWENTY, "publish_p50_ms_10"), (TWENTY_IN_MEMORY, "publish_p50_ms_10"), Within(1.5)),
     *_way_rows(50, 1.7, 1.5, 2),
     *_way_rows(500, 2.5, 3, 2),
     *_way_rows(1_000, 4, 5, 1.8),

@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from typing import Any
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import GatewayProcess, NodeProcess, Service
+from tests.driver.forked import ForkedNode, Launcher
 from tests.network.test_relay import connect, relayed_address
 
 NO_LIMIT = 1_000_000
+NO_LIMITS: Mapping[str, Any] = {"publish_rate": NO_LIMIT, "publish_burst": NO_LIMIT}
 #: Members of the audience send nothing and answer no pings.
 LONG_S = 3_600
 STOP_S = 30.0
@@ -52,11 +54,19 @@ class Running:
 
     def new_node(self, **settings: Any) -> NodeProcess:
         """Make a node without starting it."""
-        no_limits: dict[str, Any] = {"publish_rate": NO_LIMIT, "publish_burst": NO_LIMIT}
-        name = f"node{len(self._services)}"
-        node = NodeProcess(name, self._directory, **(no_limits | settings))
+        node = NodeProcess(self._next_name(), self._directory, **{**NO_LIMITS, **settings})
         self._services.append(node)
         return node
+
+    def start_forked_node(self, launcher: Launcher, **settings: Any) -> NodeProcess:
+        """Start a node without the seconds that its imports take; see ``launcher``."""
+        node = ForkedNode(self._next_name(), self._directory, launcher, **{**NO_LIMITS, **settings})
+        self._services.append(node)
+        node.start()
+        return node
+
+    def _next_name(self) -> str:
+        return f"node{len(self._services)}"
 
     def start_node_pair(self, **settings: object) -> tuple[NodeProcess, NodeProcess]:
         """Start two nodes that know each other to be in the room."""

@@ -27,7 +27,9 @@ class Sizes:
         first_words: Pairs of nodes that start and dial.
         overload_s: How long publishes are offered at each rate.
         storms: How often browsers reconnect at once, each time to a new node and gateway.
-        idle_s: How long a node that does nothing is watched.
+        idle_s: How long a node that does nothing is watched; twenty nodes settle as long first.
+        nodes: Nodes in one room, each connected with all others.
+        nodes_s: How long these publish at each rate.
     """
 
     rounds: int = 3
@@ -48,6 +50,8 @@ class Sizes:
     overload_s: float = 5.0
     storms: int = 3
     idle_s: float = 20.0
+    nodes: int = 20
+    nodes_s: float = 15.0
 
 
 QUICK = Sizes(
@@ -68,5 +72,7 @@ QUICK = Sizes(
     overload_s=0.5,
     storms=1,
     idle_s=0.5,
+    nodes=3,
+    nodes_s=0.5,
 )
 """Shows that everything runs; its figures mean nothing."""

@@ -17,6 +17,7 @@ from bench import (
     pages,
     storm,
     synchronising,
+    twenty,
     way,
 )
 from bench.measure import Figures
@@ -51,6 +52,8 @@ EMPTY_STORE = "empty store"
 STORM = "returning browsers"
 OVERLOADED_CALLS = "offered calls"
 OVERLOADED_STREAMS = "offered streams"
+TWENTY = "twenty nodes"
+TWENTY_IN_MEMORY = "twenty nodes, log in memory"
 WAY = "the whole way"
 WAY_IN_MEMORY = "the whole way, log in memory"
 STDIO_PAIR = "Go and Rust over STDIO"
@@ -85,6 +88,8 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     STORM: storm.run,
     OVERLOADED_CALLS: partial(overload.run, "calls"),
     OVERLOADED_STREAMS: partial(overload.run, "streams"),
+    TWENTY: twenty.run,
+    TWENTY_IN_MEMORY: twenty.run_in_memory,
     WAY: partial(way.run, "disk"),
     WAY_IN_MEMORY: partial(way.run, "memory"),
     STDIO_PAIR: way.run_stdio,
