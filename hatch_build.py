@@ -14,7 +14,11 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 #: Python package of each proto file; ``package wsp.chat.v1`` becomes ``wsp.chat.v1``.
-PACKAGES = {"chat.proto": "wsp/chat/v1", "sync.proto": "wsp/sync/v1"}
+PACKAGES = {
+    "chat.proto": "wsp/chat/v1",
+    "profile.proto": "wsp/profile/v1",
+    "sync.proto": "wsp/sync/v1",
+}
 
 
 class ProtoBuildHook(BuildHookInterface):  # type: ignore[type-arg]

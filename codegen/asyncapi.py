@@ -26,6 +26,10 @@ ANSWERS = {
     "join": "JoinRoomResponse",
     "leave": "LeaveRoomResponse",
     "history": "ListMessagesResponse",
+    "set_profile": "SetProfileResponse",
+    "get_profile": "GetProfileResponse",
+    "list_profiles": "ListProfilesResponse",
+    "set_petname": "SetPetnameResponse",
 }
 """The message that answers each command."""
 OWN_MESSAGES = ("ack", "error", "node_state")
@@ -97,11 +101,17 @@ def _event_payload(contract: Contract, event: Field) -> Schema:
 
 def _ack(contract: Contract) -> Schema:
     head: Schema = {"type": {"const": "ack"}, "id": _ref("components/schemas/Id")}
-    answers = []
+    # Answers of one shape are one: an answer that fits two would fit none of `oneOf`.
+    titles: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for command, name in ANSWERS.items():
-        answer = _object(contract, contract.shapes[name], dict.fromkeys(head, True))
+        fields = contract.shapes[name].fields
+        titles.setdefault(tuple((one.name, one.type_name) for one in fields), []).append(command)
+    answers = []
+    for commands in titles.values():
+        shape = contract.shapes[ANSWERS[commands[0]]]
+        answer = _object(contract, shape, dict.fromkeys(head, True))
         answer["required"] = [one for one in answer["required"] if one not in head]
-        answers.append({"title": command, **answer})
+        answers.append({"title": ", ".join(commands), **answer})
     return {
         "summary": "The command with this id was carried out; the other fields are its answer.",
         "payload": {

@@ -22,6 +22,10 @@ ROOTS = (
     "AcceptInviteResponse",
     "JoinRoomResponse",
     "LeaveRoomResponse",
+    "SetProfileResponse",
+    "GetProfileResponse",
+    "ListProfilesResponse",
+    "SetPetnameResponse",
 )
 """The messages that are translated, with all that they consist of."""
 

@@ -6,6 +6,7 @@
     ├── RoomNotJoinedError      the room must be joined first   (names the field)
     ├── NoAddressError          nobody can dial this node, so an invite leads nowhere
     ├── ClientMessageIdReusedError  the id names another publish (names the field)
+    ├── ProfileUnknownError     nobody that could be asked has a profile of the peer
     ├── LimitReachedError       come back after ``retry_after_s``
     ├── StorageFullError        no room on the disk; come back after ``retry_after_s``
     ├── StorageFailedError      the disk does not keep what it is given
@@ -85,6 +86,15 @@ class ClientMessageIdReusedError(ChatError):
             "this client_message_id was used for another room or content; nothing was published"
         )
         self.field = "client_message_id"
+
+
+class ProfileUnknownError(ChatError):
+    """Nobody that could be asked has a profile of the peer."""
+
+    reason = "PROFILE_UNKNOWN"
+
+    def __init__(self, peer_id: str) -> None:
+        super().__init__(f"nobody that could be asked has a profile of {peer_id}")
 
 
 class LimitReachedError(ChatError):

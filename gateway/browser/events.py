@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gateway.browser.answers import FrameId
+from gateway.browser.people import PEOPLE_COMMANDS, PeopleCall, people_call_from_frame
+from gateway.browser.reading import BrokenFrameError, text_of
 from gateway.errors import Refusal
 
 MAX_ID_CHARS = 128
@@ -23,15 +25,8 @@ MAX_HISTORY = 1000
 MAX_INVITE_CHARS = 4096
 COMMANDS = frozenset(
     {"publish", "connect", "join", "leave", "history", "create_invite", "accept_invite"}
+    | PEOPLE_COMMANDS
 )
-
-
-class BrokenFrameError(Exception):
-    """A frame breaks the rules; ``refusal`` says which."""
-
-    def __init__(self, field: str | None, message: str, reason: str = "INVALID_FRAME") -> None:
-        super().__init__(message)
-        self.refusal = Refusal("INVALID_ARGUMENT", reason, message, field=field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +120,13 @@ class Close:
 
 
 Call: TypeAlias = (
-    ConnectAsked | JoinAsked | LeaveAsked | HistoryAsked | CreateInviteAsked | AcceptInviteAsked
+    ConnectAsked
+    | JoinAsked
+    | LeaveAsked
+    | HistoryAsked
+    | CreateInviteAsked
+    | AcceptInviteAsked
+    | PeopleCall
 )
 """Answered by one call of the node."""
 Command: TypeAlias = PublishAsked | Call
@@ -169,11 +170,13 @@ def id_from_frame(frame: dict[str, Any]) -> FrameId | None:
 def _command(kind: str, frame: dict[str, Any], frame_id: FrameId) -> Command:
     match kind:
         case "publish":
-            text = _text(frame, "text", None, required=True)
-            own_id = _text(frame, "client_message_id", MAX_ID_CHARS)
+            text = text_of(frame, "text", None, required=True)
+            own_id = text_of(frame, "client_message_id", MAX_ID_CHARS)
             return PublishAsked(frame_id, _room(frame), text, own_id)
         case "connect":
-            return ConnectAsked(frame_id, _text(frame, "address", MAX_ADDRESS_CHARS, required=True))
+            return ConnectAsked(
+                frame_id, text_of(frame, "address", MAX_ADDRESS_CHARS, required=True)
+            )
         case "join":
             return JoinAsked(frame_id, _room(frame))
         case "leave":
@@ -181,27 +184,16 @@ def _command(kind: str, frame: dict[str, Any], frame_id: FrameId) -> Command:
         case "create_invite":
             return CreateInviteAsked(frame_id, _room(frame))
         case "accept_invite":
-            invite = _text(frame, "invite", MAX_INVITE_CHARS, required=True)
+            invite = text_of(frame, "invite", MAX_INVITE_CHARS, required=True)
             return AcceptInviteAsked(frame_id, invite)
+        case _ if kind in PEOPLE_COMMANDS:
+            return people_call_from_frame(kind, frame, frame_id)
         case _:
             return HistoryAsked(frame_id, _room(frame), _cursor(frame, "before"), _limit(frame))
 
 
-def _text(
-    frame: dict[str, Any], name: str, max_chars: int | None, *, required: bool = False
-) -> str:
-    found = frame.get(name)
-    if found is None and not required:
-        return ""
-    if not isinstance(found, str):
-        raise BrokenFrameError(name, f"{name} is missing or not a string")
-    if max_chars is not None and len(found) > max_chars:
-        raise BrokenFrameError(name, f"{name} is over {max_chars} characters")
-    return found
-
-
 def _room(frame: dict[str, Any]) -> str:
-    return _text(frame, "room", MAX_ROOM_CHARS)
+    return text_of(frame, "room", MAX_ROOM_CHARS)
 
 
 def _cursor(frame: dict[str, Any], name: str) -> str | None:

@@ -15,7 +15,6 @@ from common.rates import TokenBucket
 from gateway.browser.answers import FrameId
 from gateway.browser.events import (
     Action,
-    BrokenFrameError,
     Close,
     Event,
     Greeted,
@@ -24,6 +23,7 @@ from gateway.browser.events import (
     id_from_frame,
 )
 from gateway.browser.limits import Limits
+from gateway.browser.reading import BrokenFrameError
 from gateway.errors import Refusal
 
 POLICY_VIOLATION = 1008

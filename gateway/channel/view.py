@@ -43,7 +43,7 @@ class View:
     def apply(self, fields: Fields) -> None:
         """Apply one event."""
         match fields["type"]:
-            case "message" | "gap" | "caught_up" | "progress" | "unknown":
+            case "message" | "gap" | "caught_up" | "progress" | "profile_changed" | "unknown":
                 return
             case "snapshot":
                 self._node = fields["node"]

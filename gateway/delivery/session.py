@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol
 
 import structlog
 
@@ -36,6 +36,7 @@ from gateway.browser.answers import FrameId, ack, error
 from gateway.channel.events import Fields
 from gateway.counts import Counts
 from gateway.delivery.fanout import Fanout, Outlet, Reader
+from gateway.delivery.people import answer_to_people_call
 from gateway.errors import NodeError, Refusal
 from gateway.node.commands import Commands
 from gateway.node.publisher import Publisher
@@ -234,7 +235,7 @@ class Session:
             case AcceptInviteAsked(invite=invite):
                 return await commands.accept_invite(invite)
             case _:
-                assert_never(command)
+                return await answer_to_people_call(commands.people, command)
 
     def _finish(self, command: Command, outcome: Outcome) -> None:
         self._allowance.release(command)

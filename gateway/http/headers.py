@@ -26,7 +26,7 @@ POLICY = (
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
-    "img-src 'self' data:",
+    "img-src 'self' data: blob:",
     "font-src 'self'",
     "manifest-src 'self'",
     "connect-src 'self' {sockets}",

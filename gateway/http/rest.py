@@ -20,6 +20,7 @@ from gateway.delivery.session import Services
 from gateway.errors import NodeError, Refusal
 from gateway.http import models
 from gateway.http.openapi import SentenceRoute
+from gateway.http.people import add_people
 from gateway.node.commands import Commands
 
 MAX_CALLERS = 1024
@@ -55,6 +56,7 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
     _add_rooms(router, services.commands, rates)
     _add_messages(router, services, rates)
     _add_peers(router, services.commands, rates)
+    add_people(router, services.commands.people, lambda request: rates.consume(_caller(request)))
     return router
 
 

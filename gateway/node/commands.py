@@ -17,6 +17,7 @@ from gateway.channel.events import Fields
 from gateway.errors import NodeError
 from gateway.node.link import Link
 from gateway.node.pages import page_from_proto
+from gateway.node.people import People
 from gateway.node.refusals import refusal_from_rpc_error
 from gateway.node.translation import (
     fields_from_accepted,
@@ -43,6 +44,9 @@ class Commands:
     """The node's calls, in terms of JSON fields.
 
     Every method raises ``NodeError`` where the node refuses or is away.
+
+    Attributes:
+        people: The calls about people.
     """
 
     def __init__(self, link: Link) -> None:
@@ -50,6 +54,7 @@ class Commands:
         self._turns = asyncio.Semaphore(MAX_CALLS)
         self._dial_turns = asyncio.Semaphore(MAX_DIALS)
         self._page_turns = asyncio.Semaphore(MAX_PAGES)
+        self.people = People(link, self._call)
 
     async def get_node(self) -> Fields:
         """Return the node itself."""

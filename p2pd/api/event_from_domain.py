@@ -16,6 +16,7 @@ from typing import assert_never
 from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
+from p2pd.api.profile_from_domain import profile_from_domain
 from p2pd.api.time_from_ns import NS_PER_S
 from p2pd.domain.events import (
     CaughtUp,
@@ -27,6 +28,7 @@ from p2pd.domain.events import (
     PeerDisconnected,
     PeerJoined,
     PeerLeft,
+    ProfileChanged,
     Progress,
     Snapshot,
 )
@@ -100,6 +102,9 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
             target.peer_left.peer_id, target.peer_left.room = peer_id, room
         case Gap() as gap:
             target.gap.CopyFrom(gap_from_domain(gap))
+        case ProfileChanged(profile, name_seen_before):
+            target.profile_changed.profile.CopyFrom(profile_from_domain(profile))
+            target.profile_changed.name_seen_before = name_seen_before
         case CaughtUp():
             target.caught_up.SetInParent()
         case Progress():

@@ -128,6 +128,18 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
             "ListMessages": _unary(
                 unary(decoded(chat_pb2.ListMessagesRequest, service.list_messages))
             ),
+            "SetProfile": _unary(
+                unary(decoded(chat_pb2.SetProfileRequest, service.profiles.set_profile))
+            ),
+            "GetProfile": _unary(
+                edge.dial(decoded(chat_pb2.GetProfileRequest, service.profiles.get_profile))
+            ),
+            "ListProfiles": _unary(
+                unary(decoded(chat_pb2.ListProfilesRequest, service.profiles.list_profiles))
+            ),
+            "SetPetname": _unary(
+                unary(decoded(chat_pb2.SetPetnameRequest, service.profiles.set_petname))
+            ),
             "Events": grpc.unary_stream_rpc_method_handler(
                 edge.stream(decoded(chat_pb2.EventsRequest, service.events)),
                 request_deserializer=None,

@@ -20,7 +20,19 @@ from p2pd.domain.peers import (
 from p2pd.domain.storage import Damage, Storage, StorageState
 
 API_VERSION = "1.1"
-FEATURES = ("accept_invite", "caught_up", "create_invite", "page_token", "progress", "reach")
+FEATURES = (
+    "accept_invite",
+    "caught_up",
+    "create_invite",
+    "get_profile",
+    "list_profiles",
+    "page_token",
+    "profile_changed",
+    "progress",
+    "reach",
+    "set_petname",
+    "set_profile",
+)
 """What was added to the contract since 1.0, in alphabetical order."""
 MAX_ADDRESS_BYTES = 64 * 1024
 MAX_DAMAGES = 16

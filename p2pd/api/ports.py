@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from p2pd.domain.invites import Accepted, Invite
-from p2pd.domain.names import RoomName
+from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Node, Peer
+from p2pd.domain.profiles import KnownProfile, Profile
 from p2pd.domain.publishes import Publish, Published
 from p2pd.domain.rooms import Room
 from p2pd.errors import ChatError
@@ -92,6 +93,22 @@ class Inviting(Protocol):
         """Join the room and dial the peer, now and later."""
 
 
+class Profiling(Protocol):
+    """Who peers say they are, and what they are called here."""
+
+    async def get(self, peer_id: PeerId, within_s: float) -> KnownProfile:
+        """Return what is known of a peer, asking for it where that is nothing."""
+
+    def all_known(self) -> tuple[KnownProfile, ...]:
+        """Return all that have a profile or a petname, by id."""
+
+    async def set_own(self, profile: Profile) -> KnownProfile:
+        """Publish what this node's person says of themselves."""
+
+    async def set_petname(self, peer_id: PeerId, petname: str) -> KnownProfile:
+        """Call a peer by another name at this node."""
+
+
 class Reading(Protocol):
     """Read the log."""
 
@@ -118,3 +135,4 @@ class ChatPorts:
     dialling: Connecting
     feed: Reading
     inviting: Inviting
+    profiles: Profiling

@@ -24,6 +24,7 @@ from p2pd.api.list_page import ListPage
 from p2pd.api.page_from_request import page_query_from_request, response_from_page
 from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
 from p2pd.api.ports import ChatPorts
+from p2pd.api.profile_calls import ProfileCalls
 from p2pd.api.publish_from_request import publish_from_request, response_from_published
 from p2pd.api.publish_stream import PublishStream
 from p2pd.api.publisher import UnaryPublisher
@@ -58,6 +59,7 @@ class ChatService:
         self._publisher = UnaryPublisher(chat.publishing, bridge)
         self._publish_streams: set[PublishStream] = set()
         self._in_hand = in_hand
+        self.profiles = ProfileCalls(chat.profiles, bridge)
 
     @property
     def is_publishing(self) -> bool:

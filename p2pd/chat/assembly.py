@@ -23,11 +23,13 @@ from p2pd.chat.known_peers import KnownPeerList
 from p2pd.chat.membership import Membership, RoomDefaults
 from p2pd.chat.outbox import Outbox
 from p2pd.chat.presence import Presence
+from p2pd.chat.profiles import Profiles, Sealer
 from p2pd.chat.publisher import Publisher, PublishLimits
 from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.log.log import Log
 from p2pd.net.network import Network
+from p2pd.store.entry_store import EntryStore
 from p2pd.store.peer_store import PeerStore
 from p2pd.store.room_store import RoomStore
 from p2pd.tasks import run_guarded
@@ -55,8 +57,8 @@ class ChatOptions:
     workers: Workers = WORKER_THREADS
 
 
-class NodeStore(RoomStore, PeerStore, Protocol):
-    """Rooms and known peers, over restarts."""
+class NodeStore(RoomStore, PeerStore, EntryStore, Protocol):
+    """Rooms, known peers and entries, over restarts."""
 
 
 class Receiving:
@@ -64,6 +66,7 @@ class Receiving:
 
     Args:
         author_bytes: What the ids of our own messages begin with.
+        sealer: Signs our profile.
 
     Raises:
         StorageFullError: There is no room to store that the configured rooms are joined.
@@ -77,6 +80,7 @@ class Receiving:
         author_bytes: bytes,
         options: ChatOptions,
         rejections: Rejections,
+        sealer: Sealer,
     ) -> None:
         last_seqno = partial(log.store.max_seqno, author_bytes)
         defaults = RoomDefaults(options.history_ns, options.clock_ns, last_seqno)
@@ -85,6 +89,7 @@ class Receiving:
         self.outbox = Outbox(self.membership, log.store, author_bytes, options.workers)
         self.presence = Presence(log, self.outbox.room_filled, self.known_peers.peer_met)
         self.inbox = Inbox(log, rejections)
+        self.profiles = Profiles(log, memory, sealer, rejections)
         self.history = History(
             self.membership, log, options.max_age_ns, options.history_messages, options.clock_ns
         )
@@ -106,6 +111,7 @@ class Chat:
     dialling: Dialling
     feed: Feed
     inviting: Invites
+    profiles: Profiles
 
     def stop(self) -> None:
         """Refuse what comes from now on; what is under way goes on."""
@@ -131,6 +137,7 @@ async def start_chat(
     nursery.start_soon(run_guarded, "inbox", receiving.inbox.run)
     nursery.start_soon(run_guarded, "membership", membership.run)
     nursery.start_soon(run_guarded, "known peers", receiving.known_peers.run)
+    nursery.start_soon(run_guarded, "profiles", receiving.profiles.run)
     nursery.start_soon(run_guarded, "node changes", directory.run)
     limits = options.limits
     publisher = Publisher(log, network, membership, outbox, limits, options.clock_ns)
@@ -143,4 +150,5 @@ async def start_chat(
         dialling,
         Feed(log, membership),
         Invites(membership, directory, dialling),
+        receiving.profiles,
     )

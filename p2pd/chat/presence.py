@@ -21,6 +21,11 @@ class Presence:
     Args:
         room_filled: Called when a peer has come into a room.
         peer_met: Called with each peer that shares a room.
+
+    Attributes:
+        on_identified: Called with each connected peer whose protocols are known, again
+            whenever they or its connection change.
+        on_gone: Called with each peer that is connected no more.
     """
 
     def __init__(
@@ -29,6 +34,8 @@ class Presence:
         room_filled: Callable[[RoomName], None],
         peer_met: Callable[[Peer], None],
     ) -> None:
+        self.on_identified: list[Callable[[Peer], None]] = []
+        self.on_gone: list[Callable[[PeerId], None]] = []
         self._log = log
         self._room_filled = room_filled
         self._peer_met = peer_met
@@ -44,6 +51,8 @@ class Presence:
         known = self._log.state.peers.get(peer.peer_id)
         if known is not None:
             self._log.emit(PeerConnected(replace(peer, rooms=known.rooms)))
+        for report in self.on_identified:
+            report(peer)
 
     def peer_disconnected(self, peer_id: PeerId) -> None:
         """Emit that a peer left its rooms and is gone."""
@@ -53,6 +62,8 @@ class Presence:
         for room in known.rooms:
             self._log.emit(PeerLeft(peer_id, room))
         self._log.emit(PeerDisconnected(peer_id))
+        for report in self.on_gone:
+            report(peer_id)
 
     def peer_joined(self, peer_id: PeerId, room: RoomName) -> None:
         """Emit that a connected peer is in a room, once."""

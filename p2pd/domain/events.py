@@ -9,6 +9,7 @@ from typing import TypeAlias
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Node, Peer
+from p2pd.domain.profiles import KnownProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,19 @@ class NodeChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileChanged:
+    """What is known of a peer's profile or petname changed.
+
+    Attributes:
+        name_seen_before: Whether another peer is known by a name that looks the same, and
+            this one has it for the first time.
+    """
+
+    profile: KnownProfile
+    name_seen_before: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CaughtUp:
     """A reader has been sent everything that was stored when it began."""
 
@@ -90,7 +104,14 @@ class Progress:
 
 
 Fact: TypeAlias = (
-    Message | PeerConnected | PeerDisconnected | PeerJoined | PeerLeft | NodeChanged | Gap
+    Message
+    | PeerConnected
+    | PeerDisconnected
+    | PeerJoined
+    | PeerLeft
+    | NodeChanged
+    | ProfileChanged
+    | Gap
 )
 """What is appended to the log's tail."""
 EventBody: TypeAlias = Fact | Snapshot | CaughtUp | Progress

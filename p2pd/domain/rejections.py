@@ -312,6 +312,31 @@ class RejectionReason(StrEnum):
         "validator_silent",
         "A message was not stored because a validator failed or did not answer in time.",
     )
+    # Profiles
+    PROFILE_AVATAR_REFUSED = (
+        "profile_avatar_refused",
+        "A peer's picture was too large, or neither PNG, JPEG nor WebP.",
+    )
+    PROFILE_EXPIRED = "profile_expired", "A peer's profile was good no more."
+    PROFILE_MALFORMED = (
+        "profile_malformed",
+        "A peer's profile, or a request for ours, was malformed or broke the rules of one.",
+    )
+    PROFILE_OF_ANOTHER = "profile_of_another", "A profile was signed by another peer's key."
+    PROFILE_OUTDATED = "profile_outdated", "A peer's profile was older than the known one."
+    PROFILE_REQUESTS_OVER_LIMIT = (
+        "profile_requests_over_limit",
+        "A request for our profile was refused because the peer, or all of them, ask too often.",
+    )
+    PROFILE_SIGNATURE_WRONG = (
+        "profile_signature_wrong",
+        "The signature of a profile did not match it.",
+    )
+    PROFILE_TOO_LARGE = "profile_too_large", "A peer's profile was larger than 18,432 bytes."
+    PROFILES_OVER_LIMIT = (
+        "profiles_over_limit",
+        "The profile that came longest ago was forgotten because too many are known.",
+    )
     # Synchronisation
     SYNC_BOUND_MALFORMED = "sync_bound_malformed", "A range had a malformed bound."
     SYNC_BUSY = "sync_busy", "A session was refused because all slots are in use."

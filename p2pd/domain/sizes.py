@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from p2pd.domain.messages import Message
 from p2pd.domain.peers import Node, Peer
+from p2pd.domain.profiles import KnownProfile
 from p2pd.domain.reach import Reach
 
 MAX_RESPONSE_BYTES = 1 << 20
@@ -56,6 +57,13 @@ def size_of_node(node: Node) -> int:
     )
     own = _EVENT_BYTES + _PEER_BYTES + len(node.peer_id)
     return own + _size_of_texts(texts) + damages + warnings + _size_of_reach(node.reach)
+
+
+def size_of_profile(known: KnownProfile) -> int:
+    """Return what a profile occupies without its picture, as an event too."""
+    profile = known.profile
+    texts = (known.peer_id, profile.name, profile.about, known.petname, *known.lookalike_ids)
+    return _EVENT_BYTES + _PEER_BYTES + _size_of_texts(texts)
 
 
 def _size_of_reach(reach: Reach) -> int:

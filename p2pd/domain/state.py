@@ -15,6 +15,7 @@ from p2pd.domain.events import (
     PeerDisconnected,
     PeerJoined,
     PeerLeft,
+    ProfileChanged,
     Snapshot,
 )
 from p2pd.domain.messages import Message
@@ -49,7 +50,7 @@ class State:
 def state_after(state: State, fact: Fact) -> State:
     """Apply one fact; a fact about a peer that is not connected changes nothing."""
     match fact:
-        case Message() | Gap():
+        case Message() | Gap() | ProfileChanged():
             return state
         case NodeChanged(node):
             return replace(state, node=node)

@@ -24,12 +24,13 @@ from p2pd.domain.events import (
     PeerConnected,
     PeerJoined,
     PeerLeft,
+    ProfileChanged,
     Progress,
     Snapshot,
 )
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
-from p2pd.domain.sizes import size_of_message, size_of_node, size_of_peer
+from p2pd.domain.sizes import size_of_message, size_of_node, size_of_peer, size_of_profile
 from p2pd.domain.state import State
 from p2pd.domain.window import Window
 from p2pd.store.message_store import MessageStore
@@ -61,6 +62,8 @@ class Entry:
                 return size_of_peer(peer)
             case NodeChanged(node):
                 return size_of_node(node)
+            case ProfileChanged(profile):
+                return size_of_profile(profile)
             case Snapshot(node, peers):
                 return size_of_node(node) + sum(map(size_of_peer, peers))
             case _:

@@ -52,6 +52,23 @@ def peer_id_from_bytes(raw: bytes) -> PeerId | None:
     return None if peer_id is None else PeerId(str(peer_id))
 
 
+def peer_id_from_text(text: str, field: str = "peer_id", *, is_optional: bool = False) -> PeerId:
+    """Read a peer id in its usual form; an empty one stays empty where it is optional.
+
+    Raises:
+        InvalidInputError: It is none (INVALID_PEER_ID).
+    """
+    if not text and is_optional:
+        return PeerId("")
+    try:
+        peer_id = peer_from_bytes(ID.from_base58(text).to_bytes()) if len(text) < 128 else None
+    except ValueError:
+        peer_id = None
+    if peer_id is None or str(peer_id) != text:
+        raise InvalidInputError(field, "INVALID_PEER_ID", f"not a peer id: {text[:64]!r}")
+    return PeerId(text)
+
+
 def bytes_from_peer_id(peer_id: PeerId) -> bytes:
     """Write a peer id as protobufs have it."""
     data: bytes = ID.from_base58(peer_id).to_bytes()

@@ -33,6 +33,8 @@ from p2pd.log.log import Log
 from p2pd.net.identity import Identity, load_or_create_identity
 from p2pd.net.network import Network, author_bytes_from_key, peer_id_from_key
 from p2pd.net.opening import open_network
+from p2pd.net.profiles.exchange import open_profile_exchange
+from p2pd.net.profiles.record import ProfileKey
 from p2pd.net.pubsub.reading import SignedMessages
 from p2pd.net.pubsub.verified import signed_message_reader
 from p2pd.node import options
@@ -153,7 +155,8 @@ async def open_base(start: Start) -> AsyncIterator[Base]:
         log = Log(store, State(node, {}), clock_ns=clock.now_ns)
         chosen = options.chat_options(start.settings, clock, start.machine.workers)
         author = author_bytes_from_key(start.key_pair)
-        own = Receiving(log, disk, author, chosen, start.rejections)
+        sealer = ProfileKey(start.key_pair)
+        own = Receiving(log, disk, author, chosen, start.rejections, sealer)
         yield Base(disk, store, recovery, clock, log, own, LoopWatch())
 
 
@@ -179,6 +182,7 @@ async def open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sy
             start.rejections,
             options.sync_options(start.settings, base.clock, machine.workers),
         ) as sync,
+        _open_profiles(start, base, network),
         trio.open_nursery() as nursery,
     ):
         network.on_peer_joined(sync.peer_joined)
@@ -191,6 +195,20 @@ async def open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sy
         yield network, sync, chat
         nursery.cancel_scope.cancel()
         own.membership.save_updates()
+
+
+@asynccontextmanager
+async def _open_profiles(start: Start, base: Base, network: Network) -> AsyncIterator[None]:
+    """Exchange profiles with the peers that are met."""
+    profiles, presence = base.own.profiles, base.own.presence
+    async with open_profile_exchange(
+        network.room_peers(), profiles, start.rejections, base.clock.now_ns
+    ) as exchange:
+        presence.on_identified.append(exchange.peer_identified)
+        presence.on_gone.append(exchange.peer_gone)
+        profiles.on_own_changed.append(exchange.own_changed)
+        profiles.fetch.append(exchange.ask)
+        yield
 
 
 def _start_upkeep(start: Start, base: Base, chat: Chat, nursery: trio.Nursery) -> None:
@@ -242,7 +260,13 @@ async def _open_stores(
 
 def _ports_of(chat: Chat) -> ChatPorts:
     return ChatPorts(
-        chat.publishing, chat.membership, chat.directory, chat.dialling, chat.feed, chat.inviting
+        chat.publishing,
+        chat.membership,
+        chat.directory,
+        chat.dialling,
+        chat.feed,
+        chat.inviting,
+        chat.profiles,
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from p2pd.domain.names import RoomName
 from p2pd.store.connections import open_reader
 from p2pd.store.damage import FILE_ERRORS, quarantined_files
+from p2pd.store.entry_table import Entries, load_entries
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.peer_table import load_known_peers
 from p2pd.store.quarantine_table import Quarantined, load_quarantined
@@ -24,11 +25,12 @@ from p2pd.store.room_table import LOAD, LOAD_FROM_ROOMS, room_from_row
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """Room records, known peers, and which quarantined files are still to be read."""
+    """Room records, known peers, entries, and which quarantined files are still to be read."""
 
     rooms: Mapping[RoomName, RoomRecord] = field(default_factory=dict)
     peers: KnownPeers = field(default_factory=KnownPeers)
     quarantined: Quarantined = field(default_factory=dict)
+    entries: Entries = field(default_factory=dict)
 
     def over(self, older: Inheritance) -> Inheritance:
         """Add what only an older one has."""
@@ -36,6 +38,7 @@ class Inheritance:
             {**older.rooms, **self.rooms},
             self.peers if self.peers != KnownPeers() else older.peers,
             {**older.quarantined, **self.quarantined},
+            {**older.entries, **self.entries},
         )
 
 
@@ -56,6 +59,7 @@ def _read(path: Path) -> Inheritance:
     """Read what a damaged file says of rooms, peers and files, each as far as it can be read."""
     rooms: dict[RoomName, RoomRecord] = {}
     peers, quarantined = KnownPeers(), dict[str, int | None]()
+    entries: Entries = {}
     with suppress(*FILE_ERRORS), closing(open_reader(path)) as connection:
         for load in (LOAD_FROM_ROOMS, LOAD):
             with suppress(*FILE_ERRORS):
@@ -65,5 +69,7 @@ def _read(path: Path) -> Inheritance:
                         rooms[name] = room.record
         with suppress(*FILE_ERRORS):
             peers = load_known_peers(connection)
+        with suppress(*FILE_ERRORS):
+            entries = load_entries(connection)
         quarantined = load_quarantined(connection)
-    return Inheritance(rooms, peers, quarantined)
+    return Inheritance(rooms, peers, quarantined, entries)

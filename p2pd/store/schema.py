@@ -147,6 +147,14 @@ MAKE_RECORDS = (
     END""",
 )
 
+ADD_ENTRIES = """CREATE TABLE entries (
+        entry INTEGER PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        value BLOB NOT NULL,
+        UNIQUE (kind, key)
+    )"""
+
 
 def create(connection: sqlite3.Connection) -> None:
     """Make version 1 and name the new log."""
@@ -176,11 +184,17 @@ def make_records(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
+def add_entries(connection: sqlite3.Connection) -> None:
+    """Make version 5: profiles, petnames, blocks and other small facts."""
+    connection.execute(ADD_ENTRIES)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     create,
     add_checksum,
     add_memberships,
     make_records,
+    add_entries,
 )
 """The step at index N leads from version N to N + 1."""
 

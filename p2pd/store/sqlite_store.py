@@ -26,6 +26,7 @@ from p2pd.errors import StorageFailedError, StorageFullError
 from p2pd.store import queries
 from p2pd.store.checkpoints import Checkpoints
 from p2pd.store.durability import Durability
+from p2pd.store.entry_store import EntryKind
 from p2pd.store.lock_file import lock_directory
 from p2pd.store.message_store import (
     END_OF_TIME_NS,
@@ -183,6 +184,14 @@ class SqliteStore:
     def save_known_peers(self, peers: KnownPeers) -> None:
         """Commit these addresses in the place of those before."""
         self._write(lambda file: file.save_known_peers(peers))
+
+    def entries(self, kind: EntryKind) -> Mapping[str, bytes]:
+        """Return a copy of the entries of a kind, from memory."""
+        return self._succession.file.entries.of_kind(kind)
+
+    def save_entry(self, kind: EntryKind, key: str, value: bytes | None) -> None:
+        """Commit an entry in the place of the one before; None removes it."""
+        self._write(lambda file: file.save_entry(kind, key, value))
 
     @property
     def sync_durations(self) -> HistogramValue:

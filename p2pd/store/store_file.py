@@ -23,6 +23,8 @@ from p2pd.domain.names import RoomName
 from p2pd.store import queries
 from p2pd.store.connections import Readers, durable_transaction, open_writer, transaction
 from p2pd.store.damage import is_full, sync_directory
+from p2pd.store.entry_store import EntryKind
+from p2pd.store.entry_table import EntryTable
 from p2pd.store.errors import DamagedError, StoreClosedError
 from p2pd.store.inheritance import Inheritance
 from p2pd.store.item_ranges import ItemRanges
@@ -69,6 +71,7 @@ class StoreFile:
     Attributes:
         tail_lost: Whether the newest messages were found to be unreadable.
         ranges: The sums over ranges of items.
+        entries: Profiles, petnames, blocks and other small facts.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class StoreFile:
             self._rooms = RoomTable(self._writer, self._meta.base_offset, configured_rooms)
             self.known_peers = load_known_peers(self._writer)
             self.quarantined = QuarantineTable(self._writer)
+            self.entries = EntryTable(self._writer)
             self._first, self.last_offset = self._bounds()
             self._checkpointer = open_writer(path)
         except BaseException:
@@ -139,6 +143,7 @@ class StoreFile:
         with self._writing, durable_transaction(self._writer):
             self._rooms.write(inherited.rooms)
             replace_known_peers(self._writer, inherited.peers)
+            self.entries.write(inherited.entries)
             for name, read_until in inherited.quarantined.items():
                 self.quarantined.write(name, None if was_used else read_until)
             self._meta.complete()
@@ -159,6 +164,12 @@ class StoreFile:
             with transaction(self._writer):
                 replace_known_peers(self._writer, peers)
             self.known_peers = peers
+
+    def save_entry(self, kind: EntryKind, key: str, value: bytes | None) -> None:
+        """Commit an entry; see ``EntryStore``."""
+        with self._writing:
+            self._check_open()
+            self.entries.save(kind, key, value)
 
     def save_last_seen(self, wall_ns: int) -> None:
         """Commit when the wall clock was last seen steady."""

@@ -149,7 +149,12 @@ class Succession:
         """Gather what a new file takes over: from memory, else from the files beside it."""
         gathered = inheritance_of(self._path)
         if before is not None:
-            known = Inheritance(before.rooms.records, before.known_peers, before.quarantined.files)
+            known = Inheritance(
+                before.rooms.records,
+                before.known_peers,
+                before.quarantined.files,
+                before.entries.all,
+            )
             return known.over(gathered)
         if not self._import_files:
             return gathered

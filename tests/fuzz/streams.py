@@ -29,6 +29,7 @@ from libp2p.peer.peerinfo import info_from_p2p_addr
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.relay.circuit_v2.pb import circuit_pb2, dcutr_pb2
 from multiaddr import Multiaddr
+from wsp.profile.v1 import profile_pb2
 from wsp.sync.v1 import sync_pb2
 
 from p2pd.domain.rejections import RejectionReason, Rejections
@@ -58,6 +59,7 @@ MESSAGES: dict[str, Callable[[], Message]] = {
     "/libp2p/circuit/relay/0.2.0/stop": circuit_pb2.StopMessage,
     "/libp2p/dcutr": dcutr_pb2.HolePunch,
     "/libp2p/autonat": autonat_pb2.Message,
+    "/wsp/profile": profile_pb2.ProfileRequest,
     "/wsp/sync": sync_pb2.Frame,
 }
 NO_MESSAGES = ("/ipfs/ping", "/wsp/instance")
@@ -84,6 +86,7 @@ REASONS = {
     RejectionReason.AUTONAT_REQUEST_REFUSED, RejectionReason.HOLE_PUNCH_UNEXPECTED,
     RejectionReason.IDENTIFY, RejectionReason.KAD_REQUEST_INVALID, RejectionReason.RPC_MALFORMED,
     RejectionReason.RELAY_OFFER_MALFORMED, RejectionReason.SYNC_FRAME_MALFORMED,
+    RejectionReason.PROFILE_MALFORMED,
 }  # fmt: skip
 """At least one for each protocol: what is refused is counted."""
 

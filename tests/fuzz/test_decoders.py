@@ -14,22 +14,26 @@ from hypothesis import strategies as st
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.host.autonat.pb import autonat_pb2
 from libp2p.identity.identify.pb import identify_pb2
+from libp2p.peer.envelope import Envelope, make_unsigned
 from libp2p.peer.id import ID
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.relay.circuit_v2.pb import circuit_pb2, dcutr_pb2
 from multiaddr import Multiaddr
 from wsp.chat.v1 import chat_pb2
+from wsp.profile.v1 import profile_pb2
 from wsp.sync.v1 import sync_pb2
 
 from p2pd.api.invite_line import invite_from_line
 from p2pd.domain.cursors import cursor_from_text
-from p2pd.domain.names import room_from_text
+from p2pd.domain.names import PeerId, room_from_text
 from p2pd.domain.rejections import MessageRefusedError
 from p2pd.errors import InvalidInputError
 from p2pd.net.addresses import peer_from_bytes
 from p2pd.net.discovery.mdns_records import peers_from_text
 from p2pd.net.multiaddrs import multiaddr_from_text
 from p2pd.net.patches.identify import bounded_message
+from p2pd.net.profiles.record import DOMAIN as PROFILE_DOMAIN
+from p2pd.net.profiles.record import PAYLOAD_TYPE, ProfileRefusedError, open_profile
 from p2pd.net.pubsub.frames import FrameError, FrameReader, split_rpc
 from p2pd.net.pubsub.messages import MessageVerifier, message_from_bytes
 from p2pd.net.punch.exchange import ExchangeError, Responder
@@ -55,7 +59,8 @@ from p2pd.sync.ranges_from_proto import items_from_proto, ranges_from_proto
 from p2pd.sync.session.frames import FrameDecoder
 from tests.fuzz.mutations import Filler, framed, mutated
 
-PEER = ID.from_pubkey(create_new_key_pair(b"fuzz".ljust(32)).public_key)
+KEY = create_new_key_pair(b"fuzz".ljust(32))
+PEER = ID.from_pubkey(KEY.public_key)
 BLOBS = (PEER.to_bytes(), Multiaddr("/ip4/10.0.0.1/tcp/4001").to_bytes(), bytes(8), bytes(32))
 WORDS = ("chat-room", "/meshsub/1.3.0", "/ip4/10.0.0.1/tcp/4001")
 NONCE = bytes(pcp.NONCE_BYTES)
@@ -125,6 +130,14 @@ def read_identify(data: bytes) -> None:
     assert bounded.ByteSize() < 64 << 10
 
 
+def read_profile(data: bytes) -> None:
+    signature = KEY.private_key.sign(make_unsigned(PROFILE_DOMAIN, PAYLOAD_TYPE, data))
+    sealed = Envelope(KEY.public_key, PAYLOAD_TYPE, data, signature).marshal_envelope()
+    for each in (sealed, mutated(sealed, random.Random(len(data))), data):
+        with suppress(ProfileRefusedError):
+            open_profile(each, PeerId(str(PEER)), 10**9)
+
+
 def read_invite(data: bytes) -> None:
     invite_from_line("wsp:" + urlsafe_b64encode(data).decode())
 
@@ -132,6 +145,7 @@ def read_invite(data: bytes) -> None:
 MESSAGES: dict[str, tuple[type[Message], Decode, tuple[type[Exception], ...]]] = {
     "relay hop": (circuit_pb2.HopMessage, read_hop, (RelayError,)),
     "relay stop": (circuit_pb2.StopMessage, read_stop, (RelayError,)),
+    "profile": (profile_pb2.ProfileRecord, read_profile, ()),
     "synchronisation": (sync_pb2.Frame, read_session, (SyncAbuseError,)),
     "pubsub": (rpc_pb2.RPC, read_rpc, (FrameError, MessageRefusedError)),
     "signed message": (rpc_pb2.Message, read_signed, (MessageRefusedError,)),

@@ -27,6 +27,7 @@ EVENTS = {
     "node_changed",
     "caught_up",
     "progress",
+    "profile_changed",
 }
 
 Frame = dict[str, Any]

@@ -23,6 +23,12 @@ from gateway.browser import (
     Refused,
 )
 from gateway.browser.machine import State
+from gateway.browser.people import (
+    GetProfileAsked,
+    ListProfilesAsked,
+    SetPetnameAsked,
+    SetProfileAsked,
+)
 
 LIMITS = Limits(rate_per_s=10, burst=20, error_burst=5, errors_per_s=1, refusal_burst=30)
 
@@ -51,6 +57,13 @@ def refusal_of(event: Event | None) -> tuple[object, str, str | None]:
         ({"type": "connect", "id": 0, "address": "/ip4"}, ConnectAsked(0, "/ip4")),
         ({"type": "create_invite", "id": 0, "room": "r"}, CreateInviteAsked(0, "r")),
         ({"type": "create_invite", "id": 0}, CreateInviteAsked(0, "")),
+        (
+            {"type": "set_profile", "id": 0, "name": "A", "avatar": "/wA="},
+            SetProfileAsked(0, "A", "", "", b"\xff\x00"),
+        ),
+        ({"type": "get_profile", "id": 0}, GetProfileAsked(0, "")),
+        ({"type": "list_profiles", "id": 0, "page_token": "t"}, ListProfilesAsked(0, "t")),
+        ({"type": "set_petname", "id": 0, "peer_id": "p"}, SetPetnameAsked(0, "p", "")),
         ({"type": "accept_invite", "id": 0, "invite": "wsp:A"}, AcceptInviteAsked(0, "wsp:A")),
         ({"type": "join", "id": 1, "room": "r"}, JoinAsked(1, "r")),
         ({"type": "leave", "id": 1, "room": "r"}, LeaveAsked(1, "r")),
@@ -82,6 +95,8 @@ def test_a_frame_becomes_what_it_asks_for(frame: object, expected: Event) -> Non
         ({"type": "publish", "id": 1, "text": 5}, (1, "INVALID_FRAME", "text")),
         ({"type": "publish", "id": 1, "text": "", "room": 7}, (1, "INVALID_FRAME", "room")),
         ({"type": "connect", "id": 1}, (1, "INVALID_FRAME", "address")),
+        ({"type": "set_profile", "id": 1, "avatar": "?"}, (1, "INVALID_FRAME", "avatar")),
+        ({"type": "set_petname", "id": 1}, (1, "INVALID_FRAME", "peer_id")),
         ({"type": "accept_invite", "id": 1}, (1, "INVALID_FRAME", "invite")),
         ({"type": "accept_invite", "id": 1, "invite": "x" * 4097}, (1, "INVALID_FRAME", "invite")),
         ({"type": "connect", "id": 1, "address": "a" * 1025}, (1, "INVALID_FRAME", "address")),

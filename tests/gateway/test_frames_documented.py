@@ -111,6 +111,13 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "after": st.sampled_from(["", "c", "c" * 256, "c" * 257, None, 1]),
     "before": st.sampled_from(["", "c", "c" * 256, "c" * 257, None, 1]),
     "limit": st.sampled_from([0, 1, 1000, 1001, -1, None, True, "1", 1.5]),
+    "name": st.sampled_from(["", "n" * 256, "n" * 257, None, 1]),
+    "about": st.sampled_from(["", "a" * 512, "a" * 513, None, 1]),
+    "color": st.sampled_from(["", "#0080ff", "#0080ff0", None, 1]),
+    "avatar": st.sampled_from(["", "AAAA", "AAA=", "A", "AA==A", "ä", "A" * 21_852, None, 1]),
+    "peer_id": st.sampled_from(["", "p" * 128, "p" * 129, None, 1]),
+    "petname": st.sampled_from(["", "n" * 256, "n" * 257, None, 1]),
+    "page_token": st.sampled_from(["", "t" * 1024, "t" * 1025, None, 1]),
     "other": st.sampled_from([None, 1, "x"]),
 }
 
@@ -222,6 +229,11 @@ def tell_everything(client: Client, a: NodeProcess, b: NodeProcess) -> None:
         stub = chat_pb2_grpc.ChatServiceStub(channel)
         line = stub.CreateInvite(chat_pb2.CreateInviteRequest()).invite
     client.ask("accept_invite", invite=line)
+    client.ask("set_profile", name="Ada")
+    client.ask("get_profile")
+    client.ask("list_profiles")
+    client.ask("set_petname", peer_id=b.peer_id, petname="Bob")
+    client.wait_frame(lambda frame: frame["type"] == "profile_changed")
     client.ask("publish", text="x" * 40_000)
     client.ask("publish", text="x")
     client.ask("history")

@@ -8,6 +8,7 @@ import pytest
 
 from tests.driver import GatewayProcess, NodeProcess
 
+NOBODY = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -75,6 +76,13 @@ def test_messages_are_paged_both_ways(gateway: GatewayProcess) -> None:
         ("POST", "invites", {"room": "nowhere"}, (409, "ROOM_NOT_JOINED", "room")),
         ("POST", "invites/accept", {"invite": "nonsense"}, (400, "INVALID_INVITE", "invite")),
         ("POST", "invites/accept", {}, (400, "INVALID_FIELD", "invite")),
+        ("PUT", "profile", {"name": "a\u202eb"}, (400, "INVALID_NAME", "profile.name")),
+        ("PUT", "profile", {"avatar": "PHN2Zz4="}, (400, "INVALID_AVATAR", "profile.avatar")),
+        ("PUT", "profile", {"avatar": "?"}, (400, "INVALID_FIELD", "avatar")),
+        ("GET", "peers/nonsense/profile", None, (400, "INVALID_PEER_ID", "peer_id")),
+        ("GET", f"peers/{NOBODY}/profile", None, (404, "PROFILE_UNKNOWN", 0)),
+        ("GET", f"peers/{NOBODY}/avatar", None, (404, "PROFILE_UNKNOWN", 0)),
+        ("PUT", "peers/nonsense/petname", {"petname": "x"}, (400, "INVALID_PEER_ID", "peer_id")),
         ("POST", "connect", {"address": ""}, (400, "INVALID_FIELD", "address")),
         ("GET", "rooms/chat-room/messages?limit=0", None, (400, "INVALID_FIELD", "limit")),
         ("GET", "rooms/chat-room/messages?limit=many", None, (400, "INVALID_FIELD", "limit")),
@@ -135,6 +143,12 @@ def test_openapi_names_every_call(shared_gateway: GatewayProcess) -> None:
         ("post", "/api/connect"),
         ("post", "/api/invites"),
         ("post", "/api/invites/accept"),
+        ("get", "/api/profile"),
+        ("put", "/api/profile"),
+        ("get", "/api/profiles"),
+        ("get", "/api/peers/{peer_id}/profile"),
+        ("get", "/api/peers/{peer_id}/avatar"),
+        ("put", "/api/peers/{peer_id}/petname"),
     }
     assert shared_gateway.get("/docs").status_code == httpx.codes.NOT_FOUND
 

@@ -20,6 +20,7 @@ from p2pd.domain.events import (
     PeerDisconnected,
     PeerJoined,
     PeerLeft,
+    ProfileChanged,
     Progress,
     Snapshot,
 )
@@ -33,6 +34,7 @@ from p2pd.domain.peers import (
     NodeWarning,
     Peer,
 )
+from p2pd.domain.profiles import KnownProfile, Profile
 from p2pd.domain.reach import (
     EvidenceKind,
     HolePunch,
@@ -137,6 +139,17 @@ BODIES: dict[str, EventBody] = {
     "node_changed": NodeChanged(NODE),
     "caught_up": CaughtUp(),
     "progress": Progress(),
+    "profile_changed": ProfileChanged(
+        KnownProfile(
+            OTHER,
+            Profile("Änne", "likes bees", "#0080ff", b"\x89PNG\r\n\x1a\n"),
+            petname="my sister",
+            lookalike_ids=(OWN,),
+            update_time_ns=NOW_NS,
+            expire_time_ns=NOW_NS + 2_592_000_000_000_000,
+        ),
+        name_seen_before=True,
+    ),
 }
 """A fact of each kind."""
 

@@ -18,7 +18,7 @@ MAX_FILE_LINES = 330
 MAX_FUNCTION_LINES = 45
 """Without the docstring."""
 LONGER = {
-    "p2pd/domain/rejections.py": 450,  # a list
+    "p2pd/domain/rejections.py": 520,  # a list
     "p2pd/store/sqlite_store.py": 400,
     "p2pd/store/store_file.py": 400,
 }

@@ -32,6 +32,7 @@ from p2pd.log.log import Log
 from p2pd.net.identity import load_or_create_identity
 from p2pd.net.network import NetworkOptions, author_bytes_from_key, peer_id_from_key
 from p2pd.net.opening import open_network
+from p2pd.net.profiles.record import ProfileKey
 from p2pd.store.memory_store import MemoryStore
 from tests.p2pd.chat.ports import RoomsInMemory
 
@@ -145,7 +146,14 @@ class RunningApi:
         rejections = Rejections()
         author_bytes = author_bytes_from_key(key_pair)
         chat_options = ChatOptions((DEFAULT_ROOM,), 0, 100, 10**18, self.limits)
-        own = Receiving(self.log, RoomsInMemory(), author_bytes, chat_options, rejections)
+        own = Receiving(
+            self.log,
+            RoomsInMemory(),
+            author_bytes,
+            chat_options,
+            rejections,
+            ProfileKey(key_pair),
+        )
         options = NetworkOptions(
             key_pair,
             ("/ip4/127.0.0.1/tcp/0",),
@@ -168,6 +176,7 @@ class RunningApi:
                     chat.dialling,
                     chat.feed,
                     chat.inviting,
+                    chat.profiles,
                 )
             )
             self.stop_chat = chat.stop

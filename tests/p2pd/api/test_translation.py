@@ -27,12 +27,14 @@ from p2pd.domain.events import (
     PeerDisconnected,
     PeerJoined,
     PeerLeft,
+    ProfileChanged,
     Progress,
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import DEFAULT_ROOM, PeerId
 from p2pd.domain.peers import Connection, ConnectionKind, Direction
+from p2pd.domain.profiles import KnownProfile
 from p2pd.domain.reach import (
     EvidenceKind,
     HolePunch,
@@ -57,6 +59,7 @@ BODIES: dict[str, EventBody] = {
     "node_changed": NodeChanged(make_node()),
     "caught_up": CaughtUp(),
     "progress": Progress(),
+    "profile_changed": ProfileChanged(KnownProfile(PEER), name_seen_before=False),
 }
 YEAR_9999_NS = 253_402_300_799 * 10**9
 

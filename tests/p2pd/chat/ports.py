@@ -10,6 +10,7 @@ import trio
 from p2pd.chat.membership import Membership, RoomDefaults
 from p2pd.domain.names import DEFAULT_ROOM, PeerId, RoomName
 from p2pd.net.pubsub.gossip import SignedMessage
+from p2pd.store.entry_store import EntryKind
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.room_store import RoomRecord
 from tests.p2pd.facts import NOW_NS, message_id_of
@@ -23,6 +24,7 @@ class RoomsInMemory:
     def __init__(self) -> None:
         self.records: dict[RoomName, RoomRecord] = {}
         self.peers = KnownPeers()
+        self.kept: dict[tuple[EntryKind, str], bytes] = {}
         self.keeps_left_rooms = True
         self.save_error: Exception | None = None
         self.commit: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
@@ -44,6 +46,16 @@ class RoomsInMemory:
         if self.save_error is not None:
             raise self.save_error
         self.peers = peers
+
+    def entries(self, kind: EntryKind) -> dict[str, bytes]:
+        return {key: value for (each, key), value in self.kept.items() if each is kind}
+
+    def save_entry(self, kind: EntryKind, key: str, value: bytes | None) -> None:
+        if self.save_error is not None:
+            raise self.save_error
+        self.kept.pop((kind, key), None)
+        if value is not None:
+            self.kept[kind, key] = value
 
     async def wait_committed(self) -> None:
         await self.commit()

@@ -10,6 +10,7 @@ import trio
 
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.store import legacy_files
+from p2pd.store.entry_store import EntryKind
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.room_store import RoomRecord
 from p2pd.store.sqlite_store import FILE_NAME, SqliteStore, open_store
@@ -29,6 +30,13 @@ def rows_of(directory: Path) -> list[str]:
         ]
 
 
+def damage_in_use(directory: Path) -> None:
+    with (directory / FILE_NAME).open("r+b") as file:
+        content = file.read().replace(b"hello", b"hELlo")
+        file.seek(0)
+        file.write(content)
+
+
 def empty_room(store: SqliteStore, room: RoomName) -> None:
     store.drop_oldest(room, keep=0, received_before_ns=0, at_most=EVERYTHING)
 
@@ -41,6 +49,25 @@ def test_rooms_and_known_peers_survive_a_restart(tmp_path: Path) -> None:
     with open_store(tmp_path, configured_rooms=[LOBBY]) as store:
         assert store.room_records() == {DEN: JOINED, LOBBY: LEFT}
         assert store.known_peers() == PEERS
+
+
+def test_entries_survive_a_restart_and_a_file_that_is_damaged(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.save_entry(EntryKind.BLOCKED, "a", b"1")
+        store.save_entry(EntryKind.BLOCKED, "b", b"2")
+        store.save_entry(EntryKind.PETNAME, "a", b"Mum")
+        store.save_entry(EntryKind.BLOCKED, "a", b"3")
+        store.save_entry(EntryKind.PETNAME, "a", None)
+        append(store, *range(100))
+    with open_store(tmp_path) as store:
+        assert list(store.entries(EntryKind.BLOCKED).items()) == [("b", b"2"), ("a", b"3")]
+        assert store.entries(EntryKind.PETNAME) == {}
+        damage_in_use(tmp_path)
+        store.read(0, 100, 1 << 20)
+        assert len(store.storage.damages) == 1
+        assert store.entries(EntryKind.BLOCKED) == {"b": b"2", "a": b"3"}
+    with open_store(tmp_path) as store:
+        assert store.entries(EntryKind.BLOCKED) == {"b": b"2", "a": b"3"}
 
 
 def test_names_joined_and_left_leave_nothing(tmp_path: Path) -> None:
@@ -107,10 +134,7 @@ def test_rooms_and_peers_outlive_a_file_that_is_damaged_while_in_use(tmp_path: P
     with open_store(tmp_path) as store:
         store.save_rooms({DEN: JOINED})
         store.save_known_peers(PEERS)
-        with (tmp_path / FILE_NAME).open("r+b") as file:
-            content = file.read().replace(b"hello", b"hELlo")
-            file.seek(0)
-            file.write(content)
+        damage_in_use(tmp_path)
         store.read(0, 100, 1 << 20)
         assert len(store.storage.damages) == 1
         assert (store.room_records(), store.known_peers()) == ({DEN: JOINED}, PEERS)

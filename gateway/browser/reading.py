@@ -1,0 +1,36 @@
+"""Fields of frames: read and checked.
+
+Used by ``events`` and ``people``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.errors import Refusal
+
+
+class BrokenFrameError(Exception):
+    """A frame breaks the rules; ``refusal`` says which."""
+
+    def __init__(self, field: str | None, message: str, reason: str = "INVALID_FRAME") -> None:
+        super().__init__(message)
+        self.refusal = Refusal("INVALID_ARGUMENT", reason, message, field=field)
+
+
+def text_of(
+    frame: dict[str, Any], name: str, max_chars: int | None, *, required: bool = False
+) -> str:
+    """Read a text; an absent one is empty unless it is required.
+
+    Raises:
+        BrokenFrameError: It is missing, no string or too long.
+    """
+    found = frame.get(name)
+    if found is None and not required:
+        return ""
+    if not isinstance(found, str):
+        raise BrokenFrameError(name, f"{name} is missing or not a string")
+    if max_chars is not None and len(found) > max_chars:
+        raise BrokenFrameError(name, f"{name} is over {max_chars} characters")
+    return found

@@ -1,0 +1,30 @@
+"""Carries out what a browser asked about people; part of ``session``."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from gateway.browser.people import (
+    GetProfileAsked,
+    ListProfilesAsked,
+    PeopleCall,
+    SetPetnameAsked,
+    SetProfileAsked,
+)
+from gateway.channel.events import Fields
+from gateway.node.people import People
+
+
+async def answer_to_people_call(people: People, call: PeopleCall) -> Fields:
+    """Ask the node."""
+    match call:
+        case SetProfileAsked(name=name, about=about, color=color, avatar=avatar):
+            return await people.set_profile(name, about, color, avatar)
+        case GetProfileAsked(peer_id=peer_id):
+            return await people.get_profile(peer_id)
+        case ListProfilesAsked(page_token=page_token):
+            return await people.list_profiles(page_token=page_token)
+        case SetPetnameAsked(peer_id=peer_id, petname=petname):
+            return await people.set_petname(peer_id, petname)
+        case _:
+            assert_never(call)

@@ -1,0 +1,71 @@
+"""The node's calls about people, in terms of JSON fields.
+
+Part of ``commands``; every method raises ``NodeError`` where the node refuses or is away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+from wsp.chat.v1 import chat_pb2
+from wsp.chat.v1.chat_json import fields_from_profile
+
+from gateway.channel.events import Fields
+from gateway.node.link import Link
+
+Call = Callable[[Callable[..., Awaitable[Any]], Message], Awaitable[Any]]
+"""Calls the node, in turn and in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Avatar:
+    """A picture as the node has it, with the media type of its first bytes."""
+
+    data: bytes
+    media_type: str
+
+
+class People:
+    """Profiles and petnames."""
+
+    def __init__(self, link: Link, call: Call) -> None:
+        self._link = link
+        self._call = call
+
+    async def set_profile(self, name: str, about: str, color: str, avatar: bytes) -> Fields:
+        """Publish what this node's person says of themselves."""
+        profile = chat_pb2.Profile(name=name, about=about, color=color, avatar=avatar)
+        request = chat_pb2.SetProfileRequest(profile=profile)
+        answer = await self._call(self._link.stub.SetProfile, request)
+        return {"profile": fields_from_profile(answer.profile)}
+
+    async def get_profile(self, peer_id: str) -> Fields:
+        """Return a peer's profile with its picture."""
+        return {"profile": fields_from_profile(await self._profile(peer_id))}
+
+    async def get_avatar(self, peer_id: str) -> Avatar | None:
+        """Return a peer's picture, if it has one."""
+        profile = await self._profile(peer_id)
+        return Avatar(profile.avatar, profile.avatar_type) if profile.avatar else None
+
+    async def list_profiles(self, *, page_size: int = 0, page_token: str = "") -> Fields:
+        """Return a page of what is known of everybody, without pictures."""
+        request = chat_pb2.ListProfilesRequest(page_size=page_size, page_token=page_token)
+        answer = await self._call(self._link.stub.ListProfiles, request)
+        profiles = [fields_from_profile(one) for one in answer.profiles]
+        return {"profiles": profiles, "next_page_token": answer.next_page_token or None}
+
+    async def set_petname(self, peer_id: str, petname: str) -> Fields:
+        """Call a peer by another name at this node."""
+        request = chat_pb2.SetPetnameRequest(peer_id=peer_id, petname=petname)
+        answer = await self._call(self._link.stub.SetPetname, request)
+        return {"profile": fields_from_profile(answer.profile)}
+
+    async def _profile(self, peer_id: str) -> chat_pb2.Profile:
+        request = chat_pb2.GetProfileRequest(peer_id=peer_id)
+        answer = await self._call(self._link.stub.GetProfile, request)
+        profile: chat_pb2.Profile = answer.profile
+        return profile
