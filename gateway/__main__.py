@@ -63,10 +63,11 @@ def _serve(settings: Settings, switch: StopSwitch) -> int:
     os.environ.setdefault("GRPC_EXPERIMENTS", WITHOUT_THREAD_POOL)
     import uvloop
 
+    from common.grpc_loop import GrpcLoop
     from gateway.app import run as run_gateway
 
     freeze_loaded()
-    uvloop.run(run_gateway(settings, switch.subscribe))
+    uvloop.run(run_gateway(settings, switch.subscribe), loop_factory=GrpcLoop)
     return 0
 
 

@@ -26,7 +26,7 @@ from p2pd.api.ports import ChatPorts
 from p2pd.api.reflection import reflection_handlers
 from p2pd.api.service import ChatService
 from p2pd.api.settings import ApiSettings
-from p2pd.api.shedding import SheddingHandler
+from p2pd.api.shedding import Shedding, SheddingHandler
 
 MAX_RECEIVE_BYTES = 256 * 1024
 MAX_PENDING_CALLS = 8_192
@@ -86,7 +86,9 @@ class RpcServer:
         )
         self._health = Health(self._open_streams)
         self._loop_lag = LoopLag()
-        self._acceptor = CallAcceptor()
+        self._shedding = self._make_shedding()
+        # Where tokens are asked for, no call counts before its own has been looked at.
+        self._acceptor = CallAcceptor(self._shedding if self._guard is None else None)
         self._stop = asyncio.Event()
 
     @property
@@ -146,25 +148,24 @@ class RpcServer:
         interceptors = [] if self._guard is None else [self._guard]
         server = grpc.aio.server(interceptors=interceptors, options=_options())
         handlers = [
-            self._shedding(chat_handlers(self._service, self._edge)),
+            self._shed(chat_handlers(self._service, self._edge)),
             health_handlers(self._health),
             *reflection_handlers([SERVICE, HEALTH_SERVICE], self._open_streams),
         ]
         server.add_generic_rpc_handlers(handlers)
         return server, partial(self._acceptor.start, server, handlers, interceptors)
 
-    def _shedding(self, handlers: grpc.GenericRpcHandler) -> grpc.GenericRpcHandler:
+    def _make_shedding(self) -> Shedding | None:
         """Refuse publishes early where all callers are one: others have reserved places."""
         caller = caller_of_all(self._access)
         if caller is None:
+            return None
+        return Shedding(f"/{SERVICE}/Publish", self._publishes, caller)
+
+    def _shed(self, handlers: grpc.GenericRpcHandler) -> grpc.GenericRpcHandler:
+        if self._shedding is None:
             return handlers
-        return SheddingHandler(
-            handlers,
-            f"/{SERVICE}/Publish",
-            self._publishes,
-            caller,
-            lambda: self._acceptor.is_behind,
-        )
+        return SheddingHandler(handlers, self._shedding, lambda: self._acceptor.is_behind)
 
     async def _drain(self, server: grpc.aio.Server) -> None:
         """Take nothing new, finish what was begun, tell readers; all within the grace.

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import trio
-import uvloop
 
+from common.grpc_loop import GrpcLoop
 from p2pd.api.access import access_from_settings
 from p2pd.api.bridge import Bridge
 from p2pd.api.errors import ApiCrashedError, ApiError
@@ -124,5 +124,5 @@ class _GrpcThread:
 
 
 def _run_loop(rpc: RpcServer, bound: Callable[[str], None]) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=GrpcLoop) as runner:
         runner.run(rpc.run(bound))

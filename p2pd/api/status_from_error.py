@@ -58,6 +58,9 @@ _CODES: tuple[tuple[type[ChatError], grpc.StatusCode], ...] = (
 )
 
 
+Trailer = tuple[tuple[str, bytes], ...]
+
+
 def code_from_error(error: Exception) -> grpc.StatusCode:
     """Return the code of an error; INTERNAL for what is not a caller's to know."""
     for kind, code in _CODES:
@@ -78,8 +81,12 @@ def status_from_error(error: Exception) -> Status:
 async def abort(context: Context, error: Exception) -> Never:
     """End a call with an error."""
     status = status_from_error(error)
-    trailer = ((DETAILS_KEY, status.SerializeToString()),)
-    await context.abort(code_from_error(error), status.message, trailer)
+    await context.abort(code_from_error(error), status.message, trailer_from_status(status))
+
+
+def trailer_from_status(status: Status) -> Trailer:
+    """Return the metadata that carries a whole status behind its code."""
+    return ((DETAILS_KEY, status.SerializeToString()),)
 
 
 def _details(error: Exception) -> list[Proto]:

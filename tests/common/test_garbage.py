@@ -5,13 +5,15 @@ import sys
 
 import pytest
 
+from common.garbage import YOUNG_OBJECTS
+
 LOOP_CODE = """
 import gc, {loop}
 from unittest.mock import Mock
 from {service} import __main__ as program
-def run(main, *arguments):
+def run(main, *arguments, **options):
     getattr(main, "close", lambda: None)()
-    print(gc.get_freeze_count(), len(gc.get_objects()))
+    print(gc.get_freeze_count(), len(gc.get_objects()), gc.get_threshold()[0])
 {loop}.run = run
 program.{function}(Mock(), Mock())
 """
@@ -26,6 +28,7 @@ def test_collections_of_a_service_do_not_walk_through_its_modules(
     code = LOOP_CODE.format(service=service, function=function, loop=loop)
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    frozen, collected = map(int, done.stdout.split())
+    frozen, collected, young = map(int, done.stdout.split())
     assert frozen > 20_000
     assert collected < frozen / 10
+    assert young >= YOUNG_OBJECTS

@@ -11,6 +11,10 @@ import pytest
 
 from p2pd.api import accepting
 from p2pd.api.accepting import REQUESTS_OUT, CallAcceptor
+from p2pd.api.admission import CallAdmission
+from p2pd.api.shedding import Shedding
+from p2pd.domain.callers import LOCAL_CALLER
+from tests.p2pd.api.reading import reason_of
 
 CALLS = 8 * REQUESTS_OUT
 
@@ -56,6 +60,64 @@ async def _serve(is_fast: bool) -> int:
 def test_calls_that_wait_in_grpc_come_many_at_a_time() -> None:
     assert asyncio.run(_serve(is_fast=False)) < REQUESTS_OUT // 2
     assert asyncio.run(_serve(is_fast=True)) >= REQUESTS_OUT // 2
+
+
+class SheddingAll(Shedding):
+    """Refuses every call of its method."""
+
+    def refuses(self, *, is_behind: bool) -> bool:
+        return True
+
+
+class CountingHandler(grpc.GenericRpcHandler):
+    """Answers every call, and notes of which it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def service(self, details: grpc.HandlerCallDetails) -> Any:
+        self.asked.append(details.method)
+
+        async def answer(request: bytes, _context: Any) -> bytes:
+            return request
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+async def _outcomes_of(handler: CountingHandler, calls: CallAdmission) -> list[str]:
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers([handler])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    acceptor = CallAcceptor(SheddingAll("/test/Shed", calls, LOCAL_CALLER))
+    assert acceptor.start(server, [handler], ())
+
+    def outcome(call: Any) -> str:
+        try:
+            return str(call(b"kept", timeout=30).decode())
+        except grpc.RpcError as error:
+            return f"{error.code().name} {reason_of(error)}"
+
+    def call_all() -> list[str]:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            shed: Any = channel.unary_unary("/test/Shed")
+            served: Any = channel.unary_unary("/test/Serve")
+            return [outcome(shed if number % 2 else served) for number in range(100)]
+
+    outcomes = await asyncio.to_thread(call_all)
+    await server.stop(None)
+    return outcomes
+
+
+def test_refused_calls_are_told_why_without_a_handler_and_others_are_served() -> None:
+    handler, calls = CountingHandler(), CallAdmission(1, 1)
+    outcomes = asyncio.run(_outcomes_of(handler, calls))
+    # gRPC itself takes over one call in so many, which the handlers then refuse.
+    unseen = handler.asked.count("/test/Shed")
+    assert outcomes[::2] == ["kept"] * 50
+    assert outcomes[1::2].count("RESOURCE_EXHAUSTED OVERLOADED") == 50 - unseen
+    assert unseen <= 2
+    assert calls.refused == 50 - unseen
 
 
 def test_grpc_of_another_shape_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
