@@ -30,6 +30,8 @@ ANSWERS = {
     "get_profile": "GetProfileResponse",
     "list_profiles": "ListProfilesResponse",
     "set_petname": "SetPetnameResponse",
+    "list_conversations": "ListConversationsResponse",
+    "set_read_marker": "SetReadMarkerResponse",
 }
 """The message that answers each command."""
 OWN_MESSAGES = ("ack", "error", "node_state")

@@ -26,6 +26,8 @@ ROOTS = (
     "GetProfileResponse",
     "ListProfilesResponse",
     "SetPetnameResponse",
+    "ListConversationsResponse",
+    "SetReadMarkerResponse",
 )
 """The messages that are translated, with all that they consist of."""
 

@@ -117,8 +117,12 @@ class Contract:
         return self.shapes["Event"].members("event")
 
     def event_of_list(self, field: Field) -> Field:
-        """Return the kind that a list of events holds: ``messages`` holds ``message``."""
-        (kind,) = (one for one in self.events if one.name == field.name.removesuffix("s"))
+        """Return the kind that a field of events holds, which ends its name.
+
+        ``messages`` and ``last_message`` hold ``message``.
+        """
+        name = field.name.removesuffix("s").removeprefix("last_")
+        (kind,) = (one for one in self.events if one.name == name)
         return kind
 
     def reachable(self, *names: str) -> list[Shape]:

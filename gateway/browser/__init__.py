@@ -27,6 +27,7 @@ from gateway.browser.events import (
 )
 from gateway.browser.limits import Limits
 from gateway.browser.machine import Connection
+from gateway.browser.reading_frames import ConversationsAsked, ReadingCall, ReadMarkerAsked
 
 __all__ = [
     "AcceptInviteAsked",
@@ -37,6 +38,7 @@ __all__ = [
     "Command",
     "ConnectAsked",
     "Connection",
+    "ConversationsAsked",
     "CreateInviteAsked",
     "Event",
     "Greeted",
@@ -45,5 +47,7 @@ __all__ = [
     "LeaveAsked",
     "Limits",
     "PublishAsked",
+    "ReadMarkerAsked",
+    "ReadingCall",
     "Refused",
 ]

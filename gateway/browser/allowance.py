@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.browser.events import Command, HistoryAsked, PublishAsked
+from gateway.browser.reading_frames import ConversationsAsked
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -29,7 +30,7 @@ def cost_bytes(command: Command) -> int:
     match command:
         case PublishAsked(text=text):
             return PUBLISH_BYTES + len(text) * 4
-        case HistoryAsked():
+        case HistoryAsked() | ConversationsAsked():
             return PAGE_BYTES
         case _:
             return CALL_BYTES

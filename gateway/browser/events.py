@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from gateway.browser.answers import FrameId
 from gateway.browser.people import PEOPLE_COMMANDS, PeopleCall, people_call_from_frame
 from gateway.browser.reading import BrokenFrameError, text_of
+from gateway.browser.reading_frames import READING_COMMANDS, ReadingCall, reading_call_from_frame
 from gateway.errors import Refusal
 
 MAX_ID_CHARS = 128
@@ -26,6 +27,7 @@ MAX_INVITE_CHARS = 4096
 COMMANDS = frozenset(
     {"publish", "connect", "join", "leave", "history", "create_invite", "accept_invite"}
     | PEOPLE_COMMANDS
+    | READING_COMMANDS
 )
 
 
@@ -127,6 +129,7 @@ Call: TypeAlias = (
     | CreateInviteAsked
     | AcceptInviteAsked
     | PeopleCall
+    | ReadingCall
 )
 """Answered by one call of the node."""
 Command: TypeAlias = PublishAsked | Call
@@ -188,6 +191,8 @@ def _command(kind: str, frame: dict[str, Any], frame_id: FrameId) -> Command:
             return AcceptInviteAsked(frame_id, invite)
         case _ if kind in PEOPLE_COMMANDS:
             return people_call_from_frame(kind, frame, frame_id)
+        case _ if kind in READING_COMMANDS:
+            return reading_call_from_frame(kind, frame, frame_id)
         case _:
             return HistoryAsked(frame_id, _room(frame), _cursor(frame, "before"), _limit(frame))
 

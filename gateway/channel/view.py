@@ -43,7 +43,9 @@ class View:
     def apply(self, fields: Fields) -> None:
         """Apply one event."""
         match fields["type"]:
-            case "message" | "gap" | "caught_up" | "progress" | "profile_changed" | "unknown":
+            case "message" | "gap" | "caught_up" | "progress" | "unknown":
+                return
+            case "profile_changed" | "read_marker_changed":
                 return
             case "snapshot":
                 self._node = fields["node"]

@@ -22,6 +22,7 @@ from gateway.browser import (
     Command,
     ConnectAsked,
     Connection,
+    ConversationsAsked,
     CreateInviteAsked,
     Event,
     Greeted,
@@ -30,6 +31,7 @@ from gateway.browser import (
     LeaveAsked,
     Limits,
     PublishAsked,
+    ReadMarkerAsked,
     Refused,
 )
 from gateway.browser.answers import FrameId, ack, error
@@ -37,6 +39,7 @@ from gateway.channel.events import Fields
 from gateway.counts import Counts
 from gateway.delivery.fanout import Fanout, Outlet, Reader
 from gateway.delivery.people import answer_to_people_call
+from gateway.delivery.reading import answer_to_reading
 from gateway.errors import NodeError, Refusal
 from gateway.node.commands import Commands
 from gateway.node.publisher import Publisher
@@ -234,6 +237,8 @@ class Session:
                 return await commands.create_invite(room)
             case AcceptInviteAsked(invite=invite):
                 return await commands.accept_invite(invite)
+            case ConversationsAsked() | ReadMarkerAsked():
+                return await answer_to_reading(commands.reading, command)
             case _:
                 return await answer_to_people_call(commands.people, command)
 

@@ -55,6 +55,15 @@ class AcceptInviteBody(Strict):
     invite: Annotated[Text, Field(min_length=1, max_length=4096)]
 
 
+class ReadMarkerBody(Strict):
+    """How far a reader has read: a room, the default one where it is left out, or a peer."""
+
+    reader: Annotated[Text, Field(min_length=1, max_length=64)]
+    room: Annotated[Text, Field(max_length=256)] = ""
+    peer_id: Annotated[Text, Field(max_length=128)] = ""
+    cursor: Annotated[Text, Field(max_length=256)]
+
+
 class Failure(BaseModel):
     """Why a call was refused."""
 

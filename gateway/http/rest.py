@@ -21,6 +21,7 @@ from gateway.errors import NodeError, Refusal
 from gateway.http import models
 from gateway.http.openapi import SentenceRoute
 from gateway.http.people import add_people
+from gateway.http.reading_rest import add_reading
 from gateway.node.commands import Commands
 
 MAX_CALLERS = 1024
@@ -57,6 +58,7 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
     _add_messages(router, services, rates)
     _add_peers(router, services.commands, rates)
     add_people(router, services.commands.people, lambda request: rates.consume(_caller(request)))
+    add_reading(router, services.commands.reading, lambda call: rates.consume(_caller(call)))
     return router
 
 

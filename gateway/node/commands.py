@@ -18,6 +18,7 @@ from gateway.errors import NodeError
 from gateway.node.link import Link
 from gateway.node.pages import page_from_proto
 from gateway.node.people import People
+from gateway.node.reading_commands import ReadingCommands
 from gateway.node.refusals import refusal_from_rpc_error
 from gateway.node.translation import (
     fields_from_accepted,
@@ -47,6 +48,7 @@ class Commands:
 
     Attributes:
         people: The calls about people.
+        reading: The calls about conversations.
     """
 
     def __init__(self, link: Link) -> None:
@@ -55,6 +57,7 @@ class Commands:
         self._dial_turns = asyncio.Semaphore(MAX_DIALS)
         self._page_turns = asyncio.Semaphore(MAX_PAGES)
         self.people = People(link, self._call)
+        self.reading = ReadingCommands(link, self._call, self._page_turns)
 
     async def get_node(self) -> Fields:
         """Return the node itself."""

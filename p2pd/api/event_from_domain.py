@@ -30,9 +30,11 @@ from p2pd.domain.events import (
     PeerLeft,
     ProfileChanged,
     Progress,
+    ReadMarkerChanged,
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
+from p2pd.domain.records import Direct
 from p2pd.log.reader import Entry
 
 _DELIVERIES = {
@@ -102,9 +104,8 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
             target.peer_left.peer_id, target.peer_left.room = peer_id, room
         case Gap() as gap:
             target.gap.CopyFrom(gap_from_domain(gap))
-        case ProfileChanged(profile, name_seen_before):
-            target.profile_changed.profile.CopyFrom(profile_from_domain(profile))
-            target.profile_changed.name_seen_before = name_seen_before
+        case ProfileChanged() | ReadMarkerChanged() as change:
+            _fill_change(target, change)
         case CaughtUp():
             target.caught_up.SetInParent()
         case Progress():
@@ -113,6 +114,27 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
             target.node_changed.node.CopyFrom(node_from_domain(node))
         case _:
             assert_never(event.body)
+
+
+def _fill_change(target: chat_pb2.Event, change: ProfileChanged | ReadMarkerChanged) -> None:
+    match change:
+        case ProfileChanged(profile, name_seen_before):
+            target.profile_changed.profile.CopyFrom(profile_from_domain(profile))
+            target.profile_changed.name_seen_before = name_seen_before
+        case ReadMarkerChanged():
+            _fill_read_marker(target.read_marker_changed, change)
+        case _:
+            assert_never(change)
+
+
+def _fill_read_marker(target: chat_pb2.ReadMarkerChanged, changed: ReadMarkerChanged) -> None:
+    match changed.conversation:
+        case Direct(peer_id):
+            target.peer_id = peer_id
+        case room:
+            target.room = room
+    target.reader, target.read_cursor = changed.reader, changed.read_cursor
+    target.unread_count, target.mention_count = changed.unread_count, changed.mention_count
 
 
 def _fill_message(target: chat_pb2.Message, message: Message) -> None:

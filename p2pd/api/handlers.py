@@ -108,7 +108,7 @@ class Edge:
 
 def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
     """Name every call of the service."""
-    unary = edge.unary
+    unary, reading = edge.unary, service.reading
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
@@ -139,6 +139,12 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
             ),
             "SetPetname": _unary(
                 unary(decoded(chat_pb2.SetPetnameRequest, service.profiles.set_petname))
+            ),
+            "ListConversations": _unary(
+                unary(decoded(chat_pb2.ListConversationsRequest, reading.list_conversations))
+            ),
+            "SetReadMarker": _unary(
+                unary(decoded(chat_pb2.SetReadMarkerRequest, reading.set_read_marker))
             ),
             "Events": grpc.unary_stream_rpc_method_handler(
                 edge.stream(decoded(chat_pb2.EventsRequest, service.events)),

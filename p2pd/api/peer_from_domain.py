@@ -19,19 +19,22 @@ from p2pd.domain.peers import (
 )
 from p2pd.domain.storage import Damage, Storage, StorageState
 
-API_VERSION = "1.1"
+API_VERSION = "1.2"
 FEATURES = (
     "accept_invite",
     "caught_up",
     "create_invite",
     "get_profile",
+    "list_conversations",
     "list_profiles",
     "page_token",
     "profile_changed",
     "progress",
     "reach",
+    "read_marker_changed",
     "set_petname",
     "set_profile",
+    "set_read_marker",
 )
 """What was added to the contract since 1.0, in alphabetical order."""
 MAX_ADDRESS_BYTES = 64 * 1024

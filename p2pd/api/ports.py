@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from p2pd.domain.conversations import ConversationState, ReaderName
+from p2pd.domain.events import Event
 from p2pd.domain.invites import Accepted, Invite
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Node, Peer
 from p2pd.domain.profiles import KnownProfile, Profile
 from p2pd.domain.publishes import Publish, Published
+from p2pd.domain.records import Conversation
 from p2pd.domain.rooms import Room
 from p2pd.errors import ChatError
 from p2pd.log.log import Page
@@ -125,6 +128,24 @@ class Reading(Protocol):
         """Read stored messages of a room."""
 
 
+class Conversing(Protocol):
+    """List conversations and mark how far they were read."""
+
+    async def list(self, reader: ReaderName) -> list[ConversationState]:
+        """Return all conversations, in the order of their keys."""
+
+    async def set_read_marker(
+        self, reader: ReaderName, conversation: Conversation, cursor: str
+    ) -> ConversationState:
+        """Remember that a reader has read a conversation up to a cursor."""
+
+    def cursor(self, offset: int) -> str:
+        """Write the cursor of an offset."""
+
+    def message_at(self, offset: int) -> Event | None:
+        """Read the message at an offset; called in one of the store's threads."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatPorts:
     """All of it, handed to the API as one."""
@@ -136,3 +157,4 @@ class ChatPorts:
     feed: Reading
     inviting: Inviting
     profiles: Profiling
+    conversations: Conversing

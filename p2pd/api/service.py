@@ -28,6 +28,7 @@ from p2pd.api.profile_calls import ProfileCalls
 from p2pd.api.publish_from_request import publish_from_request, response_from_published
 from p2pd.api.publish_stream import PublishStream
 from p2pd.api.publisher import UnaryPublisher
+from p2pd.api.reading_calls import ReadingCalls
 from p2pd.domain.names import room_from_text
 from p2pd.domain.peers import Peer
 from p2pd.domain.rooms import Room
@@ -40,7 +41,11 @@ ANSWER_MARGIN_S = 0.1
 
 
 class ChatService:
-    """One node's rooms, messages and peers, for the gRPC thread."""
+    """One node's rooms, messages and peers, for the gRPC thread.
+
+    Attributes:
+        reading: The calls about what was read.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class ChatService:
         self._publish_streams: set[PublishStream] = set()
         self._in_hand = in_hand
         self.profiles = ProfileCalls(chat.profiles, bridge)
+        self.reading = ReadingCalls(chat, bridge)
 
     @property
     def is_publishing(self) -> bool:

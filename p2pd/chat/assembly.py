@@ -13,6 +13,7 @@ from typing import Protocol
 
 import trio
 
+from p2pd.chat.conversations import Conversations
 from p2pd.chat.dialling import Dialling
 from p2pd.chat.directory import Directory
 from p2pd.chat.feed import Feed
@@ -25,11 +26,13 @@ from p2pd.chat.outbox import Outbox
 from p2pd.chat.presence import Presence
 from p2pd.chat.profiles import Profiles, Sealer
 from p2pd.chat.publisher import Publisher, PublishLimits
+from p2pd.chat.read_state import ReadState
 from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.log.log import Log
 from p2pd.net.network import Network
 from p2pd.store.entry_store import EntryStore
+from p2pd.store.message_store import IsMention, mentions_nobody
 from p2pd.store.peer_store import PeerStore
 from p2pd.store.room_store import RoomStore
 from p2pd.tasks import run_guarded
@@ -67,6 +70,7 @@ class Receiving:
     Args:
         author_bytes: What the ids of our own messages begin with.
         sealer: Signs our profile.
+        is_mention: Whether a message mentions this node.
 
     Raises:
         StorageFullError: There is no room to store that the configured rooms are joined.
@@ -81,6 +85,7 @@ class Receiving:
         options: ChatOptions,
         rejections: Rejections,
         sealer: Sealer,
+        is_mention: IsMention = mentions_nobody,
     ) -> None:
         last_seqno = partial(log.store.max_seqno, author_bytes)
         defaults = RoomDefaults(options.history_ns, options.clock_ns, last_seqno)
@@ -90,6 +95,7 @@ class Receiving:
         self.presence = Presence(log, self.outbox.room_filled, self.known_peers.peer_met)
         self.inbox = Inbox(log, rejections)
         self.profiles = Profiles(log, memory, sealer, rejections)
+        self.read_state = ReadState(log, author_bytes, is_mention)
         self.history = History(
             self.membership, log, options.max_age_ns, options.history_messages, options.clock_ns
         )
@@ -97,6 +103,7 @@ class Receiving:
             self.presence.room_left,
             self.outbox.room_left,
             log.items.forget_room,
+            self.read_state.forget,
         ]
         self.first_seqno = max(log.store.max_seqno(author_bytes), self.membership.highest_sent)
 
@@ -112,6 +119,7 @@ class Chat:
     feed: Feed
     inviting: Invites
     profiles: Profiles
+    conversations: Conversations
 
     def stop(self) -> None:
         """Refuse what comes from now on; what is under way goes on."""
@@ -151,4 +159,5 @@ async def start_chat(
         Feed(log, membership),
         Invites(membership, directory, dialling),
         receiving.profiles,
+        Conversations(log, membership, receiving.read_state),
     )

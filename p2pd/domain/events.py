@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from p2pd.domain.conversations import ReaderName
 from p2pd.domain.messages import Message
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import Node, Peer
 from p2pd.domain.profiles import KnownProfile
+from p2pd.domain.records import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,23 @@ class ProfileChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadMarkerChanged:
+    """A reader has read a conversation up to another place, on whichever page.
+
+    Attributes:
+        read_cursor: The marker.
+        unread_count: Messages of others behind it.
+        mention_count: Those of them that mention this node.
+    """
+
+    reader: ReaderName
+    conversation: Conversation
+    read_cursor: str
+    unread_count: int
+    mention_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class CaughtUp:
     """A reader has been sent everything that was stored when it began."""
 
@@ -112,6 +131,7 @@ Fact: TypeAlias = (
     | NodeChanged
     | ProfileChanged
     | Gap
+    | ReadMarkerChanged
 )
 """What is appended to the log's tail."""
 EventBody: TypeAlias = Fact | Snapshot | CaughtUp | Progress

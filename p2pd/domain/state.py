@@ -16,6 +16,7 @@ from p2pd.domain.events import (
     PeerJoined,
     PeerLeft,
     ProfileChanged,
+    ReadMarkerChanged,
     Snapshot,
 )
 from p2pd.domain.messages import Message
@@ -50,7 +51,7 @@ class State:
 def state_after(state: State, fact: Fact) -> State:
     """Apply one fact; a fact about a peer that is not connected changes nothing."""
     match fact:
-        case Message() | Gap() | ProfileChanged():
+        case Message() | Gap() | ProfileChanged() | ReadMarkerChanged():
             return state
         case NodeChanged(node):
             return replace(state, node=node)

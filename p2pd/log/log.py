@@ -18,7 +18,7 @@ from p2pd.domain.state import State, state_after
 from p2pd.domain.window import Window
 from p2pd.errors import InvalidInputError
 from p2pd.log.reader import Entry, Reader
-from p2pd.store.message_store import Dropped, MessageStore, StoredPage
+from p2pd.store.message_store import Dropped, MessageStore, Stored, StoredPage
 from p2pd.sync.room_items import RoomItems
 
 TAIL_MAX_ENTRIES = 16_384
@@ -41,7 +41,11 @@ class Page:
 
 
 class Log:
-    """Append facts, and wake readers."""
+    """Append facts, and wake readers.
+
+    Attributes:
+        on_stored: Called with what was appended, in the trio thread; must not raise.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class Log:
         self.clock_ns = clock_ns
         self._state = state
         self._callbacks: list[Callable[[], None]] = []
+        self.on_stored: list[Callable[[Sequence[Stored]], None]] = []
 
     @property
     def state(self) -> State:
@@ -84,6 +89,8 @@ class Log:
             entry = self.entry(one.message, one.offset)
             self.tail.append(entry, entry.size_bytes)
             self.items.appended(one.message)
+        for call in self.on_stored:
+            call(stored)
         if stored and are_readers_woken:
             self.wake_readers()
         return tuple(one.message for one in stored)
@@ -147,6 +154,17 @@ class Log:
         page = self.store.page_before(room, end, limit, MAX_ITEMS_BYTES)
         gap = Gap(GapReason.UNKNOWN_CURSOR, 0) if before and place is None else None
         return self._page(page, 0, gap)
+
+    def offset_of_cursor(self, field: str, text: str) -> int:
+        """Return the offset of a cursor; "" is the beginning.
+
+        Raises:
+            InvalidInputError: Not a cursor of this log.
+        """
+        offset = self._place(field, text) if text else 0
+        if offset is None:
+            raise InvalidInputError(field, "INVALID_CURSOR", "not a cursor of this log")
+        return offset
 
     def _page_after(self, room: RoomName, after: str, limit: int) -> Page:
         place = self._place("after", after) if after else 0

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
+from p2pd.domain.conversations import MAX_READER_BYTES
 from p2pd.domain.cursors import Cursor, cursor_from_text
 from p2pd.domain.events import (
     CaughtUp,
@@ -26,10 +27,12 @@ from p2pd.domain.events import (
     PeerLeft,
     ProfileChanged,
     Progress,
+    ReadMarkerChanged,
     Snapshot,
 )
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
+from p2pd.domain.records import Direct
 from p2pd.domain.sizes import size_of_message, size_of_node, size_of_peer, size_of_profile
 from p2pd.domain.state import State
 from p2pd.domain.window import Window
@@ -66,6 +69,8 @@ class Entry:
                 return size_of_profile(profile)
             case Snapshot(node, peers):
                 return size_of_node(node) + sum(map(size_of_peer, peers))
+            case ReadMarkerChanged():
+                return SMALL_EVENT_BYTES + MAX_READER_BYTES
             case _:
                 return SMALL_EVENT_BYTES
 
@@ -74,6 +79,8 @@ class Entry:
         match self.event.body:
             case Message(room=room) | PeerJoined(room=room) | PeerLeft(room=room):
                 return not rooms or room in rooms
+            case ReadMarkerChanged(conversation=conversation):
+                return not rooms or isinstance(conversation, Direct) or conversation in rooms
             case _:
                 return True
 

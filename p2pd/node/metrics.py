@@ -106,7 +106,9 @@ class NodeCollector(Collector):
         if snapshot is not None:
             yield from _node_metrics(snapshot)
             yield from latency_metrics(snapshot.latencies)
-            yield from storage_metrics(snapshot.storage, snapshot.unsent_messages)
+            yield from storage_metrics(
+                snapshot.storage, snapshot.unsent_messages, snapshot.evicted_readers
+            )
             yield from room_metrics(snapshot.room_ages)
             yield from connection_metrics(snapshot.connections)
             yield from dial_metrics(snapshot.dial_failures)

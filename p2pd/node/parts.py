@@ -23,8 +23,10 @@ from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
 from p2pd.chat.assembly import Chat, Receiving, start_chat
 from p2pd.chat.known_peers import KnownPeerList
+from p2pd.chat.profiles import Profiles
 from p2pd.config import Settings
 from p2pd.domain.clock import NodeClock
+from p2pd.domain.mentions import MentionRule
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.domain.storage import Damage
@@ -63,7 +65,11 @@ log_line = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What is read and checked before anything is started."""
+    """What is read and checked before anything is started.
+
+    Attributes:
+        mentions: Decides which messages mention this node.
+    """
 
     settings: Settings
     machine: Machine
@@ -72,6 +78,7 @@ class Start:
     api_settings: ApiSettings
     access: Access
     rejections: Rejections
+    mentions: MentionRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,10 @@ def prepare_start(settings: Settings, machine: Machine) -> Start:
     key_pair = load_or_create_identity(data_dir)
     api_settings = options.api_settings(settings, data_dir)
     access = access_from_settings(api_settings)
-    return Start(settings, machine, data_dir, key_pair, api_settings, access, Rejections())
+    mentions = MentionRule(peer_id_from_key(key_pair))
+    return Start(
+        settings, machine, data_dir, key_pair, api_settings, access, Rejections(), mentions
+    )
 
 
 @asynccontextmanager
@@ -156,7 +166,8 @@ async def open_base(start: Start) -> AsyncIterator[Base]:
         chosen = options.chat_options(start.settings, clock, start.machine.workers)
         author = author_bytes_from_key(start.key_pair)
         sealer = ProfileKey(start.key_pair)
-        own = Receiving(log, disk, author, chosen, start.rejections, sealer)
+        own = Receiving(log, disk, author, chosen, start.rejections, sealer, start.mentions)
+        _follow_own_name(own.profiles, start.mentions)
         yield Base(disk, store, recovery, clock, log, own, LoopWatch())
 
 
@@ -244,6 +255,7 @@ async def _open_stores(
         configured_rooms=settings.rooms,
         import_files=True,
         clock_ns=start.machine.clocks.wall_ns,
+        is_mention=start.mentions,
         has_threads=has_threads,
     )
     async with AsyncExitStack() as stack:
@@ -253,7 +265,10 @@ async def _open_stores(
         else:
             disk = stack.enter_context(opened)
         if settings.store == "memory":
-            yield disk, MemoryStore(settings.retention_messages, MEMORY_STORE_BYTES)
+            yield (
+                disk,
+                MemoryStore(settings.retention_messages, MEMORY_STORE_BYTES, start.mentions),
+            )
         else:
             yield disk, disk
 
@@ -267,7 +282,19 @@ def _ports_of(chat: Chat) -> ChatPorts:
         chat.feed,
         chat.inviting,
         chat.profiles,
+        chat.conversations,
     )
+
+
+def _follow_own_name(profiles: Profiles, mentions: MentionRule) -> None:
+    """Have messages mention this node by the name that its profile has now."""
+
+    def follow() -> None:
+        own = profiles.own
+        mentions.profile_name = "" if own is None else own.profile.name
+
+    profiles.on_own_changed.append(follow)
+    follow()
 
 
 def _keep_known(network: Network, peers: KnownPeerList) -> None:

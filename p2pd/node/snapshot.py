@@ -68,6 +68,7 @@ class NodeCounts:
     latencies: Latencies = field(default_factory=Latencies)
     storage: Storage = field(default_factory=Storage)
     unsent_messages: int = 0
+    evicted_readers: int = 0
     room_ages: tuple[RoomAge, ...] = ()
     dial_failures: DialTotals = ()
 
@@ -109,6 +110,7 @@ class Sources:
             latencies=self._latencies(api),
             storage=log.store.storage,
             unsent_messages=self.own.outbox.unsent_count,
+            evicted_readers=log.store.read_state.evicted_readers,
             room_ages=self.sync.room_ages(MAX_ROOMS_SHOWN),
             dial_failures=network.dial_failures(),
         )

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from p2pd.domain.storage import Storage, StorageState
 from p2pd.store.sqlite_store import FILE_NAME
 
 
-def storage_metrics(storage: Storage, unsent_messages: int) -> Iterator[Metric]:
-    """Yield whether messages can be stored, and how many wait for a peer."""
+def storage_metrics(
+    storage: Storage, unsent_messages: int, evicted_readers: int
+) -> Iterator[Metric]:
+    """Yield whether messages can be stored, how many wait for a peer, and what was evicted."""
     state = GaugeMetricFamily(
         "p2pd_storage_state", "1 for whether messages can be stored.", labels=["state"]
     )
@@ -31,6 +33,11 @@ def storage_metrics(storage: Storage, unsent_messages: int) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "p2pd_unsent_messages", "Own messages that no peer was there to take.", unsent_messages
+    )
+    yield CounterMetricFamily(
+        "p2pd_evicted_readers",
+        "Readers whose read markers made room for those of others.",
+        evicted_readers,
     )
 
 

@@ -16,16 +16,19 @@ from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.sizes import MAX_ITEMS_BYTES, size_of_message
 from p2pd.domain.storage import Storage
 from p2pd.domain.window import Window
+from p2pd.store.memory_read_state import MemoryReadState
 from p2pd.store.message_store import (
     END_OF_TIME_NS,
     NO_MESSAGE,
     Dropped,
+    IsMention,
     OrderKey,
     RangeSum,
     Stored,
     StoredAnswer,
     StoredPage,
     WhenDurable,
+    mentions_nobody,
 )
 from p2pd.store.reads import ReadsAtOnce
 
@@ -45,9 +48,12 @@ class MemoryStore:
     Args:
         max_messages: Messages kept at most, over all rooms.
         max_bytes: Memory they may take, roughly.
+        is_mention: Whether a message mentions this node.
     """
 
-    def __init__(self, max_messages: int, max_bytes: int) -> None:
+    def __init__(
+        self, max_messages: int, max_bytes: int, is_mention: IsMention = mentions_nobody
+    ) -> None:
         self.epoch = new_epoch()
         self.reads = ReadsAtOnce()
         self._window: Window[Stored] = Window(max_messages, max_bytes, first=1)
@@ -56,6 +62,7 @@ class MemoryStore:
         self._answers: dict[tuple[str, str], StoredAnswer] = {}
         self._ordered: dict[RoomName, list[OrderKey]] = {}
         self._dropped: dict[RoomName, deque[Dropped]] = {}
+        self.read_state = MemoryReadState(self._stored_of, is_mention)
 
     @property
     def first_offset(self) -> int:
@@ -223,6 +230,9 @@ class MemoryStore:
         """Drop nothing, but tell what has gone: memory has bounds of its own, over all rooms."""
         dropped = self._dropped.get(room, ())
         return [dropped.popleft() for _ in range(min(at_most, len(dropped)))] if dropped else []
+
+    def _stored_of(self, room: RoomName) -> tuple[Stored, ...]:
+        return self._at(list(self._rooms.get(room, ())))
 
     def _at(self, offsets: Iterable[int]) -> tuple[Stored, ...]:
         return tuple(

@@ -11,8 +11,11 @@ from p2pd.domain.names import MessageId, RoomName
 from p2pd.domain.sizes import MAX_ITEMS_BYTES
 from p2pd.domain.storage import Storage
 from p2pd.errors import StorageFailedError
+from p2pd.store.read_state_store import ReadStateStore
 from p2pd.store.reads import Reads
 
+IsMention = Callable[[Message], bool]
+"""Whether a message mentions this node; asked of each when it is stored."""
 WhenDurable = Callable[[StorageFailedError | None], None]
 """Called with None once something survives a power cut, or with why it may not."""
 
@@ -74,6 +77,11 @@ NO_MESSAGE = MessageId("")
 """Sorts before every message id."""
 
 
+def mentions_nobody(_message: Message) -> bool:
+    """Return that a message mentions nobody, where nobody is to be mentioned."""
+    return False
+
+
 class Dropped(NamedTuple):
     """A message that retention let go."""
 
@@ -92,6 +100,10 @@ class MessageStore(Protocol):
     @property
     def reads(self) -> Reads:
         """Where queries are run, so that no event loop waits for them."""
+
+    @property
+    def read_state(self) -> ReadStateStore:
+        """Who read how far."""
 
     @property
     def epoch(self) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,9 @@ class RoomTable:
         base_offset: Everything at or below it, of any room, is gone.
         configured: Rooms of the settings: that they were left is never removed.
 
+    Attributes:
+        on_removed: Called with each room that has left the table.
+
     Raises:
         DamagedError: The table holds what cannot be a room.
     """
@@ -75,6 +78,7 @@ class RoomTable:
     def __init__(
         self, connection: sqlite3.Connection, base_offset: int, configured: frozenset[RoomName]
     ) -> None:
+        self.on_removed: list[Callable[[RoomName], None]] = []
         self._connection = connection
         self._base_offset = base_offset
         self._configured = configured
@@ -202,6 +206,8 @@ class RoomTable:
     def _drop_from_memory(self, names: Iterable[RoomName]) -> None:
         for name in names:
             del self._rooms[name]
+            for call in self.on_removed:
+                call(name)
 
 
 def room_from_row(row: tuple[Any, ...]) -> tuple[RoomName, StoredRoom]:

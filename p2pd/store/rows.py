@@ -32,8 +32,8 @@ COLUMNS_BEFORE_RECORDS = """offset, message_id,
 """The same of a file of schema version 3; older ones lack the last."""
 INSERT = """INSERT INTO records (offset, message_id, conversation,
     author, forwarder, send_order, receive_time_ns, delivery, client_message_id,
-    body, data_start, data_bytes, data, caller, kind, checksum)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    body, data_start, data_bytes, data, caller, kind, checksum, is_mention)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 CONVERSATION, ROOM, RECEIVE_TIME, CLIENT_MESSAGE_ID, BODY, CHECKSUM = 2, 2, 6, 8, 9, 15
 """Places in a row of ``COLUMNS``, the first in one of ``INSERT``."""
@@ -42,7 +42,7 @@ Row = tuple[Any, ...]
 
 
 def row_from_message(offset: int, conversation: int, message: Message) -> Row:
-    """Lay a message out as the parameters of ``INSERT``.
+    """Lay a message out as the parameters of ``INSERT`` but the last, which no reader needs.
 
     The content is stored inside the signed bytes where it is found there, a second
     time only where it is not; a forwarder only where it is not the author.

@@ -154,6 +154,20 @@ ADD_ENTRIES = """CREATE TABLE entries (
         value BLOB NOT NULL,
         UNIQUE (kind, key)
     )"""
+ADD_READ_STATE = (
+    "ALTER TABLE records ADD COLUMN is_mention INTEGER",
+    "CREATE INDEX mentions ON records (conversation) WHERE is_mention = 1",
+    """CREATE TABLE read_markers (
+        reader TEXT NOT NULL,
+        conversation INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        change INTEGER NOT NULL,
+        PRIMARY KEY (reader, conversation)
+    ) WITHOUT ROWID""",
+    """CREATE TRIGGER conversation_removed AFTER DELETE ON conversations BEGIN
+        DELETE FROM read_markers WHERE conversation = OLD.conversation;
+    END""",
+)
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -189,12 +203,22 @@ def add_entries(connection: sqlite3.Connection) -> None:
     connection.execute(ADD_ENTRIES)
 
 
+def add_read_state(connection: sqlite3.Connection) -> None:
+    """Make version 6: who read how far, and which messages mention this node.
+
+    Messages that are stored already mention nobody.
+    """
+    for statement in ADD_READ_STATE:
+        connection.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     create,
     add_checksum,
     add_memberships,
     make_records,
     add_entries,
+    add_read_state,
 )
 """The step at index N leads from version N to N + 1."""
 

@@ -31,16 +31,19 @@ from p2pd.store.lock_file import lock_directory
 from p2pd.store.message_store import (
     END_OF_TIME_NS,
     Dropped,
+    IsMention,
     OrderKey,
     RangeSum,
     Stored,
     StoredAnswer,
     StoredPage,
     WhenDurable,
+    mentions_nobody,
 )
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.reads import ReadsAtOnce, ReadThreads
 from p2pd.store.room_store import RoomRecord
+from p2pd.store.sqlite_read_state import SqliteReadState
 from p2pd.store.store_file import StoreFile
 from p2pd.store.succession import Succession
 
@@ -60,6 +63,7 @@ def open_store(
     import_files: bool = False,
     clock_ns: Callable[[], int] = time.time_ns,  # noqa: TID251
     fdatasync: Callable[[int], None] = os.fdatasync,
+    is_mention: IsMention = mentions_nobody,
     has_threads: bool = True,
 ) -> Iterator[SqliteStore]:
     """Open the message store of a data directory, and close it in order.
@@ -69,6 +73,7 @@ def open_store(
         configured_rooms: Rooms of the settings; that one was left is never removed.
         import_files: Whether ``rooms.json`` and ``peers.json`` of earlier releases
             are read into the store, and removed.
+        is_mention: Asked of each message that is stored.
         has_threads: Whether it reads, syncs and checkpoints in threads of its own;
             without them it does so where it is asked to.
 
@@ -87,6 +92,7 @@ def open_store(
             import_files,
             clock_ns,
             fdatasync,
+            is_mention,
             has_threads=has_threads,
         )
         try:
@@ -106,6 +112,7 @@ class SqliteStore:
         import_files: bool,
         clock_ns: Callable[[], int],
         fdatasync: Callable[[int], None],
+        is_mention: IsMention,
         *,
         has_threads: bool,
     ) -> None:
@@ -120,11 +127,13 @@ class SqliteStore:
             import_files,
             clock_ns,
             fdatasync,
+            is_mention,
         )
         self._durability = Durability(
             lambda: self._succession.carry_out(StoreFile.sync), has_thread=has_threads
         )
         self._checkpoints = Checkpoints(self._checkpoint, has_thread=has_threads)
+        self.read_state = SqliteReadState(self._succession, self._write, self.wait_committed)
 
     @property
     def epoch(self) -> str:

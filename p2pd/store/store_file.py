@@ -18,8 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from p2pd.domain.conversations import ReaderName
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
+from p2pd.domain.records import Conversation
 from p2pd.store import queries
 from p2pd.store.connections import Readers, durable_transaction, open_writer, transaction
 from p2pd.store.damage import is_full, sync_directory
@@ -28,11 +30,19 @@ from p2pd.store.entry_table import EntryTable
 from p2pd.store.errors import DamagedError, StoreClosedError
 from p2pd.store.inheritance import Inheritance
 from p2pd.store.item_ranges import ItemRanges
-from p2pd.store.message_store import END_OF_TIME_NS, Dropped, Stored, StoredAnswer
+from p2pd.store.message_store import (
+    END_OF_TIME_NS,
+    Dropped,
+    IsMention,
+    Stored,
+    StoredAnswer,
+    mentions_nobody,
+)
 from p2pd.store.meta import Meta
 from p2pd.store.peer_store import KnownPeers
 from p2pd.store.peer_table import load_known_peers, replace_known_peers
 from p2pd.store.quarantine_table import QuarantineTable
+from p2pd.store.read_marker_table import ReadMarkerTable
 from p2pd.store.removal import find_expired, remove_until
 from p2pd.store.room_store import RoomRecord
 from p2pd.store.room_table import RoomTable
@@ -67,11 +77,13 @@ class StoreFile:
         base_offset: Where a new file begins; an old one keeps its own.
         fdatasync: Makes the file behind a descriptor last.
         configured_rooms: That these were left is never removed.
+        is_mention: Whether a message mentions this node.
 
     Attributes:
         tail_lost: Whether the newest messages were found to be unreadable.
         ranges: The sums over ranges of items.
         entries: Profiles, petnames, blocks and other small facts.
+        read_markers: Who read how far.
     """
 
     def __init__(
@@ -80,8 +92,10 @@ class StoreFile:
         base_offset: int,
         fdatasync: Callable[[int], None],
         configured_rooms: frozenset[RoomName] = frozenset(),
+        is_mention: IsMention = mentions_nobody,
     ) -> None:
         self.path = path
+        self._is_mention = is_mention
         self._fdatasync = fdatasync
         self._checkpointing = threading.Lock()
         self._writing = threading.Lock()
@@ -102,6 +116,8 @@ class StoreFile:
             self.quarantined = QuarantineTable(self._writer)
             self.entries = EntryTable(self._writer)
             self._first, self.last_offset = self._bounds()
+            self.read_markers = ReadMarkerTable(self._writer, self.last_offset)
+            self._rooms.on_removed.append(self.read_markers.removed)
             self._checkpointer = open_writer(path)
         except BaseException:
             self._writer.close()
@@ -170,6 +186,12 @@ class StoreFile:
         with self._writing:
             self._check_open()
             self.entries.save(kind, key, value)
+
+    def save_read_marker(self, reader: ReaderName, conversation: Conversation, until: int) -> None:
+        """Commit how far a reader has read; see ``ReadStateStore``."""
+        with self._writing:
+            self._check_open()
+            self.read_markers.save(reader, conversation, until)
 
     def save_last_seen(self, wall_ns: int) -> None:
         """Commit when the wall clock was last seen steady."""
@@ -276,7 +298,10 @@ class StoreFile:
             return ()
         stored = tuple(map(Stored, range(self.last_offset + 1, 1 << 62), messages))
         rows = [
-            row_from_message(one.offset, self._rooms.key(one.message.room), one.message)
+            (
+                *row_from_message(one.offset, self._rooms.key(one.message.room), one.message),
+                1 if self._is_mention(one.message) else None,
+            )
             for one in stored
         ]
         self._commit(rows)

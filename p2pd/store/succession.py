@@ -28,6 +28,7 @@ from p2pd.store.damage import (
 from p2pd.store.errors import StoreClosedError
 from p2pd.store.inheritance import Inheritance, inheritance_of
 from p2pd.store.legacy_files import inheritance_from_files, remove_files
+from p2pd.store.message_store import IsMention
 from p2pd.store.store_file import StoreFile
 
 ATTEMPTS = 3
@@ -59,6 +60,7 @@ class Succession:
         import_files: bool,
         clock_ns: Callable[[], int],
         fdatasync: Callable[[int], None],
+        is_mention: IsMention,
     ) -> None:
         self.damages: tuple[Damage, ...] = ()
         self._path = path
@@ -68,6 +70,7 @@ class Succession:
         self._import_files = import_files
         self._clock_ns = clock_ns
         self._fdatasync = fdatasync
+        self._is_mention = is_mention
         self._replacing = threading.Lock()
         self._closed = False
         self.file = self._open_first()
@@ -131,7 +134,9 @@ class Succession:
             raise chat_error_from(error) from error
 
     def _open(self, base_offset: int, before: StoreFile | None = None) -> StoreFile:
-        file = StoreFile(self._path, base_offset, self._fdatasync, self._configured_rooms)
+        file = StoreFile(
+            self._path, base_offset, self._fdatasync, self._configured_rooms, self._is_mention
+        )
         try:
             if not file.is_complete:
                 file.inherit(self._inheritance(before))

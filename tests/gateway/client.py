@@ -28,6 +28,7 @@ EVENTS = {
     "caught_up",
     "progress",
     "profile_changed",
+    "read_marker_changed",
 }
 
 Frame = dict[str, Any]

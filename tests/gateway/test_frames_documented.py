@@ -115,8 +115,11 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "about": st.sampled_from(["", "a" * 512, "a" * 513, None, 1]),
     "color": st.sampled_from(["", "#0080ff", "#0080ff0", None, 1]),
     "avatar": st.sampled_from(["", "AAAA", "AAA=", "A", "AA==A", "ä", "A" * 21_852, None, 1]),
-    "peer_id": st.sampled_from(["", "p" * 128, "p" * 129, None, 1]),
     "petname": st.sampled_from(["", "n" * 256, "n" * 257, None, 1]),
+    "reader": st.sampled_from(["", "r" * 64, "r" * 65, None, 1]),
+    "cursor": st.sampled_from(["", "c" * 256, "c" * 257, None, 1]),
+    "peer_id": st.sampled_from(["", "p" * 128, "p" * 129, None, 1]),
+    "page_size": st.sampled_from([0, 1000, 1001, -1, None, True, "1", 1.5]),
     "page_token": st.sampled_from(["", "t" * 1024, "t" * 1025, None, 1]),
     "other": st.sampled_from([None, 1, "x"]),
 }
@@ -237,6 +240,9 @@ def tell_everything(client: Client, a: NodeProcess, b: NodeProcess) -> None:
     client.ask("publish", text="x" * 40_000)
     client.ask("publish", text="x")
     client.ask("history")
+    client.ask("list_conversations", reader="me")
+    client.ask("set_read_marker", reader="me", cursor=client.cursor)
+    client.wait_frame(lambda frame: frame["type"] == "read_marker_changed")
     client.ask("join", room="cats")
     client.ask("leave", room="cats")
     client.wait_frame(lambda frame: frame["type"] == "node_changed")

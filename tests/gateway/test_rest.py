@@ -149,6 +149,8 @@ def test_openapi_names_every_call(shared_gateway: GatewayProcess) -> None:
         ("get", "/api/peers/{peer_id}/profile"),
         ("get", "/api/peers/{peer_id}/avatar"),
         ("put", "/api/peers/{peer_id}/petname"),
+        ("get", "/api/conversations"),
+        ("put", "/api/read-markers"),
     }
     assert shared_gateway.get("/docs").status_code == httpx.codes.NOT_FOUND
 

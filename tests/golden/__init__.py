@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from p2pd.api.event_from_domain import event_from_domain
+from p2pd.domain.conversations import ReaderName
 from p2pd.domain.events import (
     CaughtUp,
     Event,
@@ -22,6 +23,7 @@ from p2pd.domain.events import (
     PeerLeft,
     ProfileChanged,
     Progress,
+    ReadMarkerChanged,
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
@@ -149,6 +151,9 @@ BODIES: dict[str, EventBody] = {
             expire_time_ns=NOW_NS + 2_592_000_000_000_000,
         ),
         name_seen_before=True,
+    ),
+    "read_marker_changed": ReadMarkerChanged(
+        ReaderName("me"), DEFAULT_ROOM, "0123abcd-29", unread_count=3, mention_count=1
     ),
 }
 """A fact of each kind."""

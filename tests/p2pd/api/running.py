@@ -177,6 +177,7 @@ class RunningApi:
                     chat.feed,
                     chat.inviting,
                     chat.profiles,
+                    chat.conversations,
                 )
             )
             self.stop_chat = chat.stop

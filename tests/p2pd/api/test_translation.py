@@ -16,6 +16,7 @@ from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
 from p2pd.api.publish_from_request import publish_from_request
 from p2pd.api.reach_from_domain import reach_from_domain
 from p2pd.api.time_from_ns import duration_from_s, timestamp_from_ns
+from p2pd.domain.conversations import ReaderName
 from p2pd.domain.events import (
     CaughtUp,
     Event,
@@ -29,6 +30,7 @@ from p2pd.domain.events import (
     PeerLeft,
     ProfileChanged,
     Progress,
+    ReadMarkerChanged,
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
@@ -43,6 +45,7 @@ from p2pd.domain.reach import (
     Reachability,
     ReachabilityEvidence,
 )
+from p2pd.domain.records import Direct
 from p2pd.domain.storage import Damage, Storage, StorageState
 from p2pd.log.reader import Entry
 from tests.p2pd.facts import NOW_NS, make_message, make_node, make_peer
@@ -60,6 +63,7 @@ BODIES: dict[str, EventBody] = {
     "caught_up": CaughtUp(),
     "progress": Progress(),
     "profile_changed": ProfileChanged(KnownProfile(PEER), name_seen_before=False),
+    "read_marker_changed": ReadMarkerChanged(ReaderName("me"), Direct(PEER), "0123abcd-1", 3, 1),
 }
 YEAR_9999_NS = 253_402_300_799 * 10**9
 

@@ -1,0 +1,71 @@
+"""What a browser asks for about conversations and what was read of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from gateway.browser.answers import FrameId
+from gateway.browser.reading import BrokenFrameError, text_of
+
+MAX_ROOM_CHARS = 256
+MAX_READER_CHARS = 64
+MAX_PEER_ID_CHARS = 128
+MAX_PAGE_SIZE = 1000
+MAX_PAGE_TOKEN_CHARS = 1024
+MAX_CURSOR_CHARS = 256
+READING_COMMANDS = frozenset({"list_conversations", "set_read_marker"})
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationsAsked:
+    """``list_conversations``: a page of them; ``page_size`` 0 is as many as fit."""
+
+    id: FrameId
+    reader: str
+    page_size: int
+    page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMarkerAsked:
+    """``set_read_marker``: a reader has read a room, or what a peer wrote, up to a cursor."""
+
+    id: FrameId
+    reader: str
+    room: str
+    peer_id: str
+    cursor: str
+
+
+ReadingCall: TypeAlias = ConversationsAsked | ReadMarkerAsked
+
+
+def reading_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId) -> ReadingCall:
+    """Read a frame of one of these kinds.
+
+    Raises:
+        BrokenFrameError: A field is missing, of the wrong kind or too long.
+    """
+    reader = text_of(frame, "reader", MAX_READER_CHARS, required=True)
+    if kind == "list_conversations":
+        token = text_of(frame, "page_token", MAX_PAGE_TOKEN_CHARS)
+        return ConversationsAsked(frame_id, reader, page_size_of(frame), token)
+    return ReadMarkerAsked(
+        frame_id,
+        reader,
+        text_of(frame, "room", MAX_ROOM_CHARS),
+        text_of(frame, "peer_id", MAX_PEER_ID_CHARS),
+        text_of(frame, "cursor", MAX_CURSOR_CHARS, required=True),
+    )
+
+
+def page_size_of(frame: dict[str, Any]) -> int:
+    """Read how long a page of a list is at most; 0 is as long as fits."""
+    found = frame.get("page_size")
+    if found is None:
+        return 0
+    is_whole = isinstance(found, int) and not isinstance(found, bool)
+    if not (is_whole and 0 <= found <= MAX_PAGE_SIZE):
+        raise BrokenFrameError("page_size", f"page_size is a whole number, 0 to {MAX_PAGE_SIZE}")
+    return int(found)

@@ -1,0 +1,26 @@
+"""The answers to what a browser asks about conversations. Used by ``session``."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from gateway.browser import ConversationsAsked, ReadingCall, ReadMarkerAsked
+from gateway.channel.events import Fields
+from gateway.node.reading_commands import ReadingCommands
+
+
+async def answer_to_reading(commands: ReadingCommands, command: ReadingCall) -> Fields:
+    """Ask the node.
+
+    Raises:
+        NodeError: The node refuses or is away.
+    """
+    match command:
+        case ConversationsAsked(reader=reader, page_size=page_size, page_token=page_token):
+            return await commands.list_conversations(
+                reader, page_size=page_size, page_token=page_token
+            )
+        case ReadMarkerAsked(reader=reader, room=room, peer_id=peer_id, cursor=cursor):
+            return await commands.set_read_marker(reader, room, peer_id, cursor)
+        case _:
+            assert_never(command)

@@ -1,0 +1,53 @@
+"""The calls under /api about conversations and what was read of them.
+
+Mounted by ``gateway.http.rest``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+from wsp.chat.v1 import chat_models as answers
+
+from gateway.channel.events import Fields
+from gateway.http import models
+from gateway.node.reading_commands import ReadingCommands
+
+Reader = Annotated[models.Text, Query(min_length=1, max_length=64)]
+
+
+def add_reading(
+    router: APIRouter, commands: ReadingCommands, admit: Callable[[Request], None]
+) -> None:
+    """Add the routes.
+
+    Args:
+        admit: Counts a call that changes something, and raises where it is over the rate.
+    """
+
+    @router.get("/conversations", response_model=answers.ListConversationsResponse)
+    async def list_conversations(
+        reader: Reader,
+        page_size: Annotated[int, Query(ge=0, le=1000)] = 0,
+        page_token: Annotated[str, Query(max_length=1024)] = "",
+    ) -> Response:
+        """List the conversations as one reader sees them, in pages."""
+        page = commands.list_conversations(reader, page_size=page_size, page_token=page_token)
+        return _json(await page)
+
+    @router.put("/read-markers", response_model=answers.SetReadMarkerResponse)
+    async def set_read_marker(body: models.ReadMarkerBody, request: Request) -> Response:
+        """Remember how far a reader has read a room, or what a peer wrote."""
+        admit(request)
+        return _json(
+            await commands.set_read_marker(body.reader, body.room, body.peer_id, body.cursor)
+        )
+
+
+def _json(fields: Fields) -> Response:
+    return Response(orjson.dumps(fields), media_type="application/json")

@@ -1,0 +1,55 @@
+"""The node's calls about conversations and what was read of them, as JSON fields.
+
+Made by ``gateway.node.commands``; used by ``gateway.delivery`` and ``gateway.http``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from google.protobuf.message import Message
+from wsp.chat.v1 import chat_pb2
+from wsp.chat.v1.chat_json import (
+    fields_from_list_conversations_response,
+    fields_from_set_read_marker_response,
+)
+
+from gateway.channel.events import Fields
+from gateway.node.link import Link
+
+Call = Callable[[Callable[..., Awaitable[Any]], Message], Awaitable[Any]]
+"""Calls a method of the node, in its turn."""
+
+
+class ReadingCommands:
+    """Every method raises ``NodeError`` where the node refuses or is away.
+
+    Args:
+        page_turns: Held while a page of messages is under way.
+    """
+
+    def __init__(self, link: Link, call: Call, page_turns: asyncio.Semaphore) -> None:
+        self._link = link
+        self._call = call
+        self._page_turns = page_turns
+
+    async def list_conversations(
+        self, reader: str, *, page_size: int = 0, page_token: str = ""
+    ) -> Fields:
+        """Return a page of the conversations as one reader sees them."""
+        request = chat_pb2.ListConversationsRequest(
+            reader=reader, page_size=page_size, page_token=page_token
+        )
+        async with self._page_turns:
+            answer = await self._call(self._link.stub.ListConversations, request)
+            return fields_from_list_conversations_response(answer)
+
+    async def set_read_marker(self, reader: str, room: str, peer_id: str, cursor: str) -> Fields:
+        """Remember how far a reader has read a room, or what a peer wrote."""
+        request = chat_pb2.SetReadMarkerRequest(
+            reader=reader, room=room, peer_id=peer_id, cursor=cursor
+        )
+        answer = await self._call(self._link.stub.SetReadMarker, request)
+        return fields_from_set_read_marker_response(answer)

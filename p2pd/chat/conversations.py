@@ -1,0 +1,58 @@
+"""The conversations of this node as a reader sees them. Called by the API."""
+
+from __future__ import annotations
+
+from p2pd.chat.membership import Membership
+from p2pd.chat.read_state import ReadState
+from p2pd.domain.conversations import ConversationState, ReaderName
+from p2pd.domain.events import Event
+from p2pd.domain.records import Conversation, Direct
+from p2pd.errors import InvalidInputError, RoomNotJoinedError
+from p2pd.log.log import Log
+
+
+class Conversations:
+    """List conversations and mark how far they were read."""
+
+    def __init__(self, log: Log, membership: Membership, read_state: ReadState) -> None:
+        self._log = log
+        self._membership = membership
+        self._read_state = read_state
+
+    async def list(self, reader: ReaderName) -> list[ConversationState]:
+        """Return all conversations, in the order of their keys.
+
+        Raises:
+            StorageFailedError: The store cannot be read.
+        """
+        states = await self._read_state.states(reader, self._membership.joined)
+        return sorted(states, key=lambda state: state.key)
+
+    async def set_read_marker(
+        self, reader: ReaderName, conversation: Conversation, cursor: str
+    ) -> ConversationState:
+        """Remember that a reader has read a conversation up to a cursor.
+
+        Raises:
+            RoomNotJoinedError: The room is not joined.
+            InvalidInputError: Not a cursor of this log, or no conversation with this peer.
+            StorageFullError: There is no room to store it.
+            StorageFailedError: The disk refuses.
+        """
+        self._check(conversation)
+        return await self._read_state.set_marker(reader, conversation, cursor)
+
+    def cursor(self, offset: int) -> str:
+        """Write the cursor of an offset."""
+        return self._log.cursor(offset)
+
+    def message_at(self, offset: int) -> Event | None:
+        """Read the message at an offset, in one of the store's threads; None where it is gone."""
+        stored = self._log.store.read(offset - 1, offset, 1)
+        return self._log.entry(stored[0].message, offset).event if stored else None
+
+    def _check(self, conversation: Conversation) -> None:
+        if isinstance(conversation, Direct):
+            raise InvalidInputError("peer_id", "NO_CONVERSATION", "no conversation with this peer")
+        if conversation not in self._membership:
+            raise RoomNotJoinedError(conversation)
