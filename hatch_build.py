@@ -18,6 +18,7 @@ PACKAGES = {
     "chat.proto": "wsp/chat/v1",
     "profile.proto": "wsp/profile/v1",
     "sync.proto": "wsp/sync/v1",
+    "autonat.proto": "wsp/autonat/v2",
 }
 
 

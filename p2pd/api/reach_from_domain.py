@@ -6,6 +6,7 @@ from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.time_from_ns import duration_from_s, timestamp_from_ns
 from p2pd.domain.reach import (
+    AddressReachability,
     EvidenceKind,
     HolePunch,
     HolePunchResult,
@@ -53,6 +54,7 @@ def reach_from_domain(reach: Reach) -> chat_pb2.Reach:
         ),
         port_mappings=map(_mapping_from_domain, reach.port_mappings),
         hole_punches=map(_punch_from_domain, reach.hole_punches),
+        addresses=map(_address_from_domain, reach.addresses),
     )
 
 
@@ -63,6 +65,14 @@ def _evidence_from_domain(evidence: ReachabilityEvidence) -> chat_pb2.Reachabili
         time=timestamp_from_ns(evidence.time_ns),
         peer_id=evidence.peer_id,
         address=evidence.address,
+    )
+
+
+def _address_from_domain(known: AddressReachability) -> chat_pb2.AddressReachability:
+    return chat_pb2.AddressReachability(
+        address=known.address,
+        transport=known.transport,
+        reachability=_REACHABILITIES[known.reachability],
     )
 
 

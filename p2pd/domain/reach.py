@@ -11,7 +11,8 @@ from enum import Enum
 
 from p2pd.domain.names import PeerId
 
-MAX_EVIDENCE = 16
+MAX_EVIDENCE = 32
+MAX_ADDRESSES = 16
 MAX_RELAYS = 8
 MAX_HOLE_PUNCHES = 16
 
@@ -47,6 +48,19 @@ class ReachabilityEvidence:
     time_ns: int
     peer_id: PeerId | None = None
     address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressReachability:
+    """Whether one address of a node can be dialled from outside.
+
+    Attributes:
+        transport: Its transport, such as ``tcp`` or ``quic-v1``.
+    """
+
+    address: str
+    transport: str
+    reachability: Reachability
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +144,7 @@ class Reach:
     """All that is known of how this node can be reached.
 
     Attributes:
+        addresses: Those that peers were asked about, at most ``MAX_ADDRESSES``.
         evidence: The newest ``MAX_EVIDENCE``, oldest first.
         relays: The reservations held now.
         hole_punches: The newest ``MAX_HOLE_PUNCHES``, oldest first.
@@ -141,3 +156,4 @@ class Reach:
     relay_service: RelayService = field(default_factory=RelayService)
     port_mappings: tuple[PortMapping, ...] = ()
     hole_punches: tuple[HolePunch, ...] = ()
+    addresses: tuple[AddressReachability, ...] = ()

@@ -147,6 +147,10 @@ class RejectionReason(StrEnum):
         "autonat_request_refused",
         "A peer was not dialled for AutoNAT, by its address or by a limit.",
     )
+    AUTONAT_DIAL_BACK_UNKNOWN = (
+        "autonat_dial_back_unknown",
+        "A dial back of AutoNAT was malformed, or brought what nobody waits for.",
+    )
     PROVIDERS_OVER_LIMIT = (
         "providers_over_limit",
         "The oldest record of who has a key was dropped because the DHT store is full.",

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 import trio
 from libp2p.abc import ITransport
 from libp2p.crypto.keys import KeyPair, KeyType
-from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
 from libp2p.peer.id import ID
 from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
@@ -25,7 +24,6 @@ from p2pd.net.errors import IdentityError, ListenError
 from p2pd.net.interfaces import Interface, interfaces
 from p2pd.net.listening import listen_addresses_from_text, refuse_silent_failure
 from p2pd.net.multiaddrs import multiaddr_from_text
-from p2pd.net.noise import NOISE, BufferedNoise
 from p2pd.net.patches.accepting import AcceptGate
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.patches.keys import install_ecdsa_keys
@@ -36,7 +34,7 @@ from p2pd.net.patches.transports import AddressedTcp, AddressedWebsocket, Secure
 from p2pd.net.private_addresses import PrivateAddressPolicy, PrivateDials
 from p2pd.net.quic import QuicTransport
 from p2pd.net.transports.certificate import WebsocketCertificate
-from p2pd.net.yamux.negotiation import MUXERS, YamuxNegotiation
+from p2pd.net.upgrading import upgrader_of
 from p2pd.tasks import run_guarded
 
 CLOSE_TIMEOUT_S = 2.0
@@ -114,7 +112,7 @@ def _host_from_options(options: HostOptions, rejections: Rejections) -> NodeHost
     install_ecdsa_keys()
     route_library_logs()
     peer_id = ID.from_pubkey(options.key_pair.public_key)
-    upgrader = _upgrader(options.key_pair, rejections)
+    upgrader = upgrader_of(options.key_pair, rejections)
     # Unknown peers are forgotten first: the swarm knows who is connected.
     peerstore = LastingPeerStore(lambda other: other == peer_id or other in swarm.connections)
     peerstore.add_key_pair(peer_id, options.key_pair)
@@ -141,14 +139,6 @@ def _socket_transports(
         AddressedWebsocket(upgrader),
         SecureWebsocket(upgrader, certificate.context() if certificate else None),
     ]
-
-
-def _upgrader(key_pair: KeyPair, rejections: Rejections) -> TransportUpgrader:
-    """Offer Noise alone (36), so that go dials with what is quick here; and our yamux."""
-    noise = BufferedNoise(key_pair, noise_privkey=create_noise_key_pair().private_key)
-    upgrader = TransportUpgrader({NOISE: noise}, MUXERS)
-    upgrader.muxer_multistream = YamuxNegotiation(rejections)
-    return upgrader
 
 
 def _announce_address(text: str) -> Multiaddr:

@@ -128,6 +128,7 @@ class Network:
             relay_service=self._relay_service.fact,
             port_mappings=self._reachability.port_mappings,
             hole_punches=self._hole_punches.newest,
+            addresses=self._reachability.addresses,
         )
 
     def punch_totals(self) -> PunchTotals:
@@ -140,7 +141,7 @@ class Network:
 
     def dial_back_count(self) -> int:
         """How often this node has dialled a peer that asked whether it can be reached."""
-        return self._reachability.server.dial_count
+        return self._reachability.dial_count
 
     def observed_addresses(self) -> tuple[str, ...]:
         """Where peers see this node, the likeliest first; not proven."""

@@ -26,6 +26,7 @@ def reach_metrics(reach: Reach, dial_back_count: int) -> Iterator[Metric]:
         verdict.add_metric([each.value], float(each is reach.reachability))
     yield verdict
     yield _evidence(reach)
+    yield _addresses(reach)
     mappings = GaugeMetricFamily(
         "p2pd_port_mappings", "Ports that the router forwards to this node.", labels=["protocol"]
     )
@@ -37,6 +38,18 @@ def reach_metrics(reach: Reach, dial_back_count: int) -> Iterator[Metric]:
         "Requests to be dialled that were answered by a dial.",
         dial_back_count,
     )
+
+
+def _addresses(reach: Reach) -> Metric:
+    addresses = GaugeMetricFamily(
+        "p2pd_checked_addresses",
+        "Addresses of this node that peers were asked about, by what they found.",
+        labels=["transport", "verdict"],
+    )
+    counts = Counter((each.transport, each.reachability.value) for each in reach.addresses)
+    for labels, count in sorted(counts.items()):
+        addresses.add_metric(labels, count)
+    return addresses
 
 
 def _evidence(reach: Reach) -> Metric:

@@ -29,6 +29,7 @@ from libp2p.peer.peerinfo import info_from_p2p_addr
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.relay.circuit_v2.pb import circuit_pb2, dcutr_pb2
 from multiaddr import Multiaddr
+from wsp.autonat.v2 import autonat_pb2 as autonat_v2_pb2
 from wsp.profile.v1 import profile_pb2
 from wsp.sync.v1 import sync_pb2
 
@@ -58,7 +59,9 @@ MESSAGES: dict[str, Callable[[], Message]] = {
     "/libp2p/circuit/relay/0.2.0/hop": circuit_pb2.HopMessage,
     "/libp2p/circuit/relay/0.2.0/stop": circuit_pb2.StopMessage,
     "/libp2p/dcutr": dcutr_pb2.HolePunch,
-    "/libp2p/autonat": autonat_pb2.Message,
+    "/libp2p/autonat/1": autonat_pb2.Message,
+    "/libp2p/autonat/2/dial-request": autonat_v2_pb2.Message,
+    "/libp2p/autonat/2/dial-back": autonat_v2_pb2.DialBack,
     "/wsp/profile": profile_pb2.ProfileRequest,
     "/wsp/sync": sync_pb2.Frame,
 }
@@ -83,7 +86,8 @@ OURS = "/p2pd/"
 NAMELESS_REASONS = {RejectionReason.STREAM_HANDLER, RejectionReason.PUBSUB_STREAM_FAILED}
 """A boundary that nothing is expected to reach."""
 REASONS = {
-    RejectionReason.AUTONAT_REQUEST_REFUSED, RejectionReason.HOLE_PUNCH_UNEXPECTED,
+    RejectionReason.AUTONAT_DIAL_BACK_UNKNOWN, RejectionReason.AUTONAT_REQUEST_REFUSED,
+    RejectionReason.HOLE_PUNCH_UNEXPECTED,
     RejectionReason.IDENTIFY, RejectionReason.KAD_REQUEST_INVALID, RejectionReason.RPC_MALFORMED,
     RejectionReason.RELAY_OFFER_MALFORMED, RejectionReason.SYNC_FRAME_MALFORMED,
     RejectionReason.PROFILE_MALFORMED,

@@ -38,6 +38,7 @@ from p2pd.domain.peers import (
 )
 from p2pd.domain.profiles import KnownProfile, Profile
 from p2pd.domain.reach import (
+    AddressReachability,
     EvidenceKind,
     HolePunch,
     HolePunchResult,
@@ -101,6 +102,7 @@ NODE = Node(
                 round_trip_s=0.0125,
             ),
         ),
+        (AddressReachability("/ip4/192.0.2.7/tcp/4001", "tcp", Reachability.PUBLIC),),
     ),
 )
 PEER = Peer(

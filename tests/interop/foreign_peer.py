@@ -84,6 +84,12 @@ class ForeignPeer:
         """Wait until it has found out whether the internet reaches it."""
         self._wait_told("reachability", verdict=verdict)
 
+    @property
+    def reachable(self) -> list[str]:
+        """The addresses at which it was found reachable, as it has told last."""
+        told = [line for line in self.told if line["type"] == "reachable"]
+        return list(told[-1]["addresses"] or ()) if told else []
+
     def wait_message(self, text: str) -> dict[str, Any]:
         """Wait for the message with this text and return it."""
         return self._wait_told("message", text=text)

@@ -14,6 +14,8 @@ from tests.driver.lan import Machine
 from tests.driver.nat_lab import Nat, open_nat_lab
 from tests.driver.process import Service
 
+LISTEN = "/ip4/0.0.0.0/tcp/4001"
+
 
 @dataclass
 class Internet:
@@ -25,13 +27,15 @@ class Internet:
     router: Machine
     home: Machine
 
-    def start(self, name: str, machine: Machine, **settings: object) -> NodeProcess:
+    def start(
+        self, name: str, machine: Machine, listen: str = LISTEN, **settings: object
+    ) -> NodeProcess:
         """Start a node on a machine, alone in its room."""
         node = NodeProcess(
             name,
             self.directory,
             prefix=machine.prefix,
-            listen="/ip4/0.0.0.0/tcp/4001",
+            listen=listen,
             rooms=name,
             grpc_listen=f"unix:{self.directory}/{name}.sock",
             **settings,

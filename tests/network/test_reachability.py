@@ -8,10 +8,10 @@ import pytest
 from wsp.chat.v1 import chat_pb2
 
 from tests.driver import NodeProcess
-from tests.driver.lan import open_lan
+from tests.driver.lan import open_lan, run_program
 from tests.driver.process import Service
 from tests.driver.waiting import wait_until
-from tests.network.internet import Internet, get_node, open_internet
+from tests.network.internet import LISTEN, Internet, get_node, open_internet
 
 pytestmark = pytest.mark.netns
 
@@ -20,6 +20,12 @@ PUBLIC = chat_pb2.REACHABILITY_PUBLIC
 PRIVATE = chat_pb2.REACHABILITY_PRIVATE
 UNKNOWN = chat_pb2.REACHABILITY_UNSPECIFIED
 KAD = "/ipfs/kad/1.0.0"
+FIREWALL = """\
+add table inet firewall
+add chain inet firewall in { type filter hook input priority filter ; }
+add rule inet firewall in ct state established,related accept
+add rule inet firewall in udp dport 4001 drop
+"""
 AUTONAT = chat_pb2.EVIDENCE_KIND_AUTONAT
 
 
@@ -52,6 +58,39 @@ def check_verdicts(internet: Internet) -> None:
         lambda: [KAD in others[0].peers()[each.peer_id].protocols for each in (dialler, hidden)],
         lambda serves_dht: serves_dht == [True, False],
     )
+
+
+def test_address_that_a_firewall_closes_is_announced_no_more(
+    tmp_path: Path, services: list[Service]
+) -> None:
+    """Each transport has its own verdict: TCP is open, unasked UDP is dropped."""
+    with open_internet(3, tmp_path, services) as internet:
+        machine = internet.machines[0]
+        run_program(*machine.prefix, "nft", FIREWALL)
+        others = [internet.start(f"n{n}", each) for n, each in enumerate(internet.machines[1:])]
+        both = f"{LISTEN},/ip4/0.0.0.0/udp/4001/quic-v1"
+        half = internet.start("half", machine, both)
+        tcp, quic = (f"/ip4/{machine.address}/{each}" for each in ("tcp/4001", "udp/4001/quic-v1"))
+        assert any(address.startswith(quic) for address in get_node(half).addresses)
+        for other in others:
+            half.connect(other)
+        node = wait_until(
+            lambda: get_node(half),
+            lambda seen: found(seen) == {"tcp": PUBLIC, "quic-v1": PRIVATE},
+            timeout_s=45,
+        )
+        assert node.reachability == PUBLIC
+        addresses = list(node.addresses)
+        assert [each.startswith(f"/ip4/{machine.address}/tcp/4001/") for each in addresses] == [
+            True
+        ]
+        asked = {each.address: each.is_reachable for each in answers(node)}
+        assert asked == {tcp: True, quic: False}
+
+
+def found(node: chat_pb2.Node) -> dict[str, chat_pb2.Reachability.ValueType]:
+    """Return what was found of each transport."""
+    return {each.transport: each.reachability for each in node.reach.addresses}
 
 
 def test_node_at_private_addresses_asks_nobody(tmp_path: Path, services: list[Service]) -> None:

@@ -20,6 +20,7 @@ test("the verdict is one sentence, also for what is not known", () => {
 
 test("what a node reports is said in sentences", () => {
   assert.deepEqual(reachLines(GOLDEN.node, name), [
+    "Others reach this node at /ip4/192.0.2.7/tcp/4001 (tcp).",
     `${name(GOLDEN.node.reach.evidence[0].peer_id)} was asked, and reached this node at /ip4/192.0.2.7/tcp/4001.`,
     "The router forwards /ip4/192.0.2.7/tcp/4001 to this node (upnp).",
     `Others reach this node over the relay ${name(GOLDEN.node.reach.relays[0].relay_id)}; it carries 128 KiB of a connection.`,
@@ -27,6 +28,13 @@ test("what a node reports is said in sentences", () => {
     `The connection to ${name(GOLDEN.node.reach.hole_punches[0].peer_id)} became direct after 1.5 s (quic-v1).`,
   ]);
   assert.deepEqual(reachLines(node(), name), []);
+});
+
+test("each address that peers were asked about has its line", () => {
+  const addresses = ["public", "private", "unspecified"].map((reachability) => ({ address: "/ip4/192.0.2.7/tcp/1", transport: "tcp", reachability }));
+  const said = reachLines(node({ reach: { addresses } }), name);
+  assert.deepEqual(said.map((line) => line.split(" at ")[0]), ["Others reach this node", "Nobody reaches this node", "Too few have tried to reach this node"]);
+  assert.ok(said.every((line) => line.endsWith(" at /ip4/192.0.2.7/tcp/1 (tcp).")));
 });
 
 test("every result of an attempt has its words", () => {

@@ -11,11 +11,12 @@ export function verdictOf(node) {
   return VERDICTS[node.reachability] ?? VERDICT_UNKNOWN;
 }
 
-/** List what is known, in sentences: evidence, ports, relays, attempts; newest evidence first. */
+/** List what is known, in sentences: addresses, evidence, ports, relays, attempts; newest evidence first. */
 export function reachLines({ reach }, name) {
   if (!reach) return [];
-  const { evidence = [], port_mappings: mappings = [], relays = [], relay_service: service, hole_punches: punches = [] } = reach;
+  const { evidence = [], addresses = [], port_mappings: mappings = [], relays = [], relay_service: service, hole_punches: punches = [] } = reach;
   return [
+    ...addresses.map(addressText),
     ...[...evidence].reverse().map((one) => evidenceText(one, name)),
     ...mappings.map(mappingText),
     ...relays.map((relay) => relayText(relay, name)),
@@ -31,6 +32,12 @@ function evidenceText({ kind, is_reachable: isReachable, peer_id: peerId, addres
   if (kind === "autonat") return isReachable ? `${who} was asked, and reached this node${place}.` : `${who} was asked, and could not reach this node${place}.`;
   if (kind === "port_mapping") return isReachable ? `The router forwards a port${place}.` : "The router forwards a port, but has no public address itself.";
   return "";
+}
+
+const FOUND = { public: "Others reach this node at", private: "Nobody reaches this node at" };
+
+function addressText({ address, transport, reachability }) {
+  return `${FOUND[reachability] ?? "Too few have tried to reach this node at"} ${address} (${transport}).`;
 }
 
 function mappingText({ protocol, external_address: external }) {

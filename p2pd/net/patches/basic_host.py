@@ -6,7 +6,7 @@ Made by ``p2pd.net.host``; ``p2pd.net.connections`` listens to ``on_identified``
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 import trio
@@ -54,6 +54,7 @@ class NodeHost(BasicHost):
         self.on_identified: list[Callable[[ID], None]] = []
         self.on_observed: list[Callable[[INetConn, Multiaddr], None]] = []
         self._public: tuple[Multiaddr, ...] = ()
+        self._refuted: frozenset[Multiaddr] = frozenset()
         self._announces_what_it_finds = announce is None
         self._relayed: tuple[Multiaddr, ...] = ()
         self._changed = trio.Event()
@@ -79,12 +80,15 @@ class NodeHost(BasicHost):
     def get_addrs(self) -> list[Multiaddr]:
         """List where this node can be dialled; from the internet first, behind relays last.
 
-        The library would cut a relayed address off at the relay's id.
+        The library would cut a relayed address off at the relay's id. What peers found
+        that they cannot dial is left out, unless there is nothing else.
         """
         direct: list[Multiaddr] = super().get_addrs()
         public = self._with_own_id(self._public)
-        others = [each for each in direct if each not in public]
-        return public + others + self._with_own_id(self._relayed)
+        known = public + [each for each in direct if each not in public]
+        refuted = self._with_own_id(tuple(self._refuted))
+        relayed = self._with_own_id(self._relayed)
+        return [each for each in known if each not in refuted] + relayed or known
 
     def set_public_addresses(self, addresses: Sequence[Multiaddr]) -> bool:
         """Announce these addresses beside the bound ones, each without this node's id.
@@ -97,6 +101,21 @@ class NodeHost(BasicHost):
         if not self._announces_what_it_finds or self._public == tuple(addresses):
             return False
         self._public = tuple(addresses)
+        self.announce_change()
+        return True
+
+    def set_refuted_addresses(self, addresses: Iterable[Multiaddr]) -> bool:
+        """Announce these addresses no more, each without this node's id.
+
+        All are announced where the settings say what to announce.
+
+        Returns:
+            Whether they are others than before.
+        """
+        refuted = frozenset(addresses)
+        if not self._announces_what_it_finds or self._refuted == refuted:
+            return False
+        self._refuted = refuted
         self.announce_change()
         return True
 

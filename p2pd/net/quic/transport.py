@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Any
 
@@ -78,10 +79,28 @@ class QuicTransport(Recorded, ITransport):
         Raises:
             Exception: Nobody answers there, or another peer.
         """
+        async with self.connection_from_new_socket(maddr, peer_id):
+            pass
+
+    def as_peer(self, key: PrivateKey) -> QuicTransport:
+        """Make a transport that dials as another peer, in the same swarm."""
+        other = QuicTransport(key, self._rejections)
+        other._nursery = self._nursery
+        return other
+
+    @asynccontextmanager
+    async def connection_from_new_socket(
+        self, maddr: Multiaddr, peer_id: ID
+    ) -> AsyncIterator[QuicMuxer]:
+        """Dial from a socket of its own, which is closed with the block.
+
+        Raises:
+            Exception: Nobody answers there, or another peer.
+        """
         remote = _socket_address(*QUIC.endpoint(maddr))
         endpoint = self.open_endpoint("::" if ":" in remote[0] else "0.0.0.0", 0, None)
         try:
-            await endpoint.dial(remote, peer_id)
+            yield await endpoint.dial(remote, peer_id)
         finally:
             self.close_endpoint(endpoint)
 

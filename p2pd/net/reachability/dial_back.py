@@ -1,8 +1,9 @@
 """A dial that only finds out whether a peer answers at an address.
 
-Called by ``server``. It uses a socket of its own, bound to no port: a router that lets
-in what comes from a port it has seen must not answer for the peer. The peer proves its
-key in the secure handshake; then the connection is closed, and the swarm never sees it.
+Called by ``server``, and for its first step by ``nonce_dial``. It uses a socket of its own,
+bound to no port: a router that lets in what comes from a port it has seen must not answer
+for the peer. The peer proves its key in the secure handshake; then the connection is
+closed, and the swarm never sees it.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ async def answers_at(host: NodeHost, peer_id: ID, address: Multiaddr) -> bool:
 async def _probe_stream(host: NodeHost, peer_id: ID, address: Multiaddr) -> None:
     raw: RawConnection | None = None
     try:
-        raw = await _dial(host, address)
+        raw = await raw_connection(host, address)
         await host.swarm.upgrader.upgrade_security(raw, True, peer_id)
     finally:
         if raw is not None:
@@ -57,7 +58,12 @@ async def _probe_stream(host: NodeHost, peer_id: ID, address: Multiaddr) -> None
                 await raw.close()
 
 
-async def _dial(host: NodeHost, address: Multiaddr) -> RawConnection:
+async def raw_connection(host: NodeHost, address: Multiaddr) -> RawConnection:
+    """Dial TCP or WebSocket from a new port.
+
+    Raises:
+        Exception: Nobody answers, in as many ways as there are layers.
+    """
     endpoint = endpoint_from_address(address)
     if endpoint is None or not can_dial_back(endpoint):
         raise ValueError("it is of no transport that is dialled back")

@@ -16,7 +16,14 @@ from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from p2pd.domain.names import PeerId
-from p2pd.domain.reach import EvidenceKind, PortMapping, Reachability, ReachabilityEvidence
+from p2pd.domain.reach import (
+    MAX_ADDRESSES,
+    AddressReachability,
+    EvidenceKind,
+    PortMapping,
+    Reachability,
+    ReachabilityEvidence,
+)
 from p2pd.domain.rejections import Rejections
 from p2pd.net.connections.notifee import ConnectionNotifee
 from p2pd.net.patches.announce import announced_addresses
@@ -36,8 +43,10 @@ from p2pd.net.reachability.observed import (
 )
 from p2pd.net.reachability.prober import REASK_S, Prober, ProberNeeds
 from p2pd.net.reachability.server import AutonatServer
-from p2pd.net.reachability.verdict import ReachabilityVerdict, votes_wanted
+from p2pd.net.reachability.server_v2 import AddressServer
+from p2pd.net.reachability.verdict import VOTE_LIFETIME_S, ReachabilityVerdict, votes_wanted
 from p2pd.net.subscribers import subscriber_of
+from p2pd.net.transports import transport_of
 from p2pd.tasks import run_guarded
 
 JUDGE_EVERY_S = 30.0
@@ -64,7 +73,7 @@ async def open_reachability(
         host.on_observed.append(service.address_observed)
         host.on_identified.append(service.peer_identified)
         host.get_network().register_notifee(notifee)
-        service.server.open()
+        service.open()
         nursery.start_soon(run_guarded, "reachability prober", service.prober.run)
         nursery.start_soon(run_guarded, "votes on reachability", service.expire_votes)
         if maps_ports:
@@ -72,7 +81,7 @@ async def open_reachability(
         try:
             yield service
         finally:
-            service.server.close()
+            service.close()
             host.get_network().remove_notifee(notifee)
             host.on_identified.remove(service.peer_identified)
             host.on_observed.remove(service.address_observed)
@@ -89,7 +98,15 @@ class ReachabilityService:
     def __init__(self, host: NodeHost, rejections: Rejections, clock_ns: Callable[[], int]) -> None:
         self.on_change: list[Callable[[], None]] = []
         self.server = AutonatServer(host, rejections)
-        needs = ProberNeeds(self._candidates, self._missing_answers, self._count_answer, clock_ns)
+        self.address_server = AddressServer(host, rejections)
+        needs = ProberNeeds(
+            self._candidates,
+            self._missing_answers,
+            self._missing_votes,
+            self._count_answer,
+            self._judge,
+            clock_ns,
+        )
         self.prober = Prober(host, needs, rejections)
         self.mapper = PortMapper(self._listening, self._mappings_changed, clock_ns)
         self._host = host
@@ -98,6 +115,23 @@ class ReachabilityService:
         self._dialled = DialledNetworks()
         self._verdict = ReachabilityVerdict()
         self._reported = Reachability.UNKNOWN
+
+    def open(self) -> None:
+        """Offer the protocols of AutoNAT."""
+        self.server.open()
+        self.address_server.open()
+        self.prober.checks.open()
+
+    def close(self) -> None:
+        """Offer them no more."""
+        self.prober.checks.close()
+        self.address_server.close()
+        self.server.close()
+
+    @property
+    def dial_count(self) -> int:
+        """How often this node has dialled a peer that asked whether it can be reached."""
+        return self.server.dial_count + self.address_server.dial_count
 
     @property
     def reachability(self) -> Reachability:
@@ -113,6 +147,19 @@ class ReachabilityService:
     def port_mappings(self) -> tuple[PortMapping, ...]:
         """What the router forwards."""
         return tuple(each.fact for each in self.mapper.mapped)
+
+    @property
+    def addresses(self) -> tuple[AddressReachability, ...]:
+        """What peers found out of each address that they were asked about, at most 16."""
+        wanted = self._votes_wanted()
+        return tuple(
+            AddressReachability(
+                address,
+                transport.name if (transport := transport_of(Multiaddr(address))) else "",
+                self._verdict.address_verdict(address, wanted),
+            )
+            for address in self._verdict.addresses()[:MAX_ADDRESSES]
+        )
 
     def is_public(self) -> bool:
         """Return whether others are known to dial this node."""
@@ -197,8 +244,8 @@ class ReachabilityService:
         )
         self._count_answer(group, evidence)
 
-    def _count_answer(self, group: str, evidence: ReachabilityEvidence) -> None:
-        self._verdict.add(f"{evidence.kind.value} {group}", evidence, trio.current_time())
+    def _count_answer(self, group: str, evidence: ReachabilityEvidence, about: str = "") -> None:
+        self._verdict.add(f"{evidence.kind.value} {group}", evidence, trio.current_time(), about)
         self._judge()
 
     def _missing_answers(self) -> int:
@@ -206,10 +253,29 @@ class ReachabilityService:
         fresh = self._verdict.fresh_answers(trio.current_time(), REASK_S)
         return self._votes_wanted() - fresh
 
+    def _missing_votes(self, group: str, address: str) -> int:
+        """Count the votes on an address that lack, or are too old; none of who has voted."""
+        voters = self._verdict.fresh_voters(address, trio.current_time(), REASK_S)
+        if f"{EvidenceKind.AUTONAT.value} {group}" in voters:
+            return 0
+        return self._votes_wanted() - len(voters)
+
+    def _is_complete(self) -> bool:
+        """Return whether no address is left of which the first answer is still to come."""
+        now_s = trio.current_time()
+        return not any(
+            self.prober.may_be_answered(str(each))
+            and not self._verdict.fresh_voters(str(each), now_s, VOTE_LIFETIME_S)
+            for each in self._candidates()
+        )
+
     def _judge(self) -> None:
         before = self._reported
-        self._reported = after = self._verdict.judge(trio.current_time(), self._votes_wanted())
+        self._reported = after = self._verdict.judge(
+            trio.current_time(), self._votes_wanted(), is_complete=self._is_complete()
+        )
         is_announced_anew = self._host.set_public_addresses(self._public_addresses())
+        is_announced_anew |= self._host.set_refuted_addresses(self._refuted())
         if after is not before:
             log.info("reachability", verdict=after.value)
         if after is not before or is_announced_anew:
@@ -227,6 +293,14 @@ class ReachabilityService:
         mapped = [] if self.reachability is Reachability.PRIVATE else self._mapped()
         confirmed = self._observed.confirmed(self._unmapped()) if self.is_public() else []
         return addresses_from_endpoints(dict.fromkeys([*mapped, *confirmed]))
+
+    def _refuted(self) -> list[Multiaddr]:
+        """List the addresses at which peers found nobody."""
+        return [
+            Multiaddr(each.address)
+            for each in self.addresses
+            if each.reachability is Reachability.PRIVATE
+        ]
 
     def _candidates(self) -> list[Multiaddr]:
         """List where this node may be dialled from the internet, the likeliest first."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 from libp2p.abc import INetStream
+from libp2p.io.abc import Writer
 from libp2p.utils.varint import encode_uvarint
 
 MAX_LENGTH_BYTES = 3
@@ -31,7 +32,7 @@ async def read_frame(stream: INetStream, max_bytes: int) -> bytes:
     return bytes(frame)
 
 
-async def write_frame(stream: INetStream, message: Message) -> None:
+async def write_frame(stream: Writer, message: Message) -> None:
     """Write a message as one frame."""
     frame = message.SerializeToString()
     await stream.write(encode_uvarint(len(frame)) + frame)

@@ -5,11 +5,12 @@
 //	        [-behind ADDRESS] [-autonat] [ADDRESS…]
 //
 // With -relay it relays for others; with -behind it listens nowhere and is reached through
-// the relay at that address; with -autonat it is public and dials whoever asks for it.
+// the relay at that address; with -autonat it is public and dials whoever asks for it,
+// of both versions of AutoNAT; with -check it asks others about its addresses (version 2).
 //
 // It dials the addresses given. Output lines are JSON objects with a "type":
 // ready (id, addresses), joined (peer), message (author, forwarder, text),
-// reachability (verdict).
+// reachability (verdict), reachable (addresses, unreachable).
 package main
 
 import (
@@ -20,6 +21,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/libp2p/go-libp2p"
@@ -46,7 +48,8 @@ func main() {
 	relay := flag.String("relay", "none", "what it relays for others")
 	behind := flag.String("behind", "", "address of the relay to be reached through")
 	autonat := flag.Bool("autonat", false, "whether it dials peers that ask for it")
-	listen := flag.String("listen", "/ip4/127.0.0.1/tcp/0", "address to listen on")
+	check := flag.Bool("check", false, "whether it asks others about its addresses")
+	listen := flag.String("listen", "/ip4/127.0.0.1/tcp/0", "addresses to listen on, by commas")
 	punch := flag.Bool("punch", false, "whether it listens, and punches holes, behind a relay too")
 	flag.Parse()
 	options, err := reachOptions(*relay, *behind, *listen)
@@ -54,12 +57,15 @@ func main() {
 		log.Fatal(err)
 	}
 	if *autonat {
-		options = append(options, libp2p.ForceReachabilityPublic(), libp2p.EnableNATService())
+		options = append(options, libp2p.ForceReachabilityPublic(), libp2p.EnableNATService(), libp2p.EnableAutoNATv2())
+	}
+	if *check {
+		options = append(options, libp2p.EnableAutoNATv2())
 	}
 	if *punch {
 		options = append(options, libp2p.EnableHolePunching())
 		if *behind != "" {
-			options = append(options, libp2p.ListenAddrStrings(*listen))
+			options = append(options, libp2p.ListenAddrStrings(strings.Split(*listen, ",")...))
 		}
 	}
 	if err := chat(context.Background(), *key, *room, *behind, options, flag.Args()); err != nil {
@@ -109,6 +115,9 @@ func chat(ctx context.Context, keyType, room, behind string, options []libp2p.Op
 	if err := tellReachability(host); err != nil {
 		return err
 	}
+	if err := tellAddresses(host); err != nil {
+		return err
+	}
 	go tellArrivals(ctx, arrivals)
 	go tellMessages(ctx, subscription, host.ID())
 	for _, address := range addresses {
@@ -133,7 +142,7 @@ func chat(ctx context.Context, keyType, room, behind string, options []libp2p.Op
 
 // reachOptions says where the peer listens and what it relays.
 func reachOptions(relay, behind, listen string) ([]libp2p.Option, error) {
-	options := []libp2p.Option{libp2p.ListenAddrStrings(listen)}
+	options := []libp2p.Option{libp2p.ListenAddrStrings(strings.Split(listen, ",")...)}
 	if behind != "" {
 		options = []libp2p.Option{libp2p.NoListenAddrs, libp2p.EnableRelay()}
 	}
@@ -185,6 +194,21 @@ func tellReachability(host host.Host) error {
 		for change := range changes.Out() {
 			verdict := change.(event.EvtLocalReachabilityChanged).Reachability
 			tell(map[string]any{"type": "reachability", "verdict": verdict.String()})
+		}
+	}()
+	return nil
+}
+
+// tellAddresses tells which addresses others were found to reach, and which not.
+func tellAddresses(host host.Host) error {
+	changes, err := host.EventBus().Subscribe(new(event.EvtHostReachableAddrsChanged))
+	if err != nil {
+		return err
+	}
+	go func() {
+		for change := range changes.Out() {
+			found := change.(event.EvtHostReachableAddrsChanged)
+			tell(map[string]any{"type": "reachable", "addresses": found.Reachable, "unreachable": found.Unreachable})
 		}
 	}()
 	return nil

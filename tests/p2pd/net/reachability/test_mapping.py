@@ -7,7 +7,14 @@ from contextlib import closing
 
 import pytest
 
-from p2pd.domain.reach import EvidenceKind, PortMapping, Reach, Reachability, ReachabilityEvidence
+from p2pd.domain.reach import (
+    AddressReachability,
+    EvidenceKind,
+    PortMapping,
+    Reach,
+    Reachability,
+    ReachabilityEvidence,
+)
 from p2pd.net.reachability.mapping import natpmp, pcp, udp
 from p2pd.net.reachability.mapping.router import MappingError, Wanted
 from p2pd.node.reach_metrics import reach_metrics
@@ -96,6 +103,7 @@ def test_metrics_show_verdict_evidence_and_mappings() -> None:
     reach = Reach(
         Reachability.PUBLIC,
         evidence=(evidence, evidence),
+        addresses=(AddressReachability("/ip4/11.0.0.1/tcp/1", "tcp", Reachability.PRIVATE),),
         port_mappings=(PortMapping("pcp", "/ip4/11.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/1"),),
     )
     values = {
@@ -107,4 +115,5 @@ def test_metrics_show_verdict_evidence_and_mappings() -> None:
     assert values["p2pd_reachability", "private"] == 0
     assert values["p2pd_reachability_evidence", "autonat", "true"] == 2
     assert values["p2pd_port_mappings", "pcp"] == 1
+    assert values["p2pd_checked_addresses", "tcp", "private"] == 1
     assert values[("p2pd_autonat_dials_total",)] == 7

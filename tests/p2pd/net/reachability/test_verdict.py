@@ -78,3 +78,50 @@ def test_evidence_is_bounded() -> None:
     for number in range(100):
         verdict.add(f"n{number}", evidence(True), 0.0)
     assert len(verdict.evidence) == MAX_EVIDENCE
+
+
+TCP, QUIC = "/ip4/11.0.0.1/tcp/4001", "/ip4/11.0.0.1/udp/4001/quic-v1"
+
+
+def asked_one_by_one(
+    verdict: ReachabilityVerdict, observers: str, *, tcp: bool | None = None, quic: bool | None
+) -> None:
+    for name in observers:
+        for address, is_reachable in ((TCP, tcp), (QUIC, quic)):
+            if is_reachable is not None:
+                verdict.add(name, evidence(is_reachable), 0.0, address)
+
+
+def test_each_address_has_a_verdict_of_its_own() -> None:
+    verdict = ReachabilityVerdict()
+    asked_one_by_one(verdict, "abc", tcp=True, quic=False)
+    assert verdict.address_verdict(TCP, 3) is PUBLIC
+    assert verdict.address_verdict(QUIC, 3) is PRIVATE
+    assert verdict.judge(0.0, 3) is PUBLIC, "a node is reached that one address of is"
+    assert set(verdict.addresses()) == {TCP, QUIC}
+
+
+def test_two_of_three_do_not_refute_an_address() -> None:
+    verdict = ReachabilityVerdict()
+    asked_one_by_one(verdict, "ab", quic=False)
+    assert verdict.address_verdict(QUIC, 3) is UNKNOWN
+    asked_one_by_one(verdict, "cde", quic=True)
+    assert verdict.address_verdict(QUIC, 3) is PUBLIC
+    asked_one_by_one(verdict, "f", quic=False)
+    assert verdict.address_verdict(QUIC, 3) is UNKNOWN
+
+
+def test_node_is_private_only_once_every_address_was_asked_about() -> None:
+    verdict = ReachabilityVerdict()
+    asked_one_by_one(verdict, "abc", tcp=False, quic=None)
+    assert verdict.judge(0.0, 3, is_complete=False) is UNKNOWN
+    asked_one_by_one(verdict, "abc", quic=False)
+    assert verdict.judge(0.0, 3) is PRIVATE
+
+
+def test_observer_that_was_asked_of_an_address_lately_is_known() -> None:
+    verdict = ReachabilityVerdict()
+    verdict.add("a", evidence(True), 0.0, TCP)
+    verdict.add("b", evidence(True), 50.0, TCP)
+    assert verdict.fresh_voters(TCP, 60.0, 30.0) == {"b"}
+    assert verdict.fresh_voters(QUIC, 60.0, 30.0) == frozenset()
