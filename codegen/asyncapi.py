@@ -32,6 +32,10 @@ ANSWERS = {
     "set_petname": "SetPetnameResponse",
     "list_conversations": "ListConversationsResponse",
     "set_read_marker": "SetReadMarkerResponse",
+    "disconnect_peer": "DisconnectPeerResponse",
+    "block_peer": "BlockPeerResponse",
+    "unblock_peer": "UnblockPeerResponse",
+    "list_blocked_peers": "ListBlockedPeersResponse",
 }
 """The message that answers each command."""
 OWN_MESSAGES = ("ack", "error", "node_state")

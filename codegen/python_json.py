@@ -28,6 +28,10 @@ ROOTS = (
     "SetPetnameResponse",
     "ListConversationsResponse",
     "SetReadMarkerResponse",
+    "DisconnectPeerResponse",
+    "BlockPeerResponse",
+    "UnblockPeerResponse",
+    "ListBlockedPeersResponse",
 )
 """The messages that are translated, with all that they consist of."""
 

@@ -6,6 +6,7 @@
     ├── RoomNotJoinedError      the room must be joined first   (names the field)
     ├── NoAddressError          nobody can dial this node, so an invite leads nowhere
     ├── ClientMessageIdReusedError  the id names another publish (names the field)
+    ├── PeerBlockedError        the peer must be unblocked first
     ├── ProfileUnknownError     nobody that could be asked has a profile of the peer
     ├── LimitReachedError       come back after ``retry_after_s``
     ├── StorageFullError        no room on the disk; come back after ``retry_after_s``
@@ -86,6 +87,15 @@ class ClientMessageIdReusedError(ChatError):
             "this client_message_id was used for another room or content; nothing was published"
         )
         self.field = "client_message_id"
+
+
+class PeerBlockedError(ChatError):
+    """The peer is blocked."""
+
+    reason = "PEER_BLOCKED"
+
+    def __init__(self, peer_id: str) -> None:
+        super().__init__(f"{peer_id} is blocked; unblock it first")
 
 
 class ProfileUnknownError(ChatError):

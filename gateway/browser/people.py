@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gateway.browser.answers import FrameId
-from gateway.browser.reading import BrokenFrameError, text_of
+from gateway.browser.reading import BrokenFrameError, flag_of, text_of
 
 MAX_PEER_ID_CHARS = 128
 MAX_NAME_CHARS = 256
@@ -20,7 +20,18 @@ MAX_COLOR_CHARS = 7
 MAX_AVATAR_CHARS = 21_848
 """Of 16 KiB in base64."""
 MAX_TOKEN_CHARS = 1024
-PEOPLE_COMMANDS = frozenset({"set_profile", "get_profile", "list_profiles", "set_petname"})
+PEOPLE_COMMANDS = frozenset(
+    {
+        "set_profile",
+        "get_profile",
+        "list_profiles",
+        "set_petname",
+        "disconnect_peer",
+        "block_peer",
+        "unblock_peer",
+        "list_blocked_peers",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,49 @@ class SetPetnameAsked:
     petname: str
 
 
-PeopleCall: TypeAlias = SetProfileAsked | GetProfileAsked | ListProfilesAsked | SetPetnameAsked
+@dataclass(frozen=True, slots=True)
+class DisconnectPeerAsked:
+    """``disconnect_peer``: close the connections to a peer and dial it no more."""
+
+    id: FrameId
+    peer_id: str
+    forget: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPeerAsked:
+    """``block_peer``: want nothing of a peer."""
+
+    id: FrameId
+    peer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnblockPeerAsked:
+    """``unblock_peer``: admit a peer again."""
+
+    id: FrameId
+    peer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListBlockedPeersAsked:
+    """``list_blocked_peers``: a page of the blocked peers."""
+
+    id: FrameId
+    page_token: str
+
+
+PeopleCall: TypeAlias = (
+    SetProfileAsked
+    | GetProfileAsked
+    | ListProfilesAsked
+    | SetPetnameAsked
+    | DisconnectPeerAsked
+    | BlockPeerAsked
+    | UnblockPeerAsked
+    | ListBlockedPeersAsked
+)
 
 
 def people_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId) -> PeopleCall:
@@ -81,10 +134,23 @@ def people_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId) 
             return GetProfileAsked(frame_id, text_of(frame, "peer_id", MAX_PEER_ID_CHARS))
         case "list_profiles":
             return ListProfilesAsked(frame_id, text_of(frame, "page_token", MAX_TOKEN_CHARS))
+        case "list_blocked_peers":
+            return ListBlockedPeersAsked(frame_id, text_of(frame, "page_token", MAX_TOKEN_CHARS))
         case _:
-            peer_id = text_of(frame, "peer_id", MAX_PEER_ID_CHARS, required=True)
-            petname = text_of(frame, "petname", MAX_NAME_CHARS)
-            return SetPetnameAsked(frame_id, peer_id, petname)
+            return _call_about_peer(kind, frame, frame_id)
+
+
+def _call_about_peer(kind: str, frame: dict[str, Any], frame_id: FrameId) -> PeopleCall:
+    peer_id = text_of(frame, "peer_id", MAX_PEER_ID_CHARS, required=True)
+    match kind:
+        case "disconnect_peer":
+            return DisconnectPeerAsked(frame_id, peer_id, flag_of(frame, "forget"))
+        case "block_peer":
+            return BlockPeerAsked(frame_id, peer_id)
+        case "unblock_peer":
+            return UnblockPeerAsked(frame_id, peer_id)
+        case _:
+            return SetPetnameAsked(frame_id, peer_id, text_of(frame, "petname", MAX_NAME_CHARS))
 
 
 def bytes_of(avatar: str) -> bytes:

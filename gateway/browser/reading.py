@@ -34,3 +34,15 @@ def text_of(
     if max_chars is not None and len(found) > max_chars:
         raise BrokenFrameError(name, f"{name} is over {max_chars} characters")
     return found
+
+
+def flag_of(frame: dict[str, Any], name: str) -> bool:
+    """Read a flag; an absent one is false.
+
+    Raises:
+        BrokenFrameError: It is neither true nor false.
+    """
+    found = frame.get(name)
+    if found is None or isinstance(found, bool):
+        return bool(found)
+    raise BrokenFrameError(name, f"{name} is true or false")

@@ -37,6 +37,9 @@ class NodeEvent:
     fields: Fields
 
 
+OF_WHAT_IS_SHOWN = frozenset({"peer_blocked"})
+"""Kinds of events after which the node shows other messages of the past than before."""
+
 UNKNOWN_KIND = "unknown"
 """Type of an event whose kind is newer than this gateway: only its cursor counts."""
 

@@ -130,6 +130,13 @@ class Channel:
         self._joined.clear()
         self._joined_bytes = 0
 
+    def clear(self) -> None:
+        """Evict every entry: readers that lag behind, or return, are replayed to."""
+        while self._start < self._end:
+            self._evict_oldest()
+        self._joined.clear()
+        self._joined_bytes = 0
+
     def prepend(self, after: str, entries: Sequence[Entry]) -> bool:
         """Put what led up to the oldest entry before it.
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from gateway.channel.events import (
     OF_ONE_STREAM,
+    OF_WHAT_IS_SHOWN,
     UNKNOWN_KIND,
     LinkState,
     NodeEvent,
@@ -116,8 +117,16 @@ class Fanout:
             self._view.apply(event.fields)
         if is_first:
             self._channel.start_after(events[0].cursor)
-        passed_on = (one for one in events[is_first:] if one.fields["type"] not in OF_ONE_STREAM)
-        self._append([entry_from_event(event) for event in passed_on])
+        passed_on = [one for one in events[is_first:] if one.fields["type"] not in OF_ONE_STREAM]
+        entries = [entry_from_event(event) for event in passed_on]
+        changes = [one.fields["type"] in OF_WHAT_IS_SHOWN for one in passed_on]
+        if any(changes):
+            # What came before may not be shown any more: the node knows what is.
+            end = len(changes) - 1 - changes[::-1].index(True)
+            self._channel.append(entries[:end])
+            self._channel.clear()
+            entries = entries[end:]
+        self._append(entries)
 
     def set_node_state(self, state: LinkState) -> None:
         """Report to every browser whether the node is reachable."""

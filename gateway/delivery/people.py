@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import assert_never
 
 from gateway.browser.people import (
+    BlockPeerAsked,
+    DisconnectPeerAsked,
     GetProfileAsked,
+    ListBlockedPeersAsked,
     ListProfilesAsked,
     PeopleCall,
     SetPetnameAsked,
     SetProfileAsked,
+    UnblockPeerAsked,
 )
 from gateway.channel.events import Fields
 from gateway.node.people import People
@@ -26,5 +30,13 @@ async def answer_to_people_call(people: People, call: PeopleCall) -> Fields:
             return await people.list_profiles(page_token=page_token)
         case SetPetnameAsked(peer_id=peer_id, petname=petname):
             return await people.set_petname(peer_id, petname)
+        case DisconnectPeerAsked(peer_id=peer_id, forget=forget):
+            return await people.disconnect(peer_id, forget=forget)
+        case BlockPeerAsked(peer_id=peer_id):
+            return await people.block(peer_id)
+        case UnblockPeerAsked(peer_id=peer_id):
+            return await people.unblock(peer_id)
+        case ListBlockedPeersAsked(page_token=page_token):
+            return await people.list_blocked(page_token=page_token)
         case _:
             assert_never(call)

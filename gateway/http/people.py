@@ -61,6 +61,7 @@ def add_people(router: APIRouter, people: People, consume: Callable[[Request], N
     """
     _add_profiles(router, people, consume)
     _add_pictures(router, people, consume)
+    _add_blocks(router, people, consume)
 
 
 def _add_profiles(router: APIRouter, people: People, consume: Callable[[Request], None]) -> None:
@@ -111,6 +112,39 @@ def _add_pictures(router: APIRouter, people: People, consume: Callable[[Request]
             raise NodeError(NO_AVATAR)
         headers = {"content-security-policy": AVATAR_POLICY, "cache-control": "private, no-cache"}
         return Response(avatar.data, headers=headers, media_type=avatar.media_type)
+
+
+def _add_blocks(router: APIRouter, people: People, consume: Callable[[Request], None]) -> None:
+    @router.delete("/peers/{peer_id}", status_code=HTTPStatus.NO_CONTENT)
+    async def disconnect_peer(
+        peer_id: models.Text, request: Request, forget: Annotated[bool, Query()] = False
+    ) -> Response:
+        """Close the connections to a peer, and dial it no more until it is connected to again.
+
+        `forget` drops its addresses, profile and petname as well.
+        """
+        consume(request)
+        await people.disconnect(peer_id, forget=forget)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @router.get("/blocked", response_model=answers.ListBlockedPeersResponse)
+    async def list_blocked_peers(page_size: PageSize = 0, page_token: PageToken = "") -> Response:
+        """List the blocked peers, in pages."""
+        return _json(await people.list_blocked(page_size=page_size, page_token=page_token))
+
+    @router.put("/blocked/{peer_id}", status_code=HTTPStatus.NO_CONTENT)
+    async def block_peer(peer_id: models.Text, request: Request) -> Response:
+        """Refuse every connection with a peer, and store and show nothing of it."""
+        consume(request)
+        await people.block(peer_id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @router.delete("/blocked/{peer_id}", status_code=HTTPStatus.NO_CONTENT)
+    async def unblock_peer(peer_id: models.Text, request: Request) -> Response:
+        """Admit a peer again; what is stored of it is shown again."""
+        consume(request)
+        await people.unblock(peer_id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 def _json(fields: Fields, status: HTTPStatus = HTTPStatus.OK) -> Response:

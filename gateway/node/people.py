@@ -29,7 +29,7 @@ class Avatar:
 
 
 class People:
-    """Profiles and petnames."""
+    """Profiles, petnames, and who is left alone."""
 
     def __init__(self, link: Link, call: Call) -> None:
         self._link = link
@@ -63,6 +63,30 @@ class People:
         request = chat_pb2.SetPetnameRequest(peer_id=peer_id, petname=petname)
         answer = await self._call(self._link.stub.SetPetname, request)
         return {"profile": fields_from_profile(answer.profile)}
+
+    async def disconnect(self, peer_id: str, *, forget: bool) -> Fields:
+        """Close the connections to a peer and dial it no more."""
+        request = chat_pb2.DisconnectPeerRequest(peer_id=peer_id, forget=forget)
+        await self._call(self._link.stub.DisconnectPeer, request)
+        return {}
+
+    async def block(self, peer_id: str) -> Fields:
+        """Want nothing of a peer."""
+        await self._call(self._link.stub.BlockPeer, chat_pb2.BlockPeerRequest(peer_id=peer_id))
+        return {}
+
+    async def unblock(self, peer_id: str) -> Fields:
+        """Admit a peer again."""
+        request = chat_pb2.UnblockPeerRequest(peer_id=peer_id)
+        await self._call(self._link.stub.UnblockPeer, request)
+        return {}
+
+    async def list_blocked(self, *, page_size: int = 0, page_token: str = "") -> Fields:
+        """Return a page of the blocked peers."""
+        request = chat_pb2.ListBlockedPeersRequest(page_size=page_size, page_token=page_token)
+        answer = await self._call(self._link.stub.ListBlockedPeers, request)
+        peers = [{"peer_id": one.peer_id} for one in answer.peers]
+        return {"peers": peers, "next_page_token": answer.next_page_token or None}
 
     async def _profile(self, peer_id: str) -> chat_pb2.Profile:
         request = chat_pb2.GetProfileRequest(peer_id=peer_id)

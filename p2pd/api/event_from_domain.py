@@ -24,6 +24,7 @@ from p2pd.domain.events import (
     Gap,
     GapReason,
     NodeChanged,
+    PeerBlocked,
     PeerConnected,
     PeerDisconnected,
     PeerJoined,
@@ -104,7 +105,7 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
             target.peer_left.peer_id, target.peer_left.room = peer_id, room
         case Gap() as gap:
             target.gap.CopyFrom(gap_from_domain(gap))
-        case ProfileChanged() | ReadMarkerChanged() as change:
+        case ProfileChanged() | ReadMarkerChanged() | PeerBlocked() as change:
             _fill_change(target, change)
         case CaughtUp():
             target.caught_up.SetInParent()
@@ -116,13 +117,18 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
             assert_never(event.body)
 
 
-def _fill_change(target: chat_pb2.Event, change: ProfileChanged | ReadMarkerChanged) -> None:
+def _fill_change(
+    target: chat_pb2.Event, change: ProfileChanged | ReadMarkerChanged | PeerBlocked
+) -> None:
     match change:
         case ProfileChanged(profile, name_seen_before):
             target.profile_changed.profile.CopyFrom(profile_from_domain(profile))
             target.profile_changed.name_seen_before = name_seen_before
         case ReadMarkerChanged():
             _fill_read_marker(target.read_marker_changed, change)
+        case PeerBlocked(peer_id, is_blocked):
+            target.peer_blocked.peer_id = peer_id
+            target.peer_blocked.is_blocked = is_blocked
         case _:
             assert_never(change)
 

@@ -128,24 +128,13 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
             "ListMessages": _unary(
                 unary(decoded(chat_pb2.ListMessagesRequest, service.list_messages))
             ),
-            "SetProfile": _unary(
-                unary(decoded(chat_pb2.SetProfileRequest, service.profiles.set_profile))
-            ),
-            "GetProfile": _unary(
-                edge.dial(decoded(chat_pb2.GetProfileRequest, service.profiles.get_profile))
-            ),
-            "ListProfiles": _unary(
-                unary(decoded(chat_pb2.ListProfilesRequest, service.profiles.list_profiles))
-            ),
-            "SetPetname": _unary(
-                unary(decoded(chat_pb2.SetPetnameRequest, service.profiles.set_petname))
-            ),
             "ListConversations": _unary(
                 unary(decoded(chat_pb2.ListConversationsRequest, reading.list_conversations))
             ),
             "SetReadMarker": _unary(
                 unary(decoded(chat_pb2.SetReadMarkerRequest, reading.set_read_marker))
             ),
+            **_people_handlers(service, edge),
             "Events": grpc.unary_stream_rpc_method_handler(
                 edge.stream(decoded(chat_pb2.EventsRequest, service.events)),
                 request_deserializer=None,
@@ -158,6 +147,35 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
             ),
         },
     )
+
+
+def _people_handlers(service: ChatService, edge: Edge) -> dict[str, Handler]:
+    """Name the calls about people: profiles, petnames, and who is left alone."""
+    unary = edge.unary
+    return {
+        "SetProfile": _unary(
+            unary(decoded(chat_pb2.SetProfileRequest, service.profiles.set_profile))
+        ),
+        "GetProfile": _unary(
+            edge.dial(decoded(chat_pb2.GetProfileRequest, service.profiles.get_profile))
+        ),
+        "ListProfiles": _unary(
+            unary(decoded(chat_pb2.ListProfilesRequest, service.profiles.list_profiles))
+        ),
+        "SetPetname": _unary(
+            unary(decoded(chat_pb2.SetPetnameRequest, service.profiles.set_petname))
+        ),
+        "DisconnectPeer": _unary(
+            unary(decoded(chat_pb2.DisconnectPeerRequest, service.people.disconnect_peer))
+        ),
+        "BlockPeer": _unary(unary(decoded(chat_pb2.BlockPeerRequest, service.people.block_peer))),
+        "UnblockPeer": _unary(
+            unary(decoded(chat_pb2.UnblockPeerRequest, service.people.unblock_peer))
+        ),
+        "ListBlockedPeers": _unary(
+            unary(decoded(chat_pb2.ListBlockedPeersRequest, service.people.list_blocked_peers))
+        ),
+    }
 
 
 def _unary(method: UnaryMethod) -> Handler:

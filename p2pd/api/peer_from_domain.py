@@ -22,12 +22,16 @@ from p2pd.domain.storage import Damage, Storage, StorageState
 API_VERSION = "1.2"
 FEATURES = (
     "accept_invite",
+    "block_peer",
     "caught_up",
     "create_invite",
+    "disconnect_peer",
     "get_profile",
+    "list_blocked_peers",
     "list_conversations",
     "list_profiles",
     "page_token",
+    "peer_blocked",
     "profile_changed",
     "progress",
     "reach",
@@ -35,6 +39,7 @@ FEATURES = (
     "set_petname",
     "set_profile",
     "set_read_marker",
+    "unblock_peer",
 )
 """What was added to the contract since 1.0, in alphabetical order."""
 MAX_ADDRESS_BYTES = 64 * 1024

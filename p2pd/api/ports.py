@@ -112,6 +112,23 @@ class Profiling(Protocol):
         """Call a peer by another name at this node."""
 
 
+class Blocking(Protocol):
+    """Leave a person alone."""
+
+    @property
+    def blocked(self) -> tuple[PeerId, ...]:
+        """The blocked peers, by id."""
+
+    async def block(self, peer_id: PeerId) -> None:
+        """Want nothing of a peer from now on."""
+
+    async def unblock(self, peer_id: PeerId) -> None:
+        """Admit a peer again."""
+
+    async def disconnect(self, peer_id: PeerId, *, forget: bool) -> None:
+        """Close the connections to a peer and dial it no more until a caller names it."""
+
+
 class Reading(Protocol):
     """Read the log."""
 
@@ -158,3 +175,4 @@ class ChatPorts:
     inviting: Inviting
     profiles: Profiling
     conversations: Conversing
+    blocks: Blocking

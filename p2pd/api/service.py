@@ -23,6 +23,7 @@ from p2pd.api.invite_line import invite_from_line, line_from_invite
 from p2pd.api.list_page import ListPage
 from p2pd.api.page_from_request import page_query_from_request, response_from_page
 from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
+from p2pd.api.people_calls import PeopleCalls
 from p2pd.api.ports import ChatPorts
 from p2pd.api.profile_calls import ProfileCalls
 from p2pd.api.publish_from_request import publish_from_request, response_from_published
@@ -66,6 +67,7 @@ class ChatService:
         self._in_hand = in_hand
         self.profiles = ProfileCalls(chat.profiles, bridge)
         self.reading = ReadingCalls(chat, bridge)
+        self.people = PeopleCalls(chat.blocks, bridge)
 
     @property
     def is_publishing(self) -> bool:

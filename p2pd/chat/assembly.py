@@ -13,6 +13,7 @@ from typing import Protocol
 
 import trio
 
+from p2pd.chat.blocks import Blocks
 from p2pd.chat.conversations import Conversations
 from p2pd.chat.dialling import Dialling
 from p2pd.chat.directory import Directory
@@ -93,9 +94,13 @@ class Receiving:
         self.known_peers = KnownPeerList(memory)
         self.outbox = Outbox(self.membership, log.store, author_bytes, options.workers)
         self.presence = Presence(log, self.outbox.room_filled, self.known_peers.peer_met)
-        self.inbox = Inbox(log, rejections)
+        self.blocks = Blocks(log, memory, sealer.own_id)
+        self.inbox = Inbox(log, rejections, is_blocked=self.blocks.is_blocked)
         self.profiles = Profiles(log, memory, sealer, rejections)
         self.read_state = ReadState(log, author_bytes, is_mention)
+        log.hides = lambda message: self.blocks.is_blocked(message.author_id)
+        self.blocks.on_unblocked.append(lambda _: log.items.forget_unwanted())
+        self.blocks.on_forgotten += [self.known_peers.forget, self.profiles.forget]
         self.history = History(
             self.membership, log, options.max_age_ns, options.history_messages, options.clock_ns
         )
@@ -120,6 +125,7 @@ class Chat:
     inviting: Invites
     profiles: Profiles
     conversations: Conversations
+    blocks: Blocks
 
     def stop(self) -> None:
         """Refuse what comes from now on; what is under way goes on."""
@@ -139,6 +145,7 @@ async def start_chat(
     directory = Directory(log, network, membership)
     for listeners in (membership.on_joined, membership.on_left):
         listeners.append(lambda _room: directory.emit_node_changed())
+    await receiving.blocks.start(network)
     await membership.start(network)
     send_waiting = partial(outbox.run, network.send_again)
     nursery.start_soon(run_guarded, "outbox", send_waiting)
@@ -150,7 +157,7 @@ async def start_chat(
     limits = options.limits
     publisher = Publisher(log, network, membership, outbox, limits, options.clock_ns)
     nursery.start_soon(run_guarded, "readers of slow publishes", publisher.run)
-    dialling = Dialling(network, receiving.known_peers, directory)
+    dialling = Dialling(network, receiving.known_peers, directory, receiving.blocks)
     return Chat(
         publisher,
         membership,
@@ -160,4 +167,5 @@ async def start_chat(
         Invites(membership, directory, dialling),
         receiving.profiles,
         Conversations(log, membership, receiving.read_state),
+        receiving.blocks,
     )

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from p2pd.chat.blocks import Blocks
 from p2pd.chat.directory import Directory
 from p2pd.chat.known_peers import KnownPeerList
 from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Peer
+from p2pd.net.addresses import peer_id_from_address
 from p2pd.net.network import Network
 
 
 class Dialling:
     """Dial a peer for a caller."""
 
-    def __init__(self, network: Network, known_peers: KnownPeerList, directory: Directory) -> None:
+    def __init__(
+        self,
+        network: Network,
+        known_peers: KnownPeerList,
+        directory: Directory,
+        blocks: Blocks,
+    ) -> None:
+        self._blocks = blocks
         self._network = network
         self._known_peers = known_peers
         self._directory = directory
@@ -26,7 +35,9 @@ class Dialling:
             InvalidInputError: Not an address of another peer.
             DialFailedError: Nobody answers there.
             DialTimeoutError: The peer took too long.
+            PeerBlockedError: The peer is blocked.
         """
+        self._blocks.name_peer(peer_id_from_address(address))
         peer = await self._network.connect(address)
         await self._known_peers.add_given(address)
         return self._directory.with_rooms(peer)
@@ -37,7 +48,9 @@ class Dialling:
         Raises:
             DialFailedError: Nobody answers there.
             DialTimeoutError: The peer took too long.
+            PeerBlockedError: The peer is blocked.
         """
+        self._blocks.name_peer(peer_id)
         peer = await self._network.connect_at(peer_id, addresses)
         await self._remember(peer_id, addresses)
         return self._directory.with_rooms(peer)

@@ -18,7 +18,7 @@ from p2pd.chat.validators import Validator, Validators
 from p2pd.domain.events import Gap, GapReason
 from p2pd.domain.message_ages import MessageAges
 from p2pd.domain.messages import Message
-from p2pd.domain.names import RoomName
+from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.storage import StorageState
 from p2pd.domain.verdicts import Verdict
@@ -46,8 +46,13 @@ class Inbox:
     """
 
     def __init__(
-        self, log: Log, rejections: Rejections, validators: Sequence[Validator] = ()
+        self,
+        log: Log,
+        rejections: Rejections,
+        validators: Sequence[Validator] = (),
+        is_blocked: Callable[[PeerId], bool] = lambda _: False,
     ) -> None:
+        self._is_blocked = is_blocked
         self.on_recovered: list[Callable[[RoomName], None]] = []
         self.ages = MessageAges()
         self._log = log
@@ -61,6 +66,8 @@ class Inbox:
 
         Cancellation: none of them is stored, or all that were accepted.
         """
+        if any(self._is_blocked(one.author_id) for one in messages):
+            return await self._receive_unblocked(messages)
         judged = await self._validators.judge(messages)
         accepted = [one for one, verdict in zip(messages, judged, strict=True) if verdict is None]
         stored = iter(self._store(accepted) if accepted else ())
@@ -68,6 +75,17 @@ class Inbox:
             if verdict is Verdict.REFUSED:
                 self._log.items.refused(one)
         return [next(stored) if verdict is None else verdict for verdict in judged]
+
+    async def _receive_unblocked(self, messages: Sequence[Message]) -> list[Verdict]:
+        """Refuse what is of blocked authors, and have it fetched by nobody; receive the rest."""
+        blocked = [self._is_blocked(one.author_id) for one in messages]
+        for one, is_blocked in zip(messages, blocked, strict=True):
+            if is_blocked:
+                self._rejections.count(RejectionReason.AUTHOR_BLOCKED)
+                self._log.items.refuse_unwanted(one)
+        others = [one for one, is_out in zip(messages, blocked, strict=True) if not is_out]
+        received = iter(await self.receive_messages(others) if others else ())
+        return [Verdict.REFUSED if is_blocked else next(received) for is_blocked in blocked]
 
     async def run(self) -> Never:
         """Emit a gap for what could not be stored, and again when more is missed later."""

@@ -10,6 +10,7 @@ from typing import Never
 import structlog
 import trio
 
+from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Direction, Peer
 from p2pd.errors import ChatError
 from p2pd.store.peer_store import KnownPeers, PeerStore
@@ -69,6 +70,13 @@ class KnownPeerList:
         else:
             _append(self._found, address, MAX_FOUND)
         self._changed.set()
+
+    def forget(self, peer_id: PeerId) -> None:
+        """Remove every address of a peer."""
+        for addresses in (self._given, self._found):
+            for address in [each for each in addresses if _peer_of(each) == peer_id]:
+                del addresses[address]
+        self._save()
 
     async def run(self) -> Never:
         """Store what changes; ends by cancellation."""

@@ -113,6 +113,14 @@ class ReadMarkerChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerBlocked:
+    """A peer was blocked or unblocked."""
+
+    peer_id: PeerId
+    is_blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CaughtUp:
     """A reader has been sent everything that was stored when it began."""
 
@@ -130,6 +138,7 @@ Fact: TypeAlias = (
     | PeerLeft
     | NodeChanged
     | ProfileChanged
+    | PeerBlocked
     | Gap
     | ReadMarkerChanged
 )

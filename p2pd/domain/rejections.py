@@ -73,6 +73,7 @@ class RejectionReason(StrEnum):
         "A lost peer is dialled no more because 256 peers were named after it.",
     )
     STREAM_HANDLER = "stream_handler", "A stream failed in a way that its protocol does not know."
+    PEER_BLOCKED = "peer_blocked", "A connection was closed because its peer is blocked."
     # Discovery and the DHT
     DHT_UPKEEP_FAILED = "dht_upkeep_failed", "A round of DHT upkeep failed."
     INTRODUCTION_FAILED = "introduction_failed", "A peer that was found could not be dialled."
@@ -311,6 +312,7 @@ class RejectionReason(StrEnum):
         "message_not_appended",
         "A message was dropped because the log fails on it; a fault of this node.",
     )
+    AUTHOR_BLOCKED = "author_blocked", "A message was refused because its author is blocked."
     VALIDATOR_REFUSED = "validator_refused", "A validator of this node refused a message."
     VALIDATOR_SILENT = (
         "validator_silent",

@@ -11,6 +11,7 @@ from p2pd.domain.events import (
     Fact,
     Gap,
     NodeChanged,
+    PeerBlocked,
     PeerConnected,
     PeerDisconnected,
     PeerJoined,
@@ -51,7 +52,7 @@ class State:
 def state_after(state: State, fact: Fact) -> State:
     """Apply one fact; a fact about a peer that is not connected changes nothing."""
     match fact:
-        case Message() | Gap() | ProfileChanged() | ReadMarkerChanged():
+        case Message() | Gap() | ProfileChanged() | ReadMarkerChanged() | PeerBlocked():
             return state
         case NodeChanged(node):
             return replace(state, node=node)

@@ -23,6 +23,8 @@ from p2pd.sync.room_items import RoomItems
 
 TAIL_MAX_ENTRIES = 16_384
 TAIL_MAX_BYTES = 16 << 20
+MAX_HIDDEN_PAGES = 50
+"""Of which nothing is shown; behind more of them, a page is empty but names the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Log:
         self.items = RoomItems(store, clock_ns)
         self.tail: Window[Entry] = Window(tail_max_entries, tail_max_bytes)
         self.clock_ns = clock_ns
+        self.hides: Callable[[Message], bool] = lambda _: False
+        """Whether a stored message is shown to nobody; set once, called in any thread."""
         self._state = state
         self._callbacks: list[Callable[[], None]] = []
         self.on_stored: list[Callable[[Sequence[Stored]], None]] = []
@@ -152,6 +156,10 @@ class Log:
         place = self._place("before", before) if before else None
         end = self.store.last_offset + 1 if place is None else place
         page = self.store.page_before(room, end, limit, MAX_ITEMS_BYTES)
+        for _ in range(MAX_HIDDEN_PAGES):
+            if not page.more or not self._is_hidden(page):
+                break
+            page = self.store.page_before(room, page.messages[0].offset, limit, MAX_ITEMS_BYTES)
         gap = Gap(GapReason.UNKNOWN_CURSOR, 0) if before and place is None else None
         return self._page(page, 0, gap)
 
@@ -174,11 +182,21 @@ class Log:
         elif after and place < (dropped := self.store.dropped_until(frozenset({room}))):
             gap = Gap(GapReason.EXPIRED, dropped - place)
         page = self.store.page_after(room, place or 0, limit, MAX_ITEMS_BYTES)
+        for _ in range(MAX_HIDDEN_PAGES):
+            if not page.more or not self._is_hidden(page):
+                break
+            page = self.store.page_after(room, page.messages[-1].offset, limit, MAX_ITEMS_BYTES)
         return self._page(page, -1, gap)
 
     def _page(self, page: StoredPage, edge: int, gap: Gap | None) -> Page:
-        events = tuple(self.entry(one.message, one.offset).event for one in page.messages)
-        return Page(events, events[edge].cursor if page.more else "", gap)
+        shown = (one for one in page.messages if not self.hides(one.message))
+        events = tuple(self.entry(one.message, one.offset).event for one in shown)
+        next_cursor = self.cursor(page.messages[edge].offset) if page.more else ""
+        return Page(events, next_cursor, gap)
+
+    def _is_hidden(self, page: StoredPage) -> bool:
+        """Return whether nothing of a page is shown."""
+        return all(self.hides(one.message) for one in page.messages)
 
     def _place(self, field: str, text: str) -> int | None:
         """Return a cursor's offset, None where it is of another log."""

@@ -100,6 +100,10 @@ class Followed(Protocol):
     def clock_ns(self) -> Callable[[], int]:
         """The node's clock."""
 
+    @property
+    def hides(self) -> Callable[[Message], bool]:
+        """Whether a stored message is shown to nobody."""
+
     def moment(self) -> tuple[State, int, int]:
         """Return the tail's end, and a state and last offset at or just past it."""
 
@@ -231,7 +235,7 @@ class Reader:
                     yield from self._hole(stored.offset - 1)
                 self._offset = stored.offset
                 entry = self._log.entry(stored.message, stored.offset)
-                if entry.is_in(self._rooms):
+                if entry.is_in(self._rooms) and not self._log.hides(stored.message):
                     yield entry
             if not messages:
                 yield from self._hole(self._target)
@@ -264,6 +268,8 @@ class Reader:
                 if entry.offset <= self._offset:
                     continue
                 self._offset = entry.offset
+                if self._log.hides(entry.event.body):
+                    continue
             if entry.is_in(self._rooms):
                 yield entry
 

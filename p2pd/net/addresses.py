@@ -31,6 +31,15 @@ def peer_info_from_text(text: str, field: str = "address") -> PeerInfo:
         ) from error
 
 
+def peer_id_from_address(text: str) -> PeerId:
+    """Return whose address it is.
+
+    Raises:
+        InvalidInputError: It cannot be dialled (INVALID_ADDRESS).
+    """
+    return PeerId(str(peer_info_from_text(text).peer_id))
+
+
 def peer_info_from_parts(peer_id: PeerId, addresses: Sequence[str]) -> PeerInfo:
     """Put a peer id and addresses without it together, both checked before."""
     return PeerInfo(ID.from_base58(peer_id), [Multiaddr(each) for each in addresses])

@@ -210,6 +210,18 @@ class Network:
         """Dial a peer at several addresses; see ``Connections.connect_at``."""
         return await self._connections.connect_at(peer_info_from_parts(peer_id, addresses))
 
+    def refuse_peers(self, blocked: frozenset[PeerId], undialled: frozenset[PeerId]) -> None:
+        """Dial none of these peers from now on, and accept none that is blocked."""
+        self._host.swarm.gate.set(blocked, undialled)
+
+    async def disconnect(self, peer_id: PeerId) -> None:
+        """Close the connections to a peer and hold it no more."""
+        await self._connections.disconnect(ID.from_base58(peer_id))
+
+    def forget_peer(self, peer_id: PeerId) -> None:
+        """Forget where a peer may be dialled."""
+        self._host.swarm.forget(ID.from_base58(peer_id))
+
     def keep(self, address: str) -> None:
         """Dial a peer as soon as it is there, and again whenever it is lost.
 

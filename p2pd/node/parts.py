@@ -283,6 +283,7 @@ def _ports_of(chat: Chat) -> ChatPorts:
         chat.inviting,
         chat.profiles,
         chat.conversations,
+        chat.blocks,
     )
 
 

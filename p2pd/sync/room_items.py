@@ -41,6 +41,7 @@ class RoomItems:
         self._indexes: dict[RoomName, ItemIndex] = {}
         self._displaced: dict[RoomName, DisplacedItems] = {}
         self._removed: dict[RoomName, RemovedItems] = {}
+        self._unwanted: dict[RoomName, RemovedItems] = {}
 
     def item_set(self, room: RoomName) -> ItemSet:
         """Return the room's items."""
@@ -48,8 +49,10 @@ class RoomItems:
         if index is None:
             index = ItemIndex(partial(self._read, room), _Sums(self._store, room))
             index = self._indexes.setdefault(room, index)
-        removed = self._removed.get(room)
-        return index if removed is None else WithRemoved(index, removed)
+        items: ItemSet = index
+        for removed in (self._removed.get(room), self._unwanted.get(room)):
+            items = items if removed is None else WithRemoved(items, removed)
+        return items
 
     def signed_bytes(self, room: RoomName, items: Sequence[Item]) -> list[bytes]:
         """Return the messages of these items that are kept, as their authors signed them.
@@ -90,6 +93,18 @@ class RoomItems:
         removed = Dropped(message.seqno, message.receive_time_ns, message.message_id)
         self._remember_removed(message.room, removed)
 
+    def refuse_unwanted(self, message: Message) -> None:
+        """Handle a message that nobody here wants now: it is not fetched until that ends."""
+        item = Item(message.seqno, item_digest(bytes.fromhex(message.message_id)))
+        if is_displaced(message.seqno, message.receive_time_ns):
+            self.displaced_set(message.room).remove(item)
+        else:
+            self._unwanted.setdefault(message.room, RemovedItems()).add(item)
+
+    def forget_unwanted(self) -> None:
+        """Let messages be fetched that somebody wants again."""
+        self._unwanted.clear()
+
     def _remember_removed(self, room: RoomName, one: Dropped) -> None:
         """Keep an item among the others, so that nobody gives the message again."""
         item = Item(one.seqno, item_digest(bytes.fromhex(one.message_id)))
@@ -119,7 +134,7 @@ class RoomItems:
 
     def forget_room(self, room: RoomName) -> None:
         """Drop what is in memory of a room that was left."""
-        for table in (self._indexes, self._displaced, self._removed):
+        for table in (self._indexes, self._displaced, self._removed, self._unwanted):
             table.pop(room, None)
 
     def _message_ids(self, room: RoomName, seqno: int, digests: set[bytes]) -> Iterator[MessageId]:

@@ -29,6 +29,7 @@ EVENTS = {
     "progress",
     "profile_changed",
     "read_marker_changed",
+    "peer_blocked",
 }
 
 Frame = dict[str, Any]

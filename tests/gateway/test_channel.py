@@ -160,3 +160,16 @@ def test_a_past_takes_nobodys_room_and_is_the_first_to_go() -> None:
     channel.append(past(7))
     assert (channel.place_after("c2"), channel.place_after("c3")) == (None, channel.start)
     assert channel.size_bytes == 4 * ENTRY_BYTES
+
+
+def test_a_cleared_channel_has_no_entry_and_goes_on() -> None:
+    channel = filled(5)
+    channel.clear()
+    assert (channel.size_bytes, channel.start, channel.end, channel.cursor) == (0, 5, 5, "c4")
+    assert channel.read(2, ALL, 1000) is None
+    assert channel.place_after("c2") is None
+    assert channel.place_after("c4") == 5
+    channel.append([entry(5)])
+    stretch = channel.read(5, ALL, 1000)
+    assert stretch is not None
+    assert stretch.wire == b"frame00005"

@@ -120,6 +120,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "cursor": st.sampled_from(["", "c" * 256, "c" * 257, None, 1]),
     "peer_id": st.sampled_from(["", "p" * 128, "p" * 129, None, 1]),
     "page_size": st.sampled_from([0, 1000, 1001, -1, None, True, "1", 1.5]),
+    "forget": st.sampled_from([True, False, None, 1]),
     "page_token": st.sampled_from(["", "t" * 1024, "t" * 1025, None, 1]),
     "other": st.sampled_from([None, 1, "x"]),
 }
@@ -246,6 +247,11 @@ def tell_everything(client: Client, a: NodeProcess, b: NodeProcess) -> None:
     client.ask("join", room="cats")
     client.ask("leave", room="cats")
     client.wait_frame(lambda frame: frame["type"] == "node_changed")
+    client.ask("list_blocked_peers")
+    client.ask("unblock_peer", peer_id=b.peer_id)
+    client.ask("disconnect_peer", peer_id=b.peer_id, forget=True)
+    client.ask("block_peer", peer_id=b.peer_id)
+    client.wait_frame(lambda frame: frame["type"] == "peer_blocked")
     b.stop(timeout_s=20)
     client.wait_frame(lambda frame: frame["type"] == "peer_disconnected")
     client.wait_frame(lambda frame: frame["type"] == "peer_left")

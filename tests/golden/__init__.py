@@ -17,6 +17,7 @@ from p2pd.domain.events import (
     Gap,
     GapReason,
     NodeChanged,
+    PeerBlocked,
     PeerConnected,
     PeerDisconnected,
     PeerJoined,
@@ -143,6 +144,7 @@ BODIES: dict[str, EventBody] = {
     "node_changed": NodeChanged(NODE),
     "caught_up": CaughtUp(),
     "progress": Progress(),
+    "peer_blocked": PeerBlocked(OTHER, is_blocked=True),
     "profile_changed": ProfileChanged(
         KnownProfile(
             OTHER,

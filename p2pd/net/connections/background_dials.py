@@ -54,7 +54,7 @@ class BackgroundDials:
         Returns:
             Whether it is connected now.
         """
-        if info.peer_id == self._swarm.self_id:
+        if info.peer_id == self._swarm.self_id or not self._swarm.gate.permits_dial(info.peer_id):
             return False
         if info.peer_id in self._registry:
             return True

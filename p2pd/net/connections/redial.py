@@ -80,6 +80,12 @@ class Redialler:
             held.gone.set()
         self._nursery.start_soon(self._hold, held)
 
+    def release(self, peer_id: ID) -> None:
+        """Hold a peer no more."""
+        held = self._held.pop(peer_id, None)
+        if held is not None:
+            held.scope.cancel()
+
     def holds(self, peer_id: ID) -> bool:
         """Return whether a peer is held."""
         return peer_id in self._held

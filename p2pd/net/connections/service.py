@@ -138,6 +138,11 @@ class Connections:
         if info.peer_id != self._own_id:
             self._redialler.hold(info)
 
+    async def disconnect(self, peer_id: ID) -> None:
+        """Close the connections to a peer and dial it no more by itself."""
+        self._redialler.release(peer_id)
+        await self._swarm.disconnect(peer_id)
+
     def protect(self, peer_id: ID, tag: str) -> None:
         """Keep the connections to a peer out of trimming until the same tag is taken off."""
         self._swarm.protect(peer_id, tag)

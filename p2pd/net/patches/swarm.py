@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from libp2p.abc import ConnectionType, IMuxedConn, INetConn, IPeerStore, ITransp
 from libp2p.io.abc import ReadWriteCloser
 from libp2p.network.config import RetryConfig
 from libp2p.network.connection.raw_connection import RawConnection
+from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.exceptions import SwarmException
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
@@ -34,8 +36,10 @@ from p2pd.net.patches.inbound import InboundServer
 from p2pd.net.patches.names import resolve_all, without_peer_id
 from p2pd.net.patches.policy import NoAutoConnector, connection_config
 from p2pd.net.patches.transports import address_from_endpoint, endpoint_from_stream
+from p2pd.net.peer_gate import PeerGate
 from p2pd.net.private_addresses import PrivateAddressPolicy
 from p2pd.net.relay.addresses import spread_over_relays
+from p2pd.net.streams.ending import end_stream
 from p2pd.net.transports.order import dialling_order
 
 log = structlog.get_logger(__name__)
@@ -86,6 +90,7 @@ class NodeSwarm(Swarm):
         # The library's own bound refuses without a count.
         self._inbound_limiter = trio.CapacityLimiter(math.inf)
         self.dial_failures = DialFailures()
+        self.gate = PeerGate()
         self._inbound = InboundServer(self.admission, rejections)
         self._dialling: dict[ID, trio.Lock] = {}
         self.dial_circuit: DialCircuit | None = None
@@ -148,6 +153,8 @@ class NodeSwarm(Swarm):
     ) -> INetConn:
         if peer_id == self.self_id:
             raise SwarmException("that is this node itself")
+        if not self.gate.permits_dial(peer_id):
+            raise SwarmException("this node does not dial that peer")
         lock = self._dialling.setdefault(peer_id, trio.Lock())
         try:
             with trio.fail_after(DIAL_TIMEOUT_S):
@@ -254,6 +261,30 @@ class NodeSwarm(Swarm):
     async def _add_muxed(self, muxed: IMuxedConn) -> IMuxedConn:
         await self.add_conn(muxed, direction="inbound")
         return muxed
+
+    async def add_conn(self, muxed_conn: IMuxedConn, direction: str = "unknown") -> SwarmConn:
+        """Add a secured connection, unless its peer is blocked.
+
+        Raises:
+            SwarmException: It is; the connection is closed.
+        """
+        if self.gate.is_blocked(muxed_conn.peer_id):
+            self._rejections.count(RejectionReason.PEER_BLOCKED)
+            # Over a socket it has not started to read: its own close would wait for that.
+            await end_stream(getattr(muxed_conn, "secured_conn", muxed_conn).close)
+            raise SwarmException("the peer is blocked")
+        return await super().add_conn(muxed_conn, direction)
+
+    def forget(self, peer_id: ID) -> None:
+        """Forget all that the peerstore has of a peer."""
+        with suppress(PeerStoreError):
+            self.peerstore.clear_peerdata(peer_id)
+
+    async def disconnect(self, peer_id: ID) -> None:
+        """Close every connection to a peer, each within a second."""
+        async with trio.open_nursery() as nursery:
+            for connection in self.get_connections(peer_id):
+                nursery.start_soon(end_stream, connection.close)
 
     async def _notify(self, method: str, *args: Any) -> None:
         """Report everything but streams, which nobody listens to: a task a listener (82)."""

@@ -178,6 +178,7 @@ class RunningApi:
                     chat.inviting,
                     chat.profiles,
                     chat.conversations,
+                    chat.blocks,
                 )
             )
             self.stop_chat = chat.stop

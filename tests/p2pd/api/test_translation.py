@@ -24,6 +24,7 @@ from p2pd.domain.events import (
     Gap,
     GapReason,
     NodeChanged,
+    PeerBlocked,
     PeerConnected,
     PeerDisconnected,
     PeerJoined,
@@ -64,6 +65,7 @@ BODIES: dict[str, EventBody] = {
     "progress": Progress(),
     "profile_changed": ProfileChanged(KnownProfile(PEER), name_seen_before=False),
     "read_marker_changed": ReadMarkerChanged(ReaderName("me"), Direct(PEER), "0123abcd-1", 3, 1),
+    "peer_blocked": PeerBlocked(PEER, is_blocked=True),
 }
 YEAR_9999_NS = 253_402_300_799 * 10**9
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from p2pd.chat.validators import Validator
 from p2pd.domain.events import Gap, GapReason
 from p2pd.domain.items import END, LOWEST
 from p2pd.domain.messages import Message
-from p2pd.domain.names import DEFAULT_ROOM, RoomName
+from p2pd.domain.names import DEFAULT_ROOM, PeerId, RoomName
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.state import State
 from p2pd.domain.verdicts import Verdict
@@ -44,10 +45,11 @@ class Door:
     """An inbox in front of a log, and what a reader of it sees."""
 
     def __init__(self, *validators: Validator) -> None:
+        self.blocked: set[PeerId] = set()
         self.store = FailingStore(1_000, 1 << 20)
         self.log = Log(self.store, State(make_node(DEFAULT_ROOM), {}))
         self.rejections = Rejections()
-        self.inbox = Inbox(self.log, self.rejections, validators)
+        self.inbox = Inbox(self.log, self.rejections, validators, self.blocked.__contains__)
         self.fetched: list[RoomName] = []
         self.inbox.on_recovered.append(self.fetched.append)
         self._reader = self.log.open_reader(None)
@@ -186,3 +188,22 @@ def test_a_validator_that_is_silent_or_fails_costs_its_own_messages_and_one_dead
         assert door.rejections.totals[RejectionReason.VALIDATOR_SILENT] == 20
 
     run(scenario, rule(moody, deadline_s=0.5))
+
+
+def test_messages_of_a_blocked_author_are_refused_and_not_asked_for_again() -> None:
+    async def scenario(door: Door) -> None:
+        author = PeerId("blocked")
+        door.blocked.add(author)
+        blocked = [replace(one, author_id=author) for one in messages(2, 4)]
+        batch = [*messages(1), blocked[0], *messages(3), blocked[1]]
+        assert await door.inbox.receive_messages(batch) == [STORED, REFUSED, STORED, REFUSED]
+        assert door.store.last_offset == 2
+        assert door.rejections.totals == {RejectionReason.AUTHOR_BLOCKED: 2}
+        # To a peer that compares, this node lacks none of the four.
+        assert door.log.items.item_set(DEFAULT_ROOM).summary(LOWEST, END).count == 4
+        door.log.items.forget_unwanted()
+        assert door.log.items.item_set(DEFAULT_ROOM).summary(LOWEST, END).count == 2
+        door.blocked.clear()
+        assert await door.inbox.receive_messages(blocked) == [STORED, STORED]
+
+    run(scenario)

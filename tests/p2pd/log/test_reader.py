@@ -17,9 +17,9 @@ from p2pd.domain.events import (
     Snapshot,
 )
 from p2pd.domain.messages import Message
-from p2pd.domain.names import PeerId
+from p2pd.domain.names import DEFAULT_ROOM, PeerId
 from p2pd.errors import InvalidInputError
-from p2pd.log.log import Log
+from p2pd.log.log import Log, Page
 from p2pd.log.reader import Entry, Reader
 from tests.p2pd.facts import make_message, make_peer
 from tests.p2pd.store.stores import KINDS, LOBBY, BoundedLog, open_kind
@@ -48,6 +48,11 @@ def bodies(entries: Sequence[Entry]) -> list[EventBody]:
 
 def numbers(entries: Sequence[Entry]) -> list[int]:
     return [int(body.message_id, 16) for body in bodies(entries) if isinstance(body, Message)]
+
+
+def numbers_of(page: Page) -> list[int]:
+    found = [event.body for event in page.events]
+    return [int(body.message_id, 16) for body in found if isinstance(body, Message)]
 
 
 def read_all(reader: Reader) -> list[Entry]:
@@ -170,6 +175,36 @@ def test_a_departure_is_told_after_the_arrival(make_log: MakeLog) -> None:
     log.emit(PeerDisconnected(PeerId("a")))
     told = [PeerConnected(make_peer("a")), PeerDisconnected(PeerId("a"))]
     assert bodies(read_all(reader)) == told
+
+
+def test_what_is_hidden_is_passed_over_without_a_gap(make_log: MakeLog) -> None:
+    log = make_log()
+    append(log, 1, 2, 3, 4)
+    log.hides = lambda message: int(message.message_id, 16) in (2, 4, 6)
+    live = log.open_reader(None)
+    read_all(live)
+    resumed = log.open_reader("")
+    entries = read_all(resumed)
+    assert numbers(entries) == [1, 3]
+    assert not [body for body in bodies(entries) if isinstance(body, Gap)]
+    assert resumed.progress().event.cursor == log.cursor(4)
+    append(log, 5, 6, 7)
+    assert numbers(read_all(live)) == numbers(read_all(resumed)) == [5, 7]
+
+
+def test_pages_pass_over_what_is_hidden(make_log: MakeLog) -> None:
+    log = make_log()
+    append(log, *range(1, 21))
+    log.hides = lambda message: 4 <= int(message.message_id, 16) <= 18
+    newest = log.page(DEFAULT_ROOM, before=None, after=None, limit=3)
+    assert numbers_of(newest) == [19, 20]
+    older = log.page(DEFAULT_ROOM, before=newest.next_cursor, after=None, limit=3)
+    assert numbers_of(older) == [3]
+    first = log.page(DEFAULT_ROOM, before=older.next_cursor, after=None, limit=3)
+    assert (numbers_of(first), first.next_cursor) == ([1, 2], "")
+    oldest = log.page(DEFAULT_ROOM, before=None, after="", limit=3)
+    later = log.page(DEFAULT_ROOM, before=None, after=oldest.next_cursor, limit=3)
+    assert (numbers_of(oldest), numbers_of(later), later.next_cursor) == ([1, 2, 3], [19, 20], "")
 
 
 def test_readers_in_other_threads_repeat_nothing_and_miss_nothing(make_log: MakeLog) -> None:

@@ -1,0 +1,177 @@
+"""Being left alone, between real nodes: blocked peers, and peers that are disconnected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
+
+from tests.driver import NodeProcess
+from tests.driver.fixtures import StartGateway, StartNode
+from tests.driver.waiting import wait_until
+from tests.gateway.client import Client
+from tests.p2pd.api.reading import reason_of
+
+DIAL_S = 30
+
+
+@contextmanager
+def stub_of(node: NodeProcess) -> Iterator[Any]:
+    with node.open_channel() as channel:
+        yield chat_pb2_grpc.ChatServiceStub(channel)
+
+
+def listed_at(node: NodeProcess) -> list[str]:
+    with stub_of(node) as stub:
+        page = stub.ListMessages(chat_pb2.ListMessagesRequest())
+    return [event.message.text for event in page.messages]
+
+
+def replayed_at(node: NodeProcess) -> list[str]:
+    """Read the whole log, which must tell of no hole."""
+    texts: list[str] = []
+    with stub_of(node) as stub:
+        for response in stub.Events(chat_pb2.EventsRequest(after="")):
+            for event in response.events:
+                kind = event.WhichOneof("event")
+                assert kind != "gap"
+                if kind == "message":
+                    texts.append(event.message.text)
+                if kind == "caught_up":
+                    return texts
+    raise AssertionError("the log did not end")
+
+
+def wait_listed(node: NodeProcess, text: str) -> None:
+    wait_until(lambda: listed_at(node), lambda texts: text in texts)
+
+
+def block(node: NodeProcess, other: NodeProcess) -> None:
+    with stub_of(node) as stub:
+        stub.BlockPeer(chat_pb2.BlockPeerRequest(peer_id=other.peer_id))
+
+
+def connect(node: NodeProcess, address: str) -> None:
+    with stub_of(node) as stub:
+        stub.Connect(chat_pb2.ConnectRequest(address=address), timeout=DIAL_S)
+
+
+def test_messages_of_a_blocked_peer_are_seen_nowhere_until_it_is_unblocked(
+    start_node: StartNode, start_gateway: StartGateway
+) -> None:
+    a, b, c = start_node("a"), start_node("b"), start_node("c")
+    a.connect(b)
+    b.connect(c)
+    for one in (a, c):
+        b.wait_peer(one, "chat-room")
+    c.publish("before")
+    wait_listed(a, "before")
+    gateway = start_gateway(a)
+    gateway.wait_node_reachable()
+    with Client(gateway.ws_url) as page:
+        page.hello(after="")
+        page.wait_text("before")
+        assert page.ask("block_peer", peer_id=c.peer_id)["type"] == "ack"
+        blocked = page.wait_frame(lambda frame: frame["type"] == "peer_blocked")
+        assert (blocked["peer_id"], blocked["is_blocked"]) == (c.peer_id, True)
+        c.publish("relayed by b")
+        wait_listed(b, "relayed by b")
+        b.publish("from b")
+        page.wait_text("from b")
+        assert page.texts == ["before", "from b"]
+    a.kill()
+    c.publish("for synchronisation")
+    wait_listed(b, "for synchronisation")
+    b.publish("while a was away")
+    a.restart()
+    wait_listed(a, "while a was away")
+    gateway.wait_node_reachable()
+    shown = ["from b", "while a was away"]
+    assert listed_at(a) == replayed_at(a) == shown
+    assert rest_texts(gateway.url) == shown
+    with Client(gateway.ws_url) as page:
+        page.hello(after="")
+        page.wait_text("while a was away")
+        assert page.texts == shown
+        assert page.ask("unblock_peer", peer_id=c.peer_id)["type"] == "ack"
+        c.publish("after")
+        page.wait_text("after")
+    assert {"before", "from b", "while a was away", "after"} <= set(listed_at(a))
+    assert rest_texts(gateway.url)[0] == "before"
+
+
+def rest_texts(url: str) -> list[str]:
+    answer = httpx.get(f"{url}/api/rooms/chat-room/messages", timeout=30).json()
+    return [message["text"] for message in answer["messages"]]
+
+
+def test_there_is_no_connection_with_a_blocked_peer_either_way_over_a_restart_too(
+    start_node: StartNode,
+) -> None:
+    a, b = start_node("a"), start_node("b")
+    a.connect(b)
+    block(a, b)
+    wait_until(lambda: (a.peers(), b.peers()), lambda peers: peers == ({}, {}))
+    a.restart()
+    with pytest.raises(grpc.RpcError) as caught:
+        connect(a, b.address)
+    assert reason_of(caught.value) == "PEER_BLOCKED"
+    with pytest.raises(grpc.RpcError) as caught:
+        connect(b, a.address)
+    assert reason_of(caught.value) in ("DIAL_FAILED", "DIAL_TIMEOUT")
+    wait_until(lambda: (a.peers(), b.peers()), lambda peers: peers == ({}, {}))
+    with stub_of(a) as stub:
+        listed = stub.ListBlockedPeers(chat_pb2.ListBlockedPeersRequest()).peers
+        assert [one.peer_id for one in listed] == [b.peer_id]
+        stub.UnblockPeer(chat_pb2.UnblockPeerRequest(peer_id=b.peer_id))
+        assert not stub.ListBlockedPeers(chat_pb2.ListBlockedPeersRequest()).peers
+    b.connect(a)
+
+
+def test_a_disconnected_peer_is_dialled_no_more_until_somebody_names_it(
+    start_node: StartNode,
+) -> None:
+    a, b, c = start_node("a"), start_node("b"), start_node("c")
+    with stub_of(b) as stub:
+        stub.SetProfile(chat_pb2.SetProfileRequest(profile=chat_pb2.Profile(name="Bob")))
+    a.connect(b)
+    a.connect(c)
+    wait_until(lambda: profiles_at(a), lambda known: b.peer_id in known)
+    disconnect(a, b, forget=False)
+    wait_until(lambda: not has_dialled(a, b))
+    assert b.peer_id in profiles_at(a)
+    a.restart()
+    a.wait_peer(c)
+    assert not has_dialled(a, b)
+    b.kill()
+    disconnect(a, b, forget=True)
+    assert b.peer_id not in profiles_at(a)
+    b.start()
+    a.restart()
+    a.wait_peer(c)
+    assert not has_dialled(a, b)
+    a.connect(b)
+    with pytest.raises(grpc.RpcError) as caught:
+        disconnect(a, a, forget=False)
+    assert reason_of(caught.value) == "OWN_PEER_ID"
+
+
+def has_dialled(node: NodeProcess, other: NodeProcess) -> bool:
+    """Return whether a node is connected by a dial of its own; the other may dial it as well."""
+    found = node.peers().get(other.peer_id)
+    return found is not None and found.connection.direction == chat_pb2.DIRECTION_OUTBOUND
+
+
+def disconnect(node: NodeProcess, other: NodeProcess, *, forget: bool) -> None:
+    with stub_of(node) as stub:
+        stub.DisconnectPeer(chat_pb2.DisconnectPeerRequest(peer_id=other.peer_id, forget=forget))
+
+
+def profiles_at(node: NodeProcess) -> set[str]:
+    with stub_of(node) as stub:
+        return {one.peer_id for one in stub.ListProfiles(chat_pb2.ListProfilesRequest()).profiles}
