@@ -7,6 +7,7 @@ and by ``p2pd.net.profiles``, which has verified what it gives.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Never, Protocol
 
 import structlog
@@ -20,10 +21,15 @@ from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.errors import ChatError, LimitReachedError, ProfileUnknownError
 from p2pd.log.log import Log
 from p2pd.store.entry_store import EntryKind, EntryStore
+from p2pd.tasks import attempt
 
 DAY_NS = 24 * 3600 * 10**9
 VALID_NS = 30 * DAY_NS
 """Our own record is good for so long, and written anew after half of it."""
+REFRESH_BEFORE_NS = 5 * DAY_NS
+"""A peer that is there has written its record anew long before."""
+REFRESHED_AT_ONCE = 8
+REFRESH_S = 60.0
 MAX_PROFILES = 1_024
 MAX_PROFILES_BYTES = 8 << 20
 MAX_PETNAMES = 4_096
@@ -67,6 +73,8 @@ class Profiles:
         self._own_id = sealer.own_id
         self._names = ProfileNames()
         self._records: dict[PeerId, ProfileRecord] = {}
+        self._refreshed_ns: dict[PeerId, int] = {}
+        """When a record that ends soon was asked for again."""
         self._petnames = {
             PeerId(key): value.decode() for key, value in store.entries(EntryKind.PETNAME).items()
         }
@@ -186,7 +194,26 @@ class Profiles:
             for peer_id, record in tuple(self._records.items()):
                 if record.expire_time_ns <= now_ns and peer_id != self._own_id:
                     self._drop(peer_id)
+            await self._refresh(now_ns)
             await trio.sleep(UPKEEP_INTERVAL_S)
+
+    async def _refresh(self, now_ns: int) -> None:
+        """Ask for records that end soon, a few at a time, each once a day at most."""
+        ending = [
+            peer_id
+            for peer_id, record in self._records.items()
+            if record.expire_time_ns - now_ns < REFRESH_BEFORE_NS
+            and now_ns - self._refreshed_ns.get(peer_id, 0) > DAY_NS
+            and peer_id != self._own_id
+        ]
+        with trio.move_on_after(REFRESH_S):
+            async with trio.open_nursery() as nursery:
+                for peer_id in ending[:REFRESHED_AT_ONCE]:
+                    self._refreshed_ns[peer_id] = now_ns
+                    for fetch in self.fetch:
+                        nursery.start_soon(attempt, "profile refresh", partial(fetch, peer_id))
+        known = self._refreshed_ns.keys() & self._records.keys()
+        self._refreshed_ns = {peer_id: self._refreshed_ns[peer_id] for peer_id in known}
 
     def _write_own(self, profile: Profile) -> None:
         now_ns = self._log.clock_ns()

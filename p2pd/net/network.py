@@ -15,6 +15,7 @@ from libp2p.peer.id import ID
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.peers import NodeWarning, Peer
 from p2pd.domain.reach import MAX_RELAYS, Reach
+from p2pd.domain.rejections import Rejections
 from p2pd.net.addresses import peer_info_from_parts, peer_info_from_text
 from p2pd.net.admission import ConnectionLimits
 from p2pd.net.connections import Connections
@@ -26,6 +27,8 @@ from p2pd.net.listener import RoomArrivals
 from p2pd.net.machine import NetworkMachine
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.private_addresses import PrivateDials
+from p2pd.net.profiles.dht_records import ProfileRecords
+from p2pd.net.profiles.exchange import ProfileBook
 from p2pd.net.pubsub.gossip import Gossip, SignedMessage
 from p2pd.net.punch.outcomes import PunchOutcomes, PunchTotals
 from p2pd.net.reachability.service import ReachabilityService
@@ -193,6 +196,12 @@ class Network:
     def send_pressure(self) -> float:
         """How full the fullest queue to a peer is, 0.0 to 1.0."""
         return self._gossip.send_pressure()
+
+    def profile_records(
+        self, book: ProfileBook, rejections: Rejections, clock_ns: Callable[[], int]
+    ) -> ProfileRecords:
+        """Profiles in the DHT."""
+        return ProfileRecords(self._host, self._discovery.dht, book, rejections, clock_ns)
 
     def room_peers(self) -> RoomPeers:
         """The peers of rooms and their streams, for protocols above the network."""

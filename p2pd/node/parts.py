@@ -212,14 +212,20 @@ async def open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sy
 async def _open_profiles(start: Start, base: Base, network: Network) -> AsyncIterator[None]:
     """Exchange profiles with the peers that are met."""
     profiles, presence = base.own.profiles, base.own.presence
-    async with open_profile_exchange(
-        network.room_peers(), profiles, start.rejections, base.clock.now_ns
-    ) as exchange:
+    async with (
+        open_profile_exchange(
+            network.room_peers(), profiles, start.rejections, base.clock.now_ns
+        ) as exchange,
+        trio.open_nursery() as nursery,
+    ):
+        records = network.profile_records(profiles, start.rejections, base.clock.now_ns)
+        nursery.start_soon(run_guarded, "profile in the DHT", records.run)
         presence.on_identified.append(exchange.peer_identified)
         presence.on_gone.append(exchange.peer_gone)
-        profiles.on_own_changed.append(exchange.own_changed)
-        profiles.fetch.append(exchange.ask)
+        profiles.on_own_changed += [exchange.own_changed, records.own_changed]
+        profiles.fetch += [exchange.ask, records.fetch]
         yield
+        nursery.cancel_scope.cancel()
 
 
 def _start_upkeep(start: Start, base: Base, chat: Chat, nursery: trio.Nursery) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import grpc
 import httpx
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
@@ -90,3 +91,16 @@ def until_profile_of(events: Any, node: NodeProcess) -> Iterator[chat_pb2.Event]
             yield event
             if event.profile_changed.profile.peer_id == node.peer_id:
                 return
+
+
+def test_the_dht_knows_who_a_peer_is_that_was_never_met(start_node: StartNode) -> None:
+    reader, between, owner = start_node("reader"), start_node("between"), start_node("owner")
+    set_profile(owner, name="Ada", avatar=PNG)
+    with stub_of(reader) as stub:
+        # So that the two do not meet by way of the third.
+        stub.BlockPeer(chat_pb2.BlockPeerRequest(peer_id=owner.peer_id))
+        owner.connect(between)
+        reader.connect(between)
+        request = chat_pb2.GetProfileRequest(peer_id=owner.peer_id)
+        found = wait_until(lambda: stub.GetProfile(request).profile, ignoring=(grpc.RpcError,))
+    assert (found.name, found.avatar) == ("Ada", PNG)

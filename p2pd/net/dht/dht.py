@@ -7,6 +7,7 @@ Owns patches 10, 12, 13 and 60 to 63 of this package's list. Made by
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -18,10 +19,12 @@ from libp2p.kad_dht.peer_routing import PeerRouting
 from libp2p.network.stream.exceptions import StreamError
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
+from libp2p.records.validator import NamespacedValidator, Validator
 from multiaddr import Multiaddr
 
 from p2pd.domain.rejections import RejectionReason, Rejections
-from p2pd.net.dht.lookup import NEAREST, OnPeer, Walk, ignore_peer
+from p2pd.net.dht.lookup import NEAREST, OnPeer, OnReply, Walk, ignore_peer, ignore_reply
+from p2pd.net.dht.profile_validator import NAMESPACE, ProfileValidator
 from p2pd.net.dht.queries import Dial, KadAsker
 from p2pd.net.dht.routing_table import ServerTable
 from p2pd.net.dht.stores import BoundedValues, NewestProviders
@@ -56,6 +59,7 @@ class BoundedDht(KadDHT):
             on_evict=partial(rejections.count, RejectionReason.PROVIDERS_OVER_LIMIT),
         )
         self._provider_rate_max = MAX_PROVIDES_PER_WINDOW
+        self._add_validator(NAMESPACE, ProfileValidator(rejections, time.time_ns))
 
     def serve(self, is_server: bool) -> None:
         """Offer the protocol to others, or ask only; peers learn of it by identify."""
@@ -87,6 +91,15 @@ class BoundedDht(KadDHT):
         """
         request = Message(type=Message.MessageType.GET_PROVIDERS, key=key)
         return await self._walk(request, on_provider)
+
+    async def walk_values(self, key: bytes, on_reply: OnReply) -> Walk:
+        """Ask the network for the value of a key; never answers from memory.
+
+        Args:
+            on_reply: Called with each reply as soon as it is there; must not raise.
+        """
+        request = Message(type=Message.MessageType.GET_VALUE, key=key)
+        return await self._walk(request, ignore_peer, on_reply)
 
     async def announce_providing(
         self, key: bytes, servers: Sequence[PeerInfo], addresses: Sequence[Multiaddr]
@@ -140,14 +153,21 @@ class BoundedDht(KadDHT):
         request = Message(type=Message.MessageType.FIND_NODE, key=key)
         return await self._walk(request, ignore_peer)
 
-    async def _walk(self, request: Message, on_provider: OnPeer) -> Walk:
-        walk = Walk(self.asker, self.local_peer_id, request, self._seeds(request.key), on_provider)
+    async def _walk(
+        self, request: Message, on_provider: OnPeer, on_reply: OnReply = ignore_reply
+    ) -> Walk:
+        seeds = self._seeds(request.key)
+        walk = Walk(self.asker, self.local_peer_id, request, seeds, on_provider, on_reply)
         await walk.run()
         for info in walk.answered.values():
             await self.routing_table.add_peer(info)
         for peer_id in walk.failed:
             self.routing_table.remove_peer(peer_id)
         return walk
+
+    def _add_validator(self, namespace: str, validator: Validator) -> None:
+        assert isinstance(self.validator, NamespacedValidator), "the library's own"
+        self.validator._validators[namespace] = validator
 
     def _seeds(self, key: bytes) -> list[PeerInfo]:
         nearest = self.routing_table.find_local_closest_peers(key, NEAREST)

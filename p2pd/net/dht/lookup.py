@@ -34,10 +34,15 @@ MAX_UNREAD_ADDRESSES = 32
 WALK_TIMEOUT_S = 60.0
 
 OnPeer = Callable[[PeerInfo], None]
+OnReply = Callable[[Message], None]
 
 
 def ignore_peer(_info: PeerInfo) -> None:
     """Take no notice of a peer; the walk's result names it as well."""
+
+
+def ignore_reply(_reply: Message) -> None:
+    """Take no notice of a reply beside the peers that it names."""
 
 
 @dataclass(slots=True)
@@ -47,6 +52,7 @@ class Walk:
     Attributes:
         key: What is looked for, as it stands in the request.
         on_provider: Called with each provider once, as soon as it is heard of.
+        on_reply: Called with each reply; must not raise.
         answered: Peers that answered, so they serve the DHT.
         failed: Peers that did not.
         providers: By peer id, at most 256.
@@ -57,6 +63,7 @@ class Walk:
     request: Message
     seeds: Iterable[PeerInfo]
     on_provider: OnPeer = ignore_peer
+    on_reply: OnReply = ignore_reply
     answered: dict[ID, PeerInfo] = field(default_factory=dict)
     providers: dict[ID, PeerInfo] = field(default_factory=dict)
     failed: set[ID] = field(default_factory=set)
@@ -117,6 +124,7 @@ class Walk:
             self._record_reply(reply)
 
     def _record_reply(self, reply: Message) -> None:
+        self.on_reply(reply)
         for peer in reply.providerPeers:
             self._record_provider(peer)
         for peer in reply.closerPeers[:NEAREST]:
@@ -141,7 +149,7 @@ class Walk:
         if not self._addresses.get(peer_id):
             self._addresses[peer_id] = addresses
         if peer_id not in self._distance:
-            self._distance[peer_id] = _distance_between(self.request.key, peer_id)
+            self._distance[peer_id] = distance_between(self.request.key, peer_id)
 
 
 def _small(addresses: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -150,7 +158,7 @@ def _small(addresses: Iterable[bytes]) -> tuple[bytes, ...]:
     return tuple(islice(small, MAX_UNREAD_ADDRESSES))
 
 
-def _distance_between(key: bytes, peer_id: ID) -> int:
+def distance_between(key: bytes, peer_id: ID) -> int:
     """How far a peer is from a key, both hashed, by exclusive or."""
     key_point = int.from_bytes(hashlib.sha256(key).digest())
     peer_point = int.from_bytes(hashlib.sha256(peer_id.to_bytes()).digest())

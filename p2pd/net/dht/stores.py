@@ -25,13 +25,15 @@ from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import PeerInfo
 
 from p2pd.net.advertised import bounded_addresses
+from p2pd.net.dht.profile_validator import PROFILE_PREFIX
+from p2pd.net.profiles.record import MAX_RECORD_BYTES
 
 MAX_KEYS = 10_000
 MAX_PROVIDERS_KEPT = 256
 MAX_PROVIDERS_TOLD = 100
 MAX_VALUES = 1_000
 MAX_VALUE_BYTES = 10 * 1024
-"""The limit of an IPNS record, the largest kind that is stored."""
+"""The limit of an IPNS record."""
 
 
 class NewestProviders(ProviderStore):
@@ -104,7 +106,9 @@ class NewestProviders(ProviderStore):
 
 
 class BoundedValues(ValueStore):
-    """Value records, at most 1,000 of at most 10 KiB; the one put longest ago makes room.
+    """Value records, at most 1,000 of at most 10 KiB, or 18 KiB of a profile.
+
+    The one put longest ago makes room.
 
     Args:
         on_evict: Called for each value that is dropped to make room.
@@ -127,7 +131,8 @@ class BoundedValues(ValueStore):
         Raises:
             ValueError: It is too large; the library then resets the stream.
         """
-        if len(record.value) > MAX_VALUE_BYTES:
+        is_profile = key.startswith(PROFILE_PREFIX)
+        if len(record.value) > (MAX_RECORD_BYTES if is_profile else MAX_VALUE_BYTES):
             raise ValueError("value is too large to be stored")
         # A value that is put again is the newest then, and takes no other one's place.
         self.store.pop(key, None)

@@ -134,6 +134,36 @@ def test_our_record_is_renewed_and_ended_ones_are_dropped(
     trio.run(scenario, clock=autojump_clock)
 
 
+def test_records_that_end_soon_are_asked_for_again_once_a_day(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    desk = Desk()
+    asked: list[PeerId] = []
+
+    async def fetch(peer_id: PeerId) -> None:
+        asked.append(peer_id)
+        if peer_id == ADA:
+            desk.meet(1, "Ada", sequence=2)
+        else:
+            raise OSError("a fault of one costs no other")
+
+    async def scenario() -> None:
+        desk.profiles.fetch.append(fetch)
+        await desk.profiles.set_own(Profile("me"))
+        desk.meet(1, "Ada", valid_ns=profiles.REFRESH_BEFORE_NS - 10**9)
+        desk.meet(2, "Eve", valid_ns=profiles.REFRESH_BEFORE_NS - 10**9)
+        desk.meet(3, "Bob")
+        with trio.move_on_after(5 * profiles.UPKEEP_INTERVAL_S):
+            await desk.profiles.run()
+        assert sorted(asked) == sorted([ADA, EVE])
+        desk.now_ns += profiles.DAY_NS + 10**9
+        with trio.move_on_after(1):
+            await desk.profiles.run()
+        assert asked[2:] == [EVE]
+
+    trio.run(scenario, clock=autojump_clock)
+
+
 def test_a_clock_set_back_does_not_make_our_next_record_older() -> None:
     desk = Desk()
     trio.run(desk.profiles.set_own, Profile("me"))
