@@ -69,6 +69,12 @@ def port_mapping(
         process.wait(STOP_TIMEOUT_S)
 
 
+def pinholes(router: Machine) -> str:
+    """Print the rules by which the router lets unasked packets of IPv6 in."""
+    command = [*router.prefix, "nft", "list", "chain", "inet", TABLE, "forwarded"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def mapped_ports(router: Machine) -> str:
     """Print the rules by which the router forwards."""
     command = [*router.prefix, "nft", "list", "chain", "inet", TABLE, "mapped"]
@@ -89,6 +95,11 @@ def _chains() -> list[str]:
         f"add rule inet {TABLE} pre jump mapped",
         f"add chain inet {TABLE} post {{ type nat hook postrouting priority 90 ; }}",
         f"add rule inet {TABLE} post jump unmapped",
+        f"add chain inet {TABLE} ipv6 {{ type filter hook forward priority 0 ; policy drop ; }}",
+        f"add rule inet {TABLE} ipv6 meta nfproto ipv4 accept",
+        f"add rule inet {TABLE} ipv6 ct state established,related accept",
+        f"add rule inet {TABLE} ipv6 iifname inside accept",
+        f"add rule inet {TABLE} ipv6 jump forwarded",
     ]
 
 

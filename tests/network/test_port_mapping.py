@@ -9,10 +9,16 @@ import pytest
 from wsp.chat.v1 import chat_pb2
 
 from tests.driver.lan import run_program
-from tests.driver.miniupnpd import TABLE, mapped_ports, port_mapping
+from tests.driver.miniupnpd import TABLE, mapped_ports, pinholes, port_mapping
 from tests.driver.process import Service
 from tests.driver.waiting import wait_until
-from tests.network.internet import connect, get_node, open_internet
+from tests.network.internet import (
+    HOME_6,
+    connect,
+    get_node,
+    ipv6_internet,
+    open_internet,
+)
 
 pytestmark = pytest.mark.netns
 
@@ -57,6 +63,35 @@ def test_node_is_reached_through_a_port_of_its_router(
         home.stop()
         assert time.monotonic() - began_s < STOP_WITHIN_S
         assert "dnat" not in mapped_ports(internet.router)
+
+
+def test_firewall_lets_peers_in_over_ipv6(tmp_path: Path, services: list[Service]) -> None:
+    with ipv6_internet(3, tmp_path, services) as internet, port_mapping(internet.router, tmp_path):
+        listen = "/ip6/::/tcp/4001"
+        others = [internet.start(f"n{n}", m, listen) for n, m in enumerate(internet.machines[:2])]
+        home = internet.start("home", internet.home, listen, port_mapping="on")
+        for other in others:
+            home.connect(other)
+        node = wait_until(
+            lambda: get_node(home),
+            lambda seen: [each.kind for each in seen.reach.evidence].count(AUTONAT) == 2,
+            timeout_s=WITHIN_S,
+        )
+        own = f"/ip6/{HOME_6}/tcp/4001"
+        (mapping,) = node.reach.port_mappings
+        assert (mapping.protocol, mapping.external_address, mapping.internal_address) == (
+            "pcp",
+            own,
+            own,
+        )
+        assert all(each.is_reachable for each in node.reach.evidence)
+        (known,) = node.reach.addresses
+        assert (known.address, known.reachability, node.reachability) == (own, PUBLIC, PUBLIC)
+        stranger = internet.start("stranger", internet.machines[2], listen)
+        connect(stranger, f"{own}/p2p/{home.peer_id}")
+        assert "4001" in pinholes(internet.router)
+        home.stop()
+        wait_until(lambda: pinholes(internet.router), lambda rules: "4001" not in rules)
 
 
 def test_mapping_is_renewed_and_made_again_after_a_restart_of_the_router(

@@ -35,7 +35,7 @@ from p2pd.net.reachability.endpoints import (
     endpoint_from_address,
     is_global,
 )
-from p2pd.net.reachability.mapping.mapper import PortMapper
+from p2pd.net.reachability.mapping.mapper import BEHIND_FIREWALL, PortMapper, Surroundings
 from p2pd.net.reachability.observed import (
     Observation,
     ObservedAddresses,
@@ -76,8 +76,8 @@ async def open_reachability(
         service.open()
         nursery.start_soon(run_guarded, "reachability prober", service.prober.run)
         nursery.start_soon(run_guarded, "votes on reachability", service.expire_votes)
-        if maps_ports:
-            nursery.start_soon(run_guarded, "port mapping", service.mapper.run)
+        for mapper in service.mappers if maps_ports else ():
+            nursery.start_soon(run_guarded, "port mapping", mapper.run)
         try:
             yield service
         finally:
@@ -108,7 +108,10 @@ class ReachabilityService:
             clock_ns,
         )
         self.prober = Prober(host, needs, rejections)
-        self.mapper = PortMapper(self._listening, self._mappings_changed, clock_ns)
+        self.mappers = tuple(
+            PortMapper(self._listening, self._mappings_changed, clock_ns, surroundings)
+            for surroundings in (Surroundings(), BEHIND_FIREWALL)
+        )
         self._host = host
         self._clock_ns = clock_ns
         self._observed = ObservedAddresses()
@@ -146,7 +149,7 @@ class ReachabilityService:
     @property
     def port_mappings(self) -> tuple[PortMapping, ...]:
         """What the router forwards."""
-        return tuple(each.fact for each in self.mapper.mapped)
+        return tuple(each.fact for mapper in self.mappers for each in mapper.mapped)
 
     @property
     def addresses(self) -> tuple[AddressReachability, ...]:
@@ -202,7 +205,8 @@ class ReachabilityService:
 
     def addresses_changed(self) -> None:
         """Drop what was found out: this machine can be in another network now."""
-        self.mapper.addresses_changed()
+        for mapper in self.mappers:
+            mapper.addresses_changed()
         self._verdict.clear()
         self._mappings_changed()
 
@@ -215,21 +219,21 @@ class ReachabilityService:
     def _mappings_changed(self) -> None:
         """Ask peers anew, since what they said was of other addresses."""
         self._verdict.clear()
-        mapped = next(iter(self._mapped()), None)
-        if mapped is not None:
+        for version, mapped in {each.version: each for each in reversed(self._mapped())}.items():
             evidence = ReachabilityEvidence(
                 kind=EvidenceKind.PORT_MAPPING,
                 is_reachable=True,
                 time_ns=self._clock_ns(),
                 address=str(mapped.address()),
             )
-            self._verdict.add("router", evidence, trio.current_time())
+            self._verdict.add(f"router {version}", evidence, trio.current_time())
         self.prober.ask_anew()
         self._judge()
 
     def _mapped(self) -> list[Endpoint]:
         """List where the router forwards from, where the internet routes that at all."""
-        return [each.external for each in self.mapper.mapped if each.external.is_global]
+        externals = [each.external for mapper in self.mappers for each in mapper.mapped]
+        return [each for each in externals if each.is_global]
 
     def _is_only(self, connection: INetConn, peer_id: ID) -> bool:
         """Return whether a peer has no other connection that could have led it here."""
@@ -310,8 +314,13 @@ class ReachabilityService:
 
     def _unmapped(self) -> list[Endpoint]:
         """List the listeners that the router does not forward to, as far as it says."""
-        ports = {(each.listener.transport, each.listener.port) for each in self.mapper.mapped}
-        return [each for each in self._listening() if (each.transport, each.port) not in ports]
+        mapped = [each.listener for mapper in self.mappers for each in mapper.mapped]
+        ports = {(each.version, each.transport, each.port) for each in mapped}
+        return [
+            each
+            for each in self._listening()
+            if (each.version, each.transport, each.port) not in ports
+        ]
 
     def _announceable(self) -> list[Endpoint]:
         addresses = announced_addresses(self._host.get_transport_addrs())

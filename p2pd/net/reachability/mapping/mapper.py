@@ -3,13 +3,15 @@
 Run by ``p2pd.net.reachability.service`` in the background: neither the start nor the
 stop of the node waits for a router longer than ``REMOVE_TIMEOUT_S``. Of PCP, NAT-PMP
 and UPnP the first that answers is used. A mapping is renewed at half its time, and at
-least every minute, since a router that has restarted reports it to nobody.
+least every minute, since a router that has restarted reports it to nobody. Of IPv6,
+where no address is translated, PCP opens the router's firewall in the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 import trio
@@ -18,7 +20,7 @@ from common.backoff import Backoff
 from p2pd.domain.reach import PortMapping
 from p2pd.net.reachability.endpoints import Endpoint, is_global
 from p2pd.net.reachability.mapping.router import Granted, MappingError, Router, Wanted
-from p2pd.net.reachability.mapping.routes import default_router, facing_ip
+from p2pd.net.reachability.mapping.routes import default_router, default_router_6, facing_ip
 from p2pd.net.reachability.mapping.udp import NatPmpRouter, PcpRouter
 from p2pd.net.reachability.mapping.upnp import UpnpRouter
 
@@ -60,17 +62,35 @@ def routers_of(own_ip: str) -> list[Router]:
     return [PcpRouter(address, own_ip), NatPmpRouter(address), UpnpRouter(own_ip)]
 
 
+def firewalls_of(own_ip: str) -> list[Router]:
+    """List how the firewall in front of an IPv6 address can be asked to let peers in."""
+    address = default_router_6()
+    return [] if address is None else [PcpRouter(address, own_ip)]
+
+
+def is_translated(own_ip: str) -> bool:
+    """Return whether a router gives an IPv4 address another one towards the internet."""
+    return not own_ip.startswith("127.") and not is_global(own_ip)
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The network that this machine is in.
+    """The network that this machine is in, of one IP version.
 
     Attributes:
-        own_ip: Returns this machine's IPv4 address towards the internet.
+        own_ip: Returns this machine's address towards the internet.
         routers: Lists the routers to ask, in turn, for that address.
+        wildcard: What listens on every address.
+        is_mapped: Whether mappings to such an address are asked for at all.
     """
 
     own_ip: Callable[[], str | None] = facing_ip
     routers: Callable[[str], list[Router]] = routers_of
+    wildcard: str = "0.0.0.0"
+    is_mapped: Callable[[str], bool] = is_translated
+
+
+BEHIND_FIREWALL = Surroundings(partial(facing_ip, 6), firewalls_of, "::", is_global)
 
 
 class PortMapper:
@@ -170,12 +190,13 @@ class PortMapper:
         )
 
     def _wanted(self) -> list[Endpoint]:
-        """List what is to be forwarded: nothing where this machine faces the internet itself."""
+        """List what is to be mapped: nothing where nothing stands before this machine."""
         own_ip = self._surroundings.own_ip()
-        if own_ip is None or own_ip.startswith("127.") or is_global(own_ip):
+        if own_ip is None or not self._surroundings.is_mapped(own_ip):
             return []
         self._own_ip = own_ip
-        fitting = [each for each in self._listeners() if each.ip in ("0.0.0.0", own_ip)]
+        bound_to = (self._surroundings.wildcard, own_ip)
+        fitting = [each for each in self._listeners() if each.ip in bound_to]
         return [replace(each, ip=own_ip) for each in fitting][:MAX_MAPPINGS]
 
     def _renew_after_s(self) -> float:

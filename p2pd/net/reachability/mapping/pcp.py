@@ -19,6 +19,7 @@ IS_RESPONSE = 128
 PROTOCOLS = {"tcp": 6, "udp": 17}
 NONCE_BYTES = 12
 ANY_IPV4 = bytes(10) + b"\xff\xff" + bytes(4)
+ANY_IPV6 = bytes(16)
 HEAD_BYTES = 24
 MAP_FORMAT = "!12sB3xHH16s"
 
@@ -34,7 +35,7 @@ class PcpMapping:
 
 
 def map_request(wanted: Wanted, lifetime_s: int, own_ip: str, nonce: bytes) -> bytes:
-    """Ask for a mapping to this machine; a lifetime of 0 removes it.
+    """Ask for a mapping to this machine, of IPv6 for a hole in a firewall; 0 s removes it.
 
     Args:
         nonce: 12 bytes; only who knows them renews or removes the mapping.
@@ -46,7 +47,7 @@ def map_request(wanted: Wanted, lifetime_s: int, own_ip: str, nonce: bytes) -> b
         PROTOCOLS[wanted.transport],
         wanted.internal_port,
         wanted.external_port if lifetime_s else 0,
-        ANY_IPV4,
+        ANY_IPV6 if ":" in own_ip else ANY_IPV4,
     )
 
 

@@ -22,15 +22,24 @@ MAX_ANSWER_BYTES = 1100
 T = TypeVar("T")
 
 
-async def ask(router_ip: str, request: bytes, read: Callable[[bytes], T]) -> T:
+async def ask(
+    router_ip: str, request: bytes, read: Callable[[bytes], T], own_ip: str | None = None
+) -> T:
     """Ask the router and return what its answer says.
+
+    Args:
+        router_ip: Of IPv6 with its interface, where it is a link-local address.
+        own_ip: The address to ask from; the router would not open another one.
 
     Raises:
         MappingError: It does not answer, or refuses.
         OSError: It cannot be asked.
     """
     problem = MappingError(f"{router_ip} does not answer")
-    with trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM) as socket:
+    family = trio.socket.AF_INET6 if ":" in router_ip else trio.socket.AF_INET
+    with trio.socket.socket(family, trio.socket.SOCK_DGRAM) as socket:
+        if own_ip is not None:
+            await socket.bind((own_ip, 0))
         await socket.connect((router_ip, PORT))
         for wait_s in REPEAT_AFTER_S:
             await socket.send(request)
@@ -63,6 +72,7 @@ class PcpRouter:
             self._router_ip,
             pcp.map_request(wanted, lifetime_s, self._own_ip, self._nonce),
             lambda answer: pcp.mapping_from_answer(answer, wanted.transport, self._nonce),
+            self._own_ip,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import trio
@@ -12,6 +12,7 @@ import trio.testing
 
 from p2pd.net.reachability.endpoints import Endpoint
 from p2pd.net.reachability.mapping.mapper import (
+    BEHIND_FIREWALL,
     RENEW_LEAST_S,
     RENEW_MOST_S,
     PortMapper,
@@ -143,3 +144,21 @@ async def test_machine_without_a_router_before_it_asks_nobody(
     async with mapping(router, own_ip) as (mapper, _):
         await trio.sleep(100)
         assert (mapper.mapped, router.asked_s) == ((), [])
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize(("own_ip", "mapped"), [("2a00:78::2", 1), ("fd77::2", 0), (None, 0)])
+async def test_firewall_is_opened_for_addresses_that_the_internet_routes(
+    autojump_clock: trio.testing.MockClock, own_ip: str | None, mapped: int
+) -> None:
+    router = OwnRouter(external_ip=own_ip or "")
+    surroundings = replace(BEHIND_FIREWALL, own_ip=lambda: own_ip, routers=lambda _: [router])
+    listeners = [*LISTENERS, Endpoint("::", "tcp", 4001)]
+    mapper = PortMapper(lambda: listeners, lambda: None, lambda: 1, surroundings)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mapper.run)
+        await trio.testing.wait_all_tasks_blocked()
+        assert [str(each.listener.address()) for each in mapper.mapped] == [
+            f"/ip6/{own_ip}/tcp/4001"
+        ] * mapped
+        nursery.cancel_scope.cancel()

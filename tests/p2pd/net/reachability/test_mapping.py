@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from p2pd.domain.reach import (
     Reachability,
     ReachabilityEvidence,
 )
-from p2pd.net.reachability.mapping import natpmp, pcp, udp
+from p2pd.net.reachability.mapping import natpmp, pcp, routes, udp
 from p2pd.net.reachability.mapping.router import MappingError, Wanted
 from p2pd.node.reach_metrics import reach_metrics
 
@@ -62,6 +63,40 @@ def test_pcp_asks_as_the_rfc_says() -> None:
         "02010000 00001c20 00000000000000000000ffffc0a84d02"
         "000102030405060708090a0b 06000000 0fa1 0fa2 00000000000000000000ffff00000000"
     )
+
+
+def test_pcp_asks_for_a_hole_in_the_firewall_of_ipv6() -> None:
+    request = pcp.map_request(UDP, 7200, "2a00:78::2", NONCE)
+    assert request == bytes.fromhex(
+        "02010000 00001c20 2a000078000000000000000000000002"
+        "000102030405060708090a0b 11000000 0fa1 0fa2 00000000000000000000000000000000"
+    )
+
+
+ROUTES_6 = """\
+2a000078000000000000000000000000 40 {any} 00 {any} 00000100 00000001 00000000 00000001     eth0
+00000000000000000000000000000000 00 {any} 00 {router} 00000400 00000001 00000000 00000003     eth0
+"""
+
+
+@pytest.mark.parametrize(
+    ("router", "found"),
+    [
+        ("fe80000000000000fc5bdcfffe831126", "fe80::fc5b:dcff:fe83:1126%eth0"),
+        ("2a000078000000000000000000000001", "2a00:78::1"),
+    ],
+)
+def test_default_router_of_ipv6_is_read_with_its_interface(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, router: str, found: str
+) -> None:
+    listed = tmp_path / "ipv6_route"
+    listed.write_text(ROUTES_6.format(any="0" * 32, router=router))
+    monkeypatch.setattr(routes, "ROUTES_6", listed)
+    assert routes.default_router_6() == found
+    listed.write_text(ROUTES_6.format(any="0" * 32, router=router).splitlines()[0])
+    assert routes.default_router_6() is None
+    listed.unlink()
+    assert routes.default_router_6() is None
 
 
 def test_pcp_reads_what_is_granted() -> None:
