@@ -1,7 +1,8 @@
-"""Measure each connection every 5 s, and close the one whose peer hangs (16).
+"""Ping each connection of which nothing came for 5 s, and close it when the peer hangs (16).
 
-A peer that was stopped keeps its TCP connection; nothing else notices it.
-Run by ``watch`` for each connection.
+A peer that was stopped keeps its TCP connection; nothing else notices it. A peer that
+pings is there, so only one end of a quiet connection has to, whichever is first; the
+round trip is measured every 30 s at least. Run by ``watch`` for each connection.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_WITHIN_S = 1.0
 INTERVAL_S = 5.0
+MEASURE_EVERY_S = 30.0
 TIMEOUT_S = 10.0
 GRACE_S = 1.0
 """A hung peer is gone after 16 s at most. The grace is for this node itself: one
@@ -49,13 +51,25 @@ class Keepalive:
             if not await self._answers():
                 await close_quietly(self._opened.connection)
                 return
-            await self._rest(INTERVAL_S * random.uniform(0.8, 1.0))
+            await self._rest_until_due()
 
-    async def _rest(self, delay_s: float) -> None:
+    async def _rest_until_due(self) -> None:
+        """Wait until a ping is due: nothing came for a while, or the last one is long ago."""
+        measure_s = trio.current_time() + MEASURE_EVERY_S
+        while not self._opened.connection.is_closed:
+            silent_s = last_heard_s(self._opened.connection) + INTERVAL_S * random.uniform(0.8, 1.0)
+            delay_s = min(silent_s, measure_s) - trio.current_time()
+            if delay_s <= 0.0 or await self._rest(delay_s):
+                return
+
+    async def _rest(self, delay_s: float) -> bool:
+        """Wait; return whether somebody hurries."""
         with trio.move_on_after(delay_s):
             await self._hurried.wait()
-        if self._hurried.is_set():
-            self._hurried = trio.Event()
+        if not self._hurried.is_set():
+            return False
+        self._hurried = trio.Event()
+        return True
 
     async def _answers(self) -> bool:
         opened, asked_s = self._opened, trio.current_time()

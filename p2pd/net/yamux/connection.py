@@ -121,7 +121,7 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
         return await self._pings.measure_s(self._send_ping)
 
     def _send_ping(self, ping_id: int) -> None:
-        self.send(encode_frame(FrameType.PING, Flag.SYN, SESSION_ID, ping_id))
+        self.send_now(encode_frame(FrameType.PING, Flag.SYN, SESSION_ID, ping_id))
 
     async def close(self) -> None:
         """Notify the peer and end the connection; returns when it has ended."""
@@ -194,7 +194,7 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
 
     def _handle_ping(self, header: Header) -> None:
         if header.flags & Flag.SYN:
-            self.send(encode_frame(FrameType.PING, Flag.ACK, SESSION_ID, header.length))
+            self.send_now(encode_frame(FrameType.PING, Flag.ACK, SESSION_ID, header.length))
         else:
             self._pings.receive_answer(header.length)
 

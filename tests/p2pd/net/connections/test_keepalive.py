@@ -85,6 +85,20 @@ async def test_peer_that_sends_is_alive_however_late_its_answer(
     assert not opened.connection.is_closed
 
 
+@pytest.mark.trio
+async def test_peer_that_is_heard_is_not_asked_but_measured_now_and_then(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    muxer = Muxer(sends_every_s=1.0)
+    with trio.move_on_after(100):
+        await Keepalive(opened_over(muxer)).run()
+    assert 3 <= len(muxer.pings_s) <= 5
+    silent = Muxer()
+    with trio.move_on_after(100):
+        await Keepalive(opened_over(silent)).run()
+    assert 19 <= len(silent.pings_s) <= 26
+
+
 @pytest.mark.parametrize("rested_s", [0.0, 3.0, 12.0])
 @pytest.mark.trio
 async def test_hurried_probe_has_its_own_short_deadline(
