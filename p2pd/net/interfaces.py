@@ -1,8 +1,9 @@
 """The addresses of this machine's interfaces, as they were a moment ago at most.
 
 Called by ``patches.announce``, ``patches.transports`` and ``discovery.mdns``, which
-share one reading; ``connections.recovery`` reads anew once a second. Reading needs
-file descriptors: where none is left, what was read last is still true enough.
+share one reading; ``connections.recovery`` reads anew once a second, where the kernel
+has reported a change. Reading needs file descriptors: where none is left, what was read
+last is still true enough.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 import ifaddr
 import structlog
 
+from p2pd.net.interface_changes import InterfaceChanges, open_changes
+
 MAX_AGE_S = 1.5
 """Of a reading that is used again: longer than the second between two readings anew."""
+MAX_TRUST_S = 30.0
+"""How long nothing is read where the kernel reports no change."""
 SIOCGIFFLAGS = 0x8913
 IFF_UP, IFF_RUNNING = 0x1, 0x40
 FLAGS_REQUEST = "16sH14x"
@@ -62,6 +67,8 @@ class _Last:
 
     interfaces: tuple[Interface, ...] = ()
     read_s = float("-inf")
+    whole_s = float("-inf")
+    changes: InterfaceChanges | None = None
 
 
 def interfaces() -> tuple[Interface, ...]:
@@ -71,10 +78,23 @@ def interfaces() -> tuple[Interface, ...]:
     return _Last.interfaces
 
 
+def current_interfaces() -> tuple[Interface, ...]:
+    """Return every address as it is now: read anew where something may have changed."""
+    if _Last.changes is None:
+        _Last.changes = open_changes()
+    has_changed = _Last.changes.may_have_changed()
+    if has_changed or time.monotonic() - _Last.whole_s > MAX_TRUST_S:
+        return read_interfaces()
+    _Last.read_s = time.monotonic()
+    return _Last.interfaces
+
+
 def read_interfaces() -> tuple[Interface, ...]:
     """Read every address anew, those of interfaces without a link left out."""
     try:
+        _Last.whole_s = float("-inf")
         _Last.interfaces = _read_interfaces(known=frozenset(_Last.interfaces))
+        _Last.whole_s = time.monotonic()
     except OSError as error:
         log.warning("interfaces cannot be read", error=error.strerror)
     _Last.read_s = time.monotonic()

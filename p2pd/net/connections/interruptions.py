@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from p2pd.net.interfaces import Interface, interfaces, read_interfaces
+from p2pd.net.interfaces import Interface, current_interfaces, interfaces
 
 SUSPENDED_S = 2.0
 """The clock of the suspended machine runs on so much further than the other one."""
@@ -34,11 +34,11 @@ class MachineView:
     """What is looked at to notice an interruption.
 
     Attributes:
-        read_interfaces: Reads the addresses of this machine anew.
+        read_interfaces: Reads the addresses of this machine as they are now.
         known_interfaces: Returns them as they were a moment ago at most.
     """
 
-    read_interfaces: Callable[[], tuple[Interface, ...]] = read_interfaces
+    read_interfaces: Callable[[], tuple[Interface, ...]] = current_interfaces
     known_interfaces: Callable[[], tuple[Interface, ...]] = interfaces
     clocks: LoopClocks = field(default_factory=LoopClocks)
 
