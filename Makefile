@@ -100,7 +100,7 @@ $(VENV)/.run: $(VENV)/.created requirements/build.txt requirements/run.txt
 	@$(INSTALL) --no-build-isolation -r requirements/run.txt
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.run pyproject.toml hatch_build.py proto/chat.proto proto/profile.proto proto/sync.proto proto/autonat.proto $(wildcard codegen/*.py)
+$(VENV)/.installed: $(VENV)/.run pyproject.toml hatch_build.py proto/chat.proto proto/direct.proto proto/profile.proto proto/sync.proto proto/autonat.proto $(wildcard codegen/*.py)
 	@$(PIP) install -q --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -16,6 +16,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 #: Python package of each proto file; ``package wsp.chat.v1`` becomes ``wsp.chat.v1``.
 PACKAGES = {
     "chat.proto": "wsp/chat/v1",
+    "direct.proto": "wsp/direct/v1",
     "profile.proto": "wsp/profile/v1",
     "sync.proto": "wsp/sync/v1",
     "autonat.proto": "wsp/autonat/v2",

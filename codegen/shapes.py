@@ -25,7 +25,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 PACKAGE = ".wsp.chat.v1."
-OMITTED_WHEN_EMPTY = frozenset({"Message.client_message_id"})
+OMITTED_WHEN_EMPTY = frozenset({"Message.client_message_id", "Message.peer_id", "Message.room"})
 """Texts that are left out of the object instead of being empty."""
 CONTINUING = "next_"
 """A text whose name starts like this continues a list."""

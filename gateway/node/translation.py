@@ -43,4 +43,8 @@ __all__ = [
 def event_from_proto(event: chat_pb2.Event) -> NodeEvent | None:
     """Translate one event; None where it is of a kind newer than this gateway."""
     fields = fields_from_event(event)
-    return None if fields is None else NodeEvent(event.cursor, fields.get("room"), fields)
+    if fields is None:
+        return None
+    # A direct message is of no room: only readers of all rooms get it.
+    room = "" if event.message.peer_id else fields.get("room")
+    return NodeEvent(event.cursor, room, fields)

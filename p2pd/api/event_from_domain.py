@@ -160,3 +160,5 @@ def _fill_message(target: chat_pb2.Message, message: Message) -> None:
     target.forwarder_id = message.forwarder_id
     target.delivery = _DELIVERIES[message.delivery]
     target.client_message_id = message.client_message_id
+    if message.peer_id is not None:
+        target.peer_id = message.peer_id

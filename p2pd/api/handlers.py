@@ -150,9 +150,12 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
 
 
 def _people_handlers(service: ChatService, edge: Edge) -> dict[str, Handler]:
-    """Name the calls about people: profiles, petnames, and who is left alone."""
+    """Name the calls about people: to one alone, profiles, petnames, and who is left alone."""
     unary = edge.unary
     return {
+        "SendDirect": _unary(
+            edge.publish(decoded(chat_pb2.SendDirectRequest, service.send_direct))
+        ),
         "SetProfile": _unary(
             unary(decoded(chat_pb2.SetProfileRequest, service.profiles.set_profile))
         ),

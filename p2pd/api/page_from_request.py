@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from wsp.chat.v1 import chat_pb2
 
+from p2pd.api.conversation_from_request import conversation_from_request
 from p2pd.api.event_from_domain import event_from_domain, gap_from_domain
-from p2pd.domain.names import RoomName, room_from_text
+from p2pd.domain.records import Conversation
 from p2pd.errors import InvalidInputError
 from p2pd.log.log import Page
 
@@ -17,9 +18,9 @@ MAX_LIMIT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """A page's room and place: ``before`` or ``after`` a cursor, or the newest."""
+    """A page's conversation and place: ``before`` or ``after`` a cursor, or the newest."""
 
-    room: RoomName
+    conversation: Conversation
     before: str | None
     after: str | None
     limit: int
@@ -29,10 +30,10 @@ def page_query_from_request(request: chat_pb2.ListMessagesRequest) -> PageQuery:
     """Translate a request.
 
     Raises:
-        InvalidInputError: The room's name breaks the rules, or the limit is negative.
+        InvalidInputError: The conversation's name breaks the rules, or the limit is negative.
     """
     return PageQuery(
-        room=room_from_text(request.room),
+        conversation=conversation_from_request(request.room, request.peer_id),
         before=request.before if request.HasField("before") else None,
         after=request.after if request.HasField("after") else None,
         limit=_limit(request.limit),

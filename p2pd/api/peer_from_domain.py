@@ -25,6 +25,7 @@ FEATURES = (
     "block_peer",
     "caught_up",
     "create_invite",
+    "direct_messages",
     "disconnect_peer",
     "get_profile",
     "list_blocked_peers",

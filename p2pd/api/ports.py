@@ -140,9 +140,9 @@ class Reading(Protocol):
         """Where readers that are behind are read."""
 
     async def page(
-        self, room: RoomName, *, before: str | None, after: str | None, limit: int
+        self, conversation: Conversation, *, before: str | None, after: str | None, limit: int
     ) -> Page:
-        """Read stored messages of a room."""
+        """Read stored messages of a room, or of the conversation with a peer."""
 
 
 class Conversing(Protocol):

@@ -26,7 +26,11 @@ from p2pd.api.peer_from_domain import node_from_domain, peer_from_domain
 from p2pd.api.people_calls import PeopleCalls
 from p2pd.api.ports import ChatPorts
 from p2pd.api.profile_calls import ProfileCalls
-from p2pd.api.publish_from_request import publish_from_request, response_from_published
+from p2pd.api.publish_from_request import (
+    publish_from_direct,
+    publish_from_request,
+    response_from_published,
+)
 from p2pd.api.publish_stream import PublishStream
 from p2pd.api.publisher import UnaryPublisher
 from p2pd.api.reading_calls import ReadingCalls
@@ -87,6 +91,14 @@ class ChatService:
         publish = publish_from_request(request, self._caller_of(context))
         published = await self._publisher.publish(publish)
         return response_from_published(published)
+
+    async def send_direct(
+        self, request: chat_pb2.SendDirectRequest, context: Context
+    ) -> chat_pb2.SendDirectResponse:
+        """Send one message to one peer."""
+        publish = publish_from_direct(request, self._caller_of(context))
+        sent = await self._publisher.publish(publish)
+        return chat_pb2.SendDirectResponse(message_id=sent.message_id, cursor=sent.cursor)
 
     async def publish_stream(self, _requests: object, context: Context) -> None:
         """Publish what a stream brings."""
@@ -223,12 +235,12 @@ class ChatService:
     async def list_messages(
         self, request: chat_pb2.ListMessagesRequest, _context: Context
     ) -> chat_pb2.ListMessagesResponse:
-        """Read a page of a room."""
+        """Read a page of a room, or of the conversation with a peer."""
         query = page_query_from_request(request)
         page = await self._bridge.run(
             partial(
                 self._chat.feed.page,
-                query.room,
+                query.conversation,
                 before=query.before,
                 after=query.after,
                 limit=query.limit,

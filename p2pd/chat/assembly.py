@@ -15,13 +15,18 @@ import trio
 
 from p2pd.chat.blocks import Blocks
 from p2pd.chat.conversations import Conversations
+from p2pd.chat.courier import Couriers
 from p2pd.chat.dialling import Dialling
+from p2pd.chat.direct_conversations import DirectConversations
+from p2pd.chat.direct_inbox import DirectInbox
+from p2pd.chat.direct_outbox import DirectOutbox
 from p2pd.chat.directory import Directory
 from p2pd.chat.feed import Feed
 from p2pd.chat.history import History
 from p2pd.chat.inbox import Inbox
 from p2pd.chat.invites import Invites
 from p2pd.chat.known_peers import KnownPeerList
+from p2pd.chat.meetings import Meetings
 from p2pd.chat.membership import Membership, RoomDefaults
 from p2pd.chat.outbox import Outbox
 from p2pd.chat.presence import Presence
@@ -32,6 +37,7 @@ from p2pd.domain.names import RoomName
 from p2pd.domain.rejections import Rejections
 from p2pd.log.log import Log
 from p2pd.net.network import Network
+from p2pd.store.direct_store import DirectStore
 from p2pd.store.entry_store import EntryStore
 from p2pd.store.message_store import IsMention, mentions_nobody
 from p2pd.store.peer_store import PeerStore
@@ -61,8 +67,8 @@ class ChatOptions:
     workers: Workers = WORKER_THREADS
 
 
-class NodeStore(RoomStore, PeerStore, EntryStore, Protocol):
-    """Rooms, known peers and entries, over restarts."""
+class NodeStore(RoomStore, PeerStore, EntryStore, DirectStore, Protocol):
+    """Rooms, known peers, entries and conversations with peers, over restarts."""
 
 
 class Receiving:
@@ -92,8 +98,15 @@ class Receiving:
         defaults = RoomDefaults(options.history_ns, options.clock_ns, last_seqno)
         self.membership = Membership(memory, options.rooms, defaults)
         self.known_peers = KnownPeerList(memory)
-        self.outbox = Outbox(self.membership, log.store, author_bytes, options.workers)
+        self.conversations = DirectConversations(memory)
+        self.direct_outbox = DirectOutbox(
+            self.conversations, log.store, author_bytes, options.workers
+        )
+        self.outbox = Outbox(
+            self.membership, log.store, author_bytes, self.direct_outbox.submit, options.workers
+        )
         self.presence = Presence(log, self.outbox.room_filled, self.known_peers.peer_met)
+        self.presence.on_connected.append(self.direct_outbox.peer_connected)
         self.blocks = Blocks(log, memory, sealer.own_id)
         self.inbox = Inbox(log, rejections, is_blocked=self.blocks.is_blocked)
         self.profiles = Profiles(log, memory, sealer, rejections)
@@ -101,6 +114,8 @@ class Receiving:
         log.hides = lambda message: self.blocks.is_blocked(message.author_id)
         self.blocks.on_unblocked.append(lambda _: log.items.forget_unwanted())
         self.blocks.on_forgotten += [self.known_peers.forget, self.profiles.forget]
+        is_met = Meetings(log, self.known_peers, self.conversations).is_met
+        self.direct_inbox = DirectInbox(log, self.inbox, is_met, rejections)
         self.history = History(
             self.membership, log, options.max_age_ns, options.history_messages, options.clock_ns
         )
@@ -110,7 +125,8 @@ class Receiving:
             log.items.forget_room,
             self.read_state.forget,
         ]
-        self.first_seqno = max(log.store.max_seqno(author_bytes), self.membership.highest_sent)
+        sent = max(self.membership.highest_sent, self.conversations.highest_sent)
+        self.first_seqno = max(log.store.max_seqno(author_bytes), sent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +165,16 @@ async def start_chat(
     await membership.start(network)
     send_waiting = partial(outbox.run, network.send_again)
     nursery.start_soon(run_guarded, "outbox", send_waiting)
+    deliver = partial(receiving.direct_outbox.run, network.direct)
+    nursery.start_soon(run_guarded, "direct outbox", deliver)
     nursery.start_soon(run_guarded, "inbox", receiving.inbox.run)
     nursery.start_soon(run_guarded, "membership", membership.run)
     nursery.start_soon(run_guarded, "known peers", receiving.known_peers.run)
     nursery.start_soon(run_guarded, "profiles", receiving.profiles.run)
     nursery.start_soon(run_guarded, "node changes", directory.run)
     limits = options.limits
-    publisher = Publisher(log, network, membership, outbox, limits, options.clock_ns)
+    courier = Couriers(network, network.direct, receiving.conversations)
+    publisher = Publisher(log, courier, membership, outbox, limits, options.clock_ns)
     nursery.start_soon(run_guarded, "readers of slow publishes", publisher.run)
     dialling = Dialling(network, receiving.known_peers, directory, receiving.blocks)
     return Chat(
@@ -166,6 +185,6 @@ async def start_chat(
         Feed(log, membership),
         Invites(membership, directory, dialling),
         receiving.profiles,
-        Conversations(log, membership, receiving.read_state),
+        Conversations(log, membership, receiving.conversations, receiving.read_state),
         receiving.blocks,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from p2pd.chat.direct_conversations import DirectConversations
 from p2pd.chat.membership import Membership
 from p2pd.chat.read_state import ReadState
 from p2pd.domain.conversations import ConversationState, ReaderName
@@ -14,7 +15,14 @@ from p2pd.log.log import Log
 class Conversations:
     """List conversations and mark how far they were read."""
 
-    def __init__(self, log: Log, membership: Membership, read_state: ReadState) -> None:
+    def __init__(
+        self,
+        log: Log,
+        membership: Membership,
+        directs: DirectConversations,
+        read_state: ReadState,
+    ) -> None:
+        self._directs = directs
         self._log = log
         self._membership = membership
         self._read_state = read_state
@@ -25,7 +33,7 @@ class Conversations:
         Raises:
             StorageFailedError: The store cannot be read.
         """
-        states = await self._read_state.states(reader, self._membership.joined)
+        states = await self._read_state.states(reader, (*self._membership.joined, *self._of_peers))
         return sorted(states, key=lambda state: state.key)
 
     async def set_read_marker(
@@ -51,8 +59,16 @@ class Conversations:
         stored = self._log.store.read(offset - 1, offset, 1)
         return self._log.entry(stored[0].message, offset).event if stored else None
 
+    @property
+    def _of_peers(self) -> frozenset[Direct]:
+        """The conversations with peers: accepted, or with messages."""
+        stored = (one for one in self._log.store.conversations() if isinstance(one, Direct))
+        return frozenset((*map(Direct, self._directs.accepted), *stored))
+
     def _check(self, conversation: Conversation) -> None:
         if isinstance(conversation, Direct):
+            if conversation in self._of_peers:
+                return
             raise InvalidInputError("peer_id", "NO_CONVERSATION", "no conversation with this peer")
         if conversation not in self._membership:
             raise RoomNotJoinedError(conversation)

@@ -1,4 +1,4 @@
-"""What callers read of the log: its events from a cursor on, and pages of a room."""
+"""What callers read of the log: its events from a cursor on, and pages of a conversation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import partial
 
 from p2pd.chat.membership import Membership
 from p2pd.domain.names import RoomName
+from p2pd.domain.records import Conversation, Direct
 from p2pd.errors import NodeStoppingError, RoomNotJoinedError
 from p2pd.log.log import Log, Page
 from p2pd.log.reader import Reader
@@ -13,7 +14,7 @@ from p2pd.store.reads import Reads, run_read
 
 
 class Feed:
-    """Open readers and read pages, of joined rooms only."""
+    """Open readers and read pages, of joined rooms and of conversations with peers."""
 
     def __init__(self, log: Log, membership: Membership) -> None:
         self._log = log
@@ -43,16 +44,17 @@ class Feed:
         return self._log.store.reads
 
     async def page(
-        self, room: RoomName, *, before: str | None, after: str | None, limit: int
+        self, conversation: Conversation, *, before: str | None, after: str | None, limit: int
     ) -> Page:
-        """Read stored messages of a room.
+        """Read stored messages of a joined room, or of the conversation with a peer.
 
         Raises:
             RoomNotJoinedError: The room is not joined.
             InvalidInputError: Not a cursor.
         """
-        self._check_joined(room, "room")
-        read = partial(self._log.page, room, before=before, after=after, limit=limit)
+        if not isinstance(conversation, Direct):
+            self._check_joined(conversation, "room")
+        read = partial(self._log.page, conversation, before=before, after=after, limit=limit)
         return await run_read(self._log.store.reads, read)
 
     def _check_joined(self, room: RoomName, field: str) -> None:

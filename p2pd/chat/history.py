@@ -14,6 +14,7 @@ from p2pd.chat.membership import Membership
 from p2pd.domain.items import Item
 from p2pd.domain.messages import EARLIEST_SEND_TIME_NS
 from p2pd.domain.names import RoomName
+from p2pd.domain.records import Conversation, Direct
 from p2pd.log.log import Log
 from p2pd.store.message_store import Dropped
 from p2pd.sync import Scope, SessionResult
@@ -44,14 +45,14 @@ class History:
         self._newest = newest
         self._clock_ns = clock_ns
 
-    def messages_dropped(self, room: RoomName, dropped: Sequence[Dropped]) -> None:
+    def messages_dropped(self, room: Conversation, dropped: Sequence[Dropped]) -> None:
         """Handle what retention removed: it is not to be fetched again.
 
-        A message from a clock ahead of ours moves the floor no further than the
-        time it was received, and one received while ours was ahead no further than
-        the present.
+        Direct messages never are. A message from a clock ahead of ours moves the floor
+        no further than the time it was received, and one received while ours was ahead
+        no further than the present.
         """
-        if self._membership.record(room) is None:
+        if isinstance(room, Direct) or self._membership.record(room) is None:
             return
         self._log.dropped(room, dropped)
         newest_ns = max(min(one.seqno, one.receive_time_ns) for one in dropped)

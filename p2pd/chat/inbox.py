@@ -1,7 +1,7 @@
 """Messages of others on their way into the log, whatever brought them.
 
-Gossip and synchronisation verify signatures and give their batches to the one
-``Inbox``; what they do next rests on its verdicts alone.
+Gossip, synchronisation and ``direct_inbox`` verify signatures and give their batches to
+the one ``Inbox``; what they do next rests on its verdicts alone.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Inbox:
         accepted = [one for one, verdict in zip(messages, judged, strict=True) if verdict is None]
         stored = iter(self._store(accepted) if accepted else ())
         for one, verdict in zip(messages, judged, strict=True):
-            if verdict is Verdict.REFUSED:
+            if verdict is Verdict.REFUSED and one.peer_id is None:
                 self._log.items.refused(one)
         return [next(stored) if verdict is None else verdict for verdict in judged]
 
@@ -106,8 +106,10 @@ class Inbox:
             appended = self._log.append(messages)
         except (StorageFullError, StorageFailedError) as error:
             self._rejections.count(_REASONS[type(error)], len(messages))
-            self._outage.add(messages)
-            self._missed.set()
+            of_rooms = [one for one in messages if one.peer_id is None]
+            if of_rooms:
+                self._outage.add(of_rooms)
+                self._missed.set()
             return [Verdict.NOT_STORED] * len(messages)
         # Boundary: one message that the log trips over is not the fault of the batch.
         except Exception:

@@ -48,6 +48,10 @@ class KnownPeerList:
         """
         return (*self._found, *self._given)
 
+    def is_given(self, peer_id: PeerId) -> bool:
+        """Return whether a caller has named a peer's address, by which it was reached."""
+        return any(_peer_of(address) == peer_id for address in self._given)
+
     async def add_given(self, address: str) -> None:
         """Add an address by which a caller has connected; store it if that is possible."""
         _append(self._given, address, MAX_GIVEN)

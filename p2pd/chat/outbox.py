@@ -16,8 +16,10 @@ from typing import Never
 
 import trio
 
+from p2pd.chat.courier import Signed
 from p2pd.chat.membership import Membership
 from p2pd.domain.names import RoomName
+from p2pd.net.direct import SignedDirect
 from p2pd.net.pubsub.gossip import SignedMessage
 from p2pd.store.message_store import NO_MESSAGE, MessageStore, OrderKey
 from p2pd.tasks import attempt
@@ -56,6 +58,7 @@ class Outbox:
 
     Args:
         author_bytes: What the ids of our own messages begin with.
+        deliver: Called with messages to single peers.
         workers: Where the log is read.
     """
 
@@ -64,8 +67,10 @@ class Outbox:
         membership: Membership,
         store: MessageStore,
         author_bytes: bytes,
+        deliver: Callable[[SignedDirect], None],
         workers: Workers = WORKER_THREADS,
     ) -> None:
+        self._deliver = deliver
         self._membership = membership
         self._workers = workers
         self._store = store
@@ -86,10 +91,16 @@ class Outbox:
         return sum(own.unsent for own in self._rooms.values())
 
     @contextmanager
-    def sending(self, messages: Sequence[SignedMessage]) -> Iterator[Handover]:
-        """Hand over new messages inside the block; those not handed over wait for a peer."""
+    def sending(self, messages: Sequence[Signed]) -> Iterator[Handover]:
+        """Hand over new messages inside the block; those not handed over wait for a peer.
+
+        Direct messages are delivered by their own outbox.
+        """
         for one in messages:
-            self._room(one.room).in_flight[one.seqno] = None
+            if isinstance(one, SignedDirect):
+                self._deliver(one)
+            else:
+                self._room(one.room).in_flight[one.seqno] = None
         handover = Handover(self, messages)
         try:
             yield handover
@@ -221,13 +232,14 @@ class Outbox:
 class Handover:
     """New messages on their way to peers; made by ``Outbox.sending``."""
 
-    def __init__(self, outbox: Outbox, messages: Sequence[SignedMessage]) -> None:
+    def __init__(self, outbox: Outbox, messages: Sequence[Signed]) -> None:
         self._outbox = outbox
-        self._open = {one.message_id: one for one in messages}
+        self._open = {one.message_id: one for one in messages if isinstance(one, SignedMessage)}
 
-    def sent(self, message: SignedMessage, recipients: int) -> None:
+    def sent(self, message: Signed, recipients: int) -> None:
         """Record how many peers took a message."""
-        del self._open[message.message_id]
+        if self._open.pop(message.message_id, None) is None:
+            return
         self._outbox.handed_over(message.room, message.seqno, recipients)
 
     def close(self) -> None:

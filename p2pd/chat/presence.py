@@ -26,6 +26,7 @@ class Presence:
         on_identified: Called with each connected peer whose protocols are known, again
             whenever they or its connection change.
         on_gone: Called with each peer that is connected no more.
+        on_connected: Called with each peer that is connected; must not raise.
     """
 
     def __init__(
@@ -39,12 +40,15 @@ class Presence:
         self._log = log
         self._room_filled = room_filled
         self._peer_met = peer_met
+        self.on_connected: list[Callable[[PeerId], None]] = []
 
     def peer_connected(self, peer: Peer) -> None:
         """Emit a new peer, then the rooms it is in."""
         self._log.emit(PeerConnected(replace(peer, rooms=())))
         for room in peer.rooms:
             self.peer_joined(peer.peer_id, room)
+        for call in self.on_connected:
+            call(peer.peer_id)
 
     def peer_identified(self, peer: Peer) -> None:
         """Emit a connected peer again, now with its agent, protocols or other connection."""

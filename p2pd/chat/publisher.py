@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Never, Protocol
+from typing import Never
 
 import structlog
 import trio
@@ -18,13 +18,14 @@ from common.fair_rates import FairRates
 from common.histograms import Histogram
 from p2pd.chat.answers import Answer, Answers, Key, digest_of
 from p2pd.chat.batch import Batch, Outcome
+from p2pd.chat.courier import Courier, Signed
 from p2pd.chat.membership import Membership
 from p2pd.chat.outbox import Outbox
 from p2pd.chat.settling import Settling
 from p2pd.domain.callers import Caller
 from p2pd.domain.messages import Message
-from p2pd.domain.names import RoomName
 from p2pd.domain.publishes import Publish, Published
+from p2pd.domain.records import Direct
 from p2pd.errors import (
     ChatError,
     InvalidInputError,
@@ -35,7 +36,6 @@ from p2pd.errors import (
     RoomNotJoinedError,
 )
 from p2pd.log.log import Log
-from p2pd.net.pubsub.gossip import SignedMessage
 
 MAX_CLIENT_MESSAGE_ID_BYTES = 128
 MAX_ANSWERS = 100_000
@@ -49,26 +49,6 @@ MAX_NOW = 32
 """Publishes of one call that nobody else in trio gets a turn during."""
 
 log_line = structlog.get_logger(__name__)
-
-
-class Courier(Protocol):
-    """The network as the publisher needs it."""
-
-    def sign(self, room: RoomName, data: bytes) -> SignedMessage:
-        """Sign a message with the next sequence number."""
-
-    async def send(self, message: SignedMessage) -> int:
-        """Hand a message to the peers of its room; return how many took it."""
-
-    @property
-    def can_send_now(self) -> bool:
-        """Whether ``send`` would wait for nobody."""
-
-    def send_now(self, message: SignedMessage) -> int:
-        """Hand a message to the peers of its room without waiting; return how many took it."""
-
-    def send_pressure(self) -> float:
-        """Return how full the fullest queue to a peer is, 0.0 to 1.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +68,7 @@ class _Signed:
     """A publish that passed the checks, by its place in the batch."""
 
     index: int
-    signed: SignedMessage
+    signed: Signed
     message: Message
 
 
@@ -199,7 +179,7 @@ class Publisher:
             try:
                 self._check(publish)
                 self._check_limits(publish.caller)
-                one = self._courier.sign(publish.room, publish.data)
+                one = self._courier.sign(publish.conversation, publish.data)
                 signed.append(_Signed(index, one, self._own_message(one, publish)))
             # Boundary: one publish fails, those beside it go on.
             except Exception as error:
@@ -280,8 +260,9 @@ class Publisher:
                 "INVALID_CLIENT_MESSAGE_ID",
                 f"client_message_id is over {MAX_CLIENT_MESSAGE_ID_BYTES} bytes",
             )
-        if publish.room not in self._membership:
-            raise RoomNotJoinedError(publish.room)
+        room = publish.conversation
+        if not isinstance(room, Direct) and room not in self._membership:
+            raise RoomNotJoinedError(room)
 
     def _check_limits(self, caller: Caller) -> None:
         if self._courier.send_pressure() >= FULL_PRESSURE:
@@ -303,9 +284,9 @@ class Publisher:
         if found is None:
             return None
         published = Published(found.message_id, self._log.cursor(found.offset), recipients=0)
-        return Answer(published, found.room, digest_of(found.data))
+        return Answer(published, found.conversation, digest_of(found.data))
 
-    def _own_message(self, signed: SignedMessage, publish: Publish) -> Message:
+    def _own_message(self, signed: Signed, publish: Publish) -> Message:
         return Message(
             message_id=signed.message_id,
             room=signed.room,
@@ -317,6 +298,7 @@ class Publisher:
             signed_bytes=signed.signed_bytes,
             client_message_id=publish.client_message_id,
             caller=publish.caller.name,
+            peer_id=signed.peer_id,
         )
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from p2pd.chat.unread_index import UnreadIndex
 from p2pd.domain.conversations import ConversationState, ReaderName
 from p2pd.domain.events import ReadMarkerChanged
-from p2pd.domain.records import Conversation, Direct
+from p2pd.domain.records import Conversation
 from p2pd.log.log import Log
 from p2pd.store.message_store import IsMention, Stored
 from p2pd.store.reads import run_read
@@ -42,7 +42,7 @@ class ReadState:
         if not self._indexes:
             return
         for one in stored:
-            index = self._indexes.get(one.message.room)
+            index = self._indexes.get(one.message.conversation)
             if index is not None:
                 is_own = one.message.message_id.startswith(self._author)
                 is_mention = self._is_mention(one.message)
@@ -99,8 +99,7 @@ class ReadState:
         self, reader: ReaderName, conversation: Conversation, index: UnreadIndex
     ) -> ConversationState:
         store = self._log.store
-        if not isinstance(conversation, Direct):
-            index.drop(store.dropped_until(frozenset({conversation})))
+        index.drop(store.dropped_until(frozenset({conversation})))
         read_until = store.read_state.markers(reader).get(conversation)
         unread, mentions = index.counts_after(read_until or 0)
         return ConversationState(conversation, unread, mentions, index.newest or None, read_until)

@@ -1,4 +1,4 @@
-"""A message of a room, and what its sequence number says."""
+"""A message of a room or of the conversation with one peer, and what its number says."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from p2pd.domain.names import MessageId, PeerId, RoomName
+from p2pd.domain.records import Conversation, Direct
 
 EARLIEST_SEND_TIME_NS = 1_577_836_800 * 10**9
 """2020-01-01: a sequence number below it is a counter, not a clock."""
@@ -30,14 +31,17 @@ class Message:
     """One verified message.
 
     Attributes:
+        room: Empty for a direct message, which no room's name is.
         data: The content as its author sent it.
         seqno: The author's sequence number, unsigned 64 bit.
         receive_time_ns: This node's clock, nanoseconds since the epoch.
         signed_bytes: The GossipSub message protobuf as received, signature
-            included; never re-encoded. Empty only where nothing needs it.
+            included; never re-encoded. Empty only where nothing needs it. Of a
+            direct message: its record, or the request of the field's protocol.
         client_message_id: Set on this node's own messages only; may be empty.
         caller: Name of the caller that published it, on this node's own messages
             only; empty for the local caller without a name.
+        peer_id: The other end of a direct message; None for a message of a room.
     """
 
     message_id: MessageId
@@ -51,6 +55,12 @@ class Message:
     delivery: Delivery = Delivery.LIVE
     client_message_id: str = ""
     caller: str = ""
+    peer_id: PeerId | None = None
+
+    @property
+    def conversation(self) -> Conversation:
+        """The room, or the conversation with one peer, that it belongs to."""
+        return self.room if self.peer_id is None else Direct(self.peer_id)
 
     @property
     def send_time_ns(self) -> int | None:

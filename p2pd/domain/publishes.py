@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from p2pd.domain.callers import LOCAL_CALLER, Caller
-from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.names import MessageId
+from p2pd.domain.records import Conversation
 
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """A caller's wish to send ``data`` to ``room``.
+    """A caller's wish to send ``data`` to a room or to a peer.
 
     Attributes:
         client_message_id: The caller's own name for it; empty for none.
     """
 
-    room: RoomName
+    conversation: Conversation
     data: bytes
     client_message_id: str = ""
     caller: Caller = LOCAL_CALLER

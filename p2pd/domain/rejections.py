@@ -267,6 +267,24 @@ class RejectionReason(StrEnum):
         "message_topic_not_joined",
         "A message was of a room that is not joined.",
     )
+    # Direct messages
+    DIRECT_MALFORMED = (
+        "direct_malformed",
+        "A direct message, or a request that carries some, was malformed, too large or cut.",
+    )
+    DIRECT_OF_ANOTHER = (
+        "direct_of_another",
+        "A direct message was not of the peer that brought it, or not for this node.",
+    )
+    DIRECT_SIGNATURE_WRONG = (
+        "direct_signature_wrong",
+        "The signature of a direct message did not match, or its key is not the author's.",
+    )
+    DIRECT_STREAMS_OVER_LIMIT = (
+        "direct_streams_over_limit",
+        "A stream of direct messages was reset because too many are open.",
+    )
+    DIRECT_RATE = "direct_rate", "A peer sent more direct messages than its rate allows."
     # What could not be sent to slow peers
     RELAY_QUEUE_FULL = (
         "relay_queue_full",

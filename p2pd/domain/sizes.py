@@ -34,6 +34,7 @@ def size_of_message(message: Message) -> int:
     """Return what a message occupies as an event."""
     texts = len(message.author_id) + len(message.forwarder_id) + len(message.message_id)
     names = len(message.room.encode()) + len(message.client_message_id.encode())
+    names += len(message.peer_id or "")
     return _EVENT_BYTES + _MESSAGE_BYTES + len(message.data) + texts + names
 
 

@@ -13,6 +13,7 @@ from p2pd.domain.cursors import Cursor, cursor_from_text
 from p2pd.domain.events import Event, EventBody, Fact, Gap, GapReason
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
+from p2pd.domain.records import Conversation
 from p2pd.domain.sizes import MAX_ITEMS_BYTES
 from p2pd.domain.state import State, state_after
 from p2pd.domain.window import Window
@@ -29,7 +30,7 @@ MAX_HIDDEN_PAGES = 50
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some messages of a room, oldest first.
+    """Some messages of a conversation, oldest first.
 
     Attributes:
         next_cursor: Where the next page in the same direction begins; empty at
@@ -92,7 +93,8 @@ class Log:
         for one in stored:
             entry = self.entry(one.message, one.offset)
             self.tail.append(entry, entry.size_bytes)
-            self.items.appended(one.message)
+            if one.message.peer_id is None:
+                self.items.appended(one.message)
         for call in self.on_stored:
             call(stored)
         if stored and are_readers_woken:
@@ -143,8 +145,10 @@ class Log:
         """Write the cursor of an offset."""
         return str(Cursor(self.store.epoch, offset))
 
-    def page(self, room: RoomName, *, before: str | None, after: str | None, limit: int) -> Page:
-        """Read messages of a room before or after a cursor, or the newest.
+    def page(
+        self, conversation: Conversation, *, before: str | None, after: str | None, limit: int
+    ) -> Page:
+        """Read messages of a conversation before or after a cursor, or the newest.
 
         A page ends where its messages would not fit into one response.
 
@@ -152,14 +156,16 @@ class Log:
             InvalidInputError: Not a cursor.
         """
         if after is not None:
-            return self._page_after(room, after, limit)
+            return self._page_after(conversation, after, limit)
         place = self._place("before", before) if before else None
         end = self.store.last_offset + 1 if place is None else place
-        page = self.store.page_before(room, end, limit, MAX_ITEMS_BYTES)
+        page = self.store.page_before(conversation, end, limit, MAX_ITEMS_BYTES)
         for _ in range(MAX_HIDDEN_PAGES):
             if not page.more or not self._is_hidden(page):
                 break
-            page = self.store.page_before(room, page.messages[0].offset, limit, MAX_ITEMS_BYTES)
+            page = self.store.page_before(
+                conversation, page.messages[0].offset, limit, MAX_ITEMS_BYTES
+            )
         gap = Gap(GapReason.UNKNOWN_CURSOR, 0) if before and place is None else None
         return self._page(page, 0, gap)
 
@@ -174,18 +180,20 @@ class Log:
             raise InvalidInputError(field, "INVALID_CURSOR", "not a cursor of this log")
         return offset
 
-    def _page_after(self, room: RoomName, after: str, limit: int) -> Page:
+    def _page_after(self, conversation: Conversation, after: str, limit: int) -> Page:
         place = self._place("after", after) if after else 0
         gap = None
         if place is None:
             gap = Gap(GapReason.UNKNOWN_CURSOR, 0)
-        elif after and place < (dropped := self.store.dropped_until(frozenset({room}))):
+        elif after and place < (dropped := self.store.dropped_until(frozenset({conversation}))):
             gap = Gap(GapReason.EXPIRED, dropped - place)
-        page = self.store.page_after(room, place or 0, limit, MAX_ITEMS_BYTES)
+        page = self.store.page_after(conversation, place or 0, limit, MAX_ITEMS_BYTES)
         for _ in range(MAX_HIDDEN_PAGES):
             if not page.more or not self._is_hidden(page):
                 break
-            page = self.store.page_after(room, page.messages[-1].offset, limit, MAX_ITEMS_BYTES)
+            page = self.store.page_after(
+                conversation, page.messages[-1].offset, limit, MAX_ITEMS_BYTES
+            )
         return self._page(page, -1, gap)
 
     def _page(self, page: StoredPage, edge: int, gap: Gap | None) -> Page:

@@ -75,7 +75,10 @@ class Entry:
                 return SMALL_EVENT_BYTES
 
     def is_in(self, rooms: frozenset[RoomName]) -> bool:
-        """Return whether one who asked for these rooms wants it; no rooms means all."""
+        """Return whether one who asked for these rooms wants it; no rooms means all.
+
+        Direct messages are of no room: only a reader of all rooms is given them.
+        """
         match self.event.body:
             case Message(room=room) | PeerJoined(room=room) | PeerLeft(room=room):
                 return not rooms or room in rooms

@@ -22,6 +22,7 @@ from p2pd.net.connections import Connections
 from p2pd.net.connections.service import TRIM_RULES
 from p2pd.net.connections.totals import ConnectionTotals
 from p2pd.net.dial_failures import DialTotals
+from p2pd.net.direct.service import DirectMessages
 from p2pd.net.discovery import Discovery
 from p2pd.net.listener import RoomArrivals
 from p2pd.net.machine import NetworkMachine
@@ -102,10 +103,15 @@ class NetworkParts:
     relay_client: RelayClient
     relay_service: RelaySwitch
     hole_punches: PunchOutcomes
+    direct: DirectMessages
 
 
 class Network:
-    """Join rooms, send, dial; every call in the trio thread."""
+    """Join rooms, send, dial; every call in the trio thread.
+
+    Attributes:
+        direct: Messages to one peer.
+    """
 
     def __init__(self, parts: NetworkParts) -> None:
         self._host = parts.host
@@ -117,6 +123,7 @@ class Network:
         self._relay_client = parts.relay_client
         self._relay_service = parts.relay_service
         self._hole_punches = parts.hole_punches
+        self.direct = parts.direct
 
     def addresses(self) -> tuple[str, ...]:
         """The addresses that peers can dial, each ending in ``/p2p/ID``."""

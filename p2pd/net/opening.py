@@ -6,14 +6,16 @@ Used by ``p2pd.node``. What one layer asks of another is connected here and nowh
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+from p2pd.domain.directs import DirectReceiver
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.verdicts import MessageReceiver
 from p2pd.net.connections import Connections, open_connections
 from p2pd.net.connections.trimmer import TrimRules
 from p2pd.net.dht.serving import is_private_network
+from p2pd.net.direct.service import DirectMessages, open_direct
 from p2pd.net.discovery import Discovery, DiscoveryOptions, open_discovery
 from p2pd.net.host import HostOptions, open_host
 from p2pd.net.listener import NetworkListener, PeersWithRooms, RoomArrivals
@@ -42,6 +44,7 @@ class _NetworkBase:
 async def open_network(
     options: NetworkOptions,
     receiver: MessageReceiver,
+    direct_receiver: DirectReceiver,
     listener: NetworkListener,
     rejections: Rejections,
 ) -> AsyncIterator[Network]:
@@ -49,6 +52,7 @@ async def open_network(
 
     Args:
         receiver: Stores what gossip brings.
+        direct_receiver: Stores what peers send to this node alone.
 
     Raises:
         ListenError: An address cannot be listened on.
@@ -66,6 +70,7 @@ async def open_network(
             base.host, reachability.observed_addresses, rejections, is_on=options.hole_punching
         ) as hole_punches,
         open_handover(base.host, base.gossip.use_best_connection),
+        _open_direct(options, base, discovery, direct_receiver, rejections) as direct,
     ):
         base.connections.recovery.on_recover += [
             discovery.addresses_changed,
@@ -82,6 +87,7 @@ async def open_network(
                 discovery,
                 *relays,
                 hole_punches,
+                direct,
             )
         )
 
@@ -139,6 +145,24 @@ async def _open_relays(
         ) as service,
     ):
         yield client, service
+
+
+def _open_direct(
+    options: NetworkOptions,
+    base: _NetworkBase,
+    discovery: Discovery,
+    receiver: DirectReceiver,
+    rejections: Rejections,
+) -> AbstractAsyncContextManager[DirectMessages]:
+    return open_direct(
+        base.host,
+        receiver,
+        rejections,
+        agent=options.agent,
+        next_seqno=base.gossip.next_seqno,
+        find=discovery.find,
+        clock_ns=options.clock_ns,
+    )
 
 
 def _host_options(options: NetworkOptions) -> HostOptions:

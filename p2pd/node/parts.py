@@ -27,11 +27,13 @@ from p2pd.chat.profiles import Profiles
 from p2pd.config import Settings
 from p2pd.domain.clock import NodeClock
 from p2pd.domain.mentions import MentionRule
+from p2pd.domain.messages import Message
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.domain.storage import Damage
 from p2pd.errors import InvalidInputError
 from p2pd.log.log import Log
+from p2pd.net.direct.records import stored_record_reader
 from p2pd.net.identity import Identity, load_or_create_identity
 from p2pd.net.network import Network, author_bytes_from_key, peer_id_from_key
 from p2pd.net.opening import open_network
@@ -183,7 +185,9 @@ async def open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sy
         start.settings, start.key_pair, first_seqno, base.clock, machine.network
     )
     async with (
-        open_network(chosen, own.inbox, own.presence, start.rejections) as network,
+        open_network(
+            chosen, own.inbox, own.direct_inbox, own.presence, start.rejections
+        ) as network,
         open_sync(
             network.room_peers(),
             SignedMessages(),
@@ -234,7 +238,7 @@ def _start_upkeep(start: Start, base: Base, chat: Chat, nursery: trio.Nursery) -
     emit = chat.directory.emit_node_changed
     membership, history = base.own.membership, base.own.history
     upkeep = {
-        "recovery": partial(base.recovery.run, base.log, quarantine, signed_message_reader(), emit),
+        "recovery": partial(base.recovery.run, base.log, quarantine, _reader_of(base.log), emit),
         "loop watch": base.loop.run,
         "clock": partial(watch_clock, base.clock, base.disk, membership.correct_times),
         "retention": partial(
@@ -302,6 +306,12 @@ def _follow_own_name(profiles: Profiles, mentions: MentionRule) -> None:
 
     profiles.on_own_changed.append(follow)
     follow()
+
+
+def _reader_of(log: Log) -> Callable[[bytes], Message | None]:
+    """Return what reads stored messages, of rooms and of single peers."""
+    of_rooms, of_peers = signed_message_reader(), stored_record_reader(log.state.node.peer_id)
+    return lambda signed: of_rooms(signed) or of_peers(signed)
 
 
 def _keep_known(network: Network, peers: KnownPeerList) -> None:

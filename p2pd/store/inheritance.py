@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from p2pd.domain.names import RoomName
+from p2pd.domain.records import Conversation
 from p2pd.store.connections import open_reader
 from p2pd.store.damage import FILE_ERRORS, quarantined_files
 from p2pd.store.entry_table import Entries, load_entries
@@ -25,9 +25,9 @@ from p2pd.store.room_table import LOAD, LOAD_FROM_ROOMS, room_from_row
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """Room records, known peers, entries, and which quarantined files are still to be read."""
+    """Records of conversations, known peers, entries, and which files are still to be read."""
 
-    rooms: Mapping[RoomName, RoomRecord] = field(default_factory=dict)
+    rooms: Mapping[Conversation, RoomRecord] = field(default_factory=dict)
     peers: KnownPeers = field(default_factory=KnownPeers)
     quarantined: Quarantined = field(default_factory=dict)
     entries: Entries = field(default_factory=dict)
@@ -57,7 +57,7 @@ def inheritance_of(store_path: Path) -> Inheritance:
 
 def _read(path: Path) -> Inheritance:
     """Read what a damaged file says of rooms, peers and files, each as far as it can be read."""
-    rooms: dict[RoomName, RoomRecord] = {}
+    rooms: dict[Conversation, RoomRecord] = {}
     peers, quarantined = KnownPeers(), dict[str, int | None]()
     entries: Entries = {}
     with suppress(*FILE_ERRORS), closing(open_reader(path)) as connection:

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from p2pd.domain.names import RoomName, room_from_text
+from p2pd.domain.records import Conversation
 from p2pd.errors import InvalidInputError
 from p2pd.store.damage import sync_directory
 from p2pd.store.inheritance import Inheritance
@@ -61,10 +62,10 @@ def _load(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _left_rooms(saved: object, now_ns: int) -> dict[RoomName, RoomRecord]:
+def _left_rooms(saved: object, now_ns: int) -> dict[Conversation, RoomRecord]:
     """Read the rooms left; the oldest files name them only."""
     content = saved if isinstance(saved, dict) else {}
-    left = {}
+    left: dict[Conversation, RoomRecord] = {}
     for room in _rooms(list(content) if content else saved):
         sent_until = content.get(room)
         sent_until = sent_until if isinstance(sent_until, int) else now_ns
@@ -72,9 +73,9 @@ def _left_rooms(saved: object, now_ns: int) -> dict[RoomName, RoomRecord]:
     return left
 
 
-def _joined_rooms(saved: object, now_ns: int) -> dict[RoomName, RoomRecord]:
+def _joined_rooms(saved: object, now_ns: int) -> dict[Conversation, RoomRecord]:
     content = saved if isinstance(saved, dict) else {}
-    records = {}
+    records: dict[Conversation, RoomRecord] = {}
     for room in _rooms(list(content)):
         try:
             entry = content[room]

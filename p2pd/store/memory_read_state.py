@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from p2pd.domain.conversations import ReaderName
-from p2pd.domain.names import RoomName
-from p2pd.domain.records import Conversation, Direct
+from p2pd.domain.records import Conversation
 from p2pd.store.message_store import IsMention, Stored
 from p2pd.store.read_state_store import (
     MAX_MARKERS,
@@ -27,11 +26,11 @@ class MemoryReadState:
     """A ``ReadStateStore`` in memory.
 
     Args:
-        stored_of: Returns the messages of a room.
+        stored_of: Returns the messages of a conversation.
     """
 
     def __init__(
-        self, stored_of: Callable[[RoomName], Sequence[Stored]], is_mention: IsMention
+        self, stored_of: Callable[[Conversation], Sequence[Stored]], is_mention: IsMention
     ) -> None:
         self.evicted_readers = 0
         self._stored_of = stored_of
@@ -59,8 +58,7 @@ class MemoryReadState:
     ) -> StoredOffsets:
         """Return where a conversation's messages are, up to an offset."""
         author = author_bytes.hex()
-        stored = () if isinstance(conversation, Direct) else self._stored_of(conversation)
-        known = [one for one in stored if one.offset <= until]
+        known = [one for one in self._stored_of(conversation) if one.offset <= until]
         others = [one for one in known if not one.message.message_id.startswith(author)]
         mentions = [one.offset for one in others if self._is_mention(one.message)]
         newest = known[-1].offset if known else 0

@@ -13,6 +13,7 @@ from p2pd.domain.cursors import new_epoch
 from p2pd.domain.items import item_digest, summary_of
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.records import Conversation
 from p2pd.domain.sizes import MAX_ITEMS_BYTES, size_of_message
 from p2pd.domain.storage import Storage
 from p2pd.domain.window import Window
@@ -58,10 +59,10 @@ class MemoryStore:
         self.reads = ReadsAtOnce()
         self._window: Window[Stored] = Window(max_messages, max_bytes, first=1)
         self._offsets: dict[MessageId, int] = {}
-        self._rooms: dict[RoomName, list[int]] = {}
+        self._rooms: dict[Conversation, list[int]] = {}
         self._answers: dict[tuple[str, str], StoredAnswer] = {}
-        self._ordered: dict[RoomName, list[OrderKey]] = {}
-        self._dropped: dict[RoomName, deque[Dropped]] = {}
+        self._ordered: dict[Conversation, list[OrderKey]] = {}
+        self._dropped: dict[Conversation, deque[Dropped]] = {}
         self.read_state = MemoryReadState(self._stored_of, is_mention)
 
     @property
@@ -79,7 +80,7 @@ class MemoryStore:
         """Memory is well as long as the process lives."""
         return Storage()
 
-    def dropped_until(self, rooms: frozenset[RoomName]) -> int:
+    def dropped_until(self, rooms: frozenset[Conversation]) -> int:
         """Return the highest offset dropped, of whatever room."""
         return self.first_offset - 1
 
@@ -92,11 +93,13 @@ class MemoryStore:
             stored = Stored(self._window.end, message)
             kept.append(stored)
             self._offsets[message.message_id] = stored.offset
-            self._rooms.setdefault(message.room, []).append(stored.offset)
-            insort(self._ordered.setdefault(message.room, []), _item(message))
+            self._rooms.setdefault(message.conversation, []).append(stored.offset)
+            insort(self._ordered.setdefault(message.conversation, []), _item(message))
             if message.client_message_id:
                 key = (message.caller, message.client_message_id)
-                answer = StoredAnswer(message.message_id, stored.offset, message.room, message.data)
+                answer = StoredAnswer(
+                    message.message_id, stored.offset, message.conversation, message.data
+                )
                 self._answers.setdefault(key, answer)
             self._forget(self._window.append(stored, _size_bytes(message)))
         return tuple(kept)
@@ -145,37 +148,40 @@ class MemoryStore:
         return 0
 
     def page_before(
-        self, room: RoomName, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+        self, conversation: Conversation, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
     ) -> StoredPage:
-        """Return the newest messages of a room below an offset, bounded in number and bytes."""
-        offsets = self._rooms.get(room, [])
+        """Return the newest messages of a conversation below an offset, bounded."""
+        offsets = self._rooms.get(conversation, [])
         end = bisect_left(offsets, before)
         start = max(0, end - limit)
         newest = _fitting(self._at(reversed(offsets[start:end])), max_bytes)
         return StoredPage(newest[::-1], end - len(newest) > 0)
 
     def page_after(
-        self, room: RoomName, after: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+        self, conversation: Conversation, after: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
     ) -> StoredPage:
-        """Return the oldest messages of a room above an offset, bounded in number and bytes."""
-        offsets = self._rooms.get(room, [])
+        """Return the oldest messages of a conversation above an offset, bounded."""
+        offsets = self._rooms.get(conversation, [])
         start = bisect_right(offsets, after)
         oldest = _fitting(self._at(offsets[start : start + limit]), max_bytes)
         return StoredPage(oldest, start + len(oldest) < len(offsets))
 
-    def count(self, room: RoomName) -> int:
-        """Return how many messages of a room are kept."""
-        return len(self._rooms.get(room, ()))
+    def count(self, conversation: Conversation) -> int:
+        """Return how many messages of a conversation are kept."""
+        return len(self._rooms.get(conversation, ()))
 
-    def rooms(self) -> tuple[RoomName, ...]:
-        """Return the rooms that have messages, or had some that are not told as dropped."""
+    def conversations(self) -> tuple[Conversation, ...]:
+        """Return the conversations that have messages, or had some not reported as dropped."""
         return tuple({**self._rooms, **{room: () for room, gone in self._dropped.items() if gone}})
 
     def items(
-        self, room: RoomName, lower: OrderKey | None = None, upper: OrderKey | None = None
+        self,
+        conversation: Conversation,
+        lower: OrderKey | None = None,
+        upper: OrderKey | None = None,
     ) -> Iterator[OrderKey]:
-        """Yield a room's items in send order, ``lower <= item < upper``; None is no bound."""
-        ordered = self._ordered.get(room, [])
+        """Yield a conversation's items in send order; None is no bound."""
+        ordered = self._ordered.get(conversation, [])
         begin = 0 if lower is None else bisect_left(ordered, lower)
         end = len(ordered) if upper is None else bisect_left(ordered, upper)
         # In another thread the list may have moved since: each is looked at once more.
@@ -208,19 +214,19 @@ class MemoryStore:
         return True
 
     def signed_bytes(
-        self, room: RoomName, message_ids: Sequence[MessageId]
+        self, conversation: Conversation, message_ids: Sequence[MessageId]
     ) -> dict[MessageId, bytes]:
-        """Return the original signed bytes of those messages that are kept in the room."""
+        """Return the original bytes of those messages that are kept in the conversation."""
         offsets = [offset for one in message_ids if (offset := self._offsets.get(one))]
         return {
             stored.message.message_id: stored.message.signed_bytes
             for stored in self._at(offsets)
-            if stored.message.room == room
+            if stored.message.conversation == conversation
         }
 
     def drop_oldest(
         self,
-        room: RoomName,
+        conversation: Conversation,
         *,
         keep: int,
         received_before_ns: int,
@@ -228,11 +234,11 @@ class MemoryStore:
         now_ns: int = END_OF_TIME_NS,
     ) -> Sequence[Dropped]:
         """Drop nothing, but tell what has gone: memory has bounds of its own, over all rooms."""
-        dropped = self._dropped.get(room, ())
+        dropped = self._dropped.get(conversation, ())
         return [dropped.popleft() for _ in range(min(at_most, len(dropped)))] if dropped else []
 
-    def _stored_of(self, room: RoomName) -> tuple[Stored, ...]:
-        return self._at(list(self._rooms.get(room, ())))
+    def _stored_of(self, conversation: Conversation) -> tuple[Stored, ...]:
+        return self._at(list(self._rooms.get(conversation, ())))
 
     def _at(self, offsets: Iterable[int]) -> tuple[Stored, ...]:
         return tuple(
@@ -244,16 +250,16 @@ class MemoryStore:
             return
         for stored in dropped:
             message = stored.message
-            gone = self._dropped.setdefault(message.room, deque(maxlen=MAX_DROPPED_UNTOLD))
+            gone = self._dropped.setdefault(message.conversation, deque(maxlen=MAX_DROPPED_UNTOLD))
             gone.append(Dropped(message.seqno, message.receive_time_ns, message.message_id))
             del self._offsets[message.message_id]
-            ordered = self._ordered[message.room]
+            ordered = self._ordered[message.conversation]
             del ordered[bisect_left(ordered, _item(message))]
             key = (message.caller, message.client_message_id)
             answer = self._answers.get(key)
             if answer is not None and answer.offset == stored.offset:
                 del self._answers[key]
-        for room in {stored.message.room for stored in dropped}:
+        for room in {stored.message.conversation for stored in dropped}:
             offsets = self._rooms[room]
             kept = offsets[bisect_left(offsets, self.first_offset) :]
             if kept:

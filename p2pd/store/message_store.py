@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from p2pd.domain.messages import Message
 from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.records import Conversation
 from p2pd.domain.sizes import MAX_ITEMS_BYTES
 from p2pd.domain.storage import Storage
 from p2pd.errors import StorageFailedError
@@ -40,12 +41,12 @@ class StoredPage:
 class StoredAnswer:
     """What a publish with a ``client_message_id`` was answered, and what it published.
 
-    A call with the same caller and id repeats it only where room and data are the same.
+    A call with the same caller and id repeats it only where conversation and data are the same.
     """
 
     message_id: MessageId
     offset: int
-    room: RoomName
+    conversation: Conversation
     data: bytes
 
 
@@ -91,7 +92,7 @@ class Dropped(NamedTuple):
 
 
 class MessageStore(Protocol):
-    """Messages in order of arrival, the oldest of each room dropped by retention.
+    """Messages in order of arrival, the oldest of each conversation dropped by retention.
 
     ``append`` and ``drop_oldest`` are called by one thread, the trio thread;
     everything else by any.
@@ -121,7 +122,7 @@ class MessageStore(Protocol):
     def storage(self) -> Storage:
         """Whether messages can be kept, and what was found damaged."""
 
-    def dropped_until(self, rooms: frozenset[RoomName]) -> int:
+    def dropped_until(self, rooms: frozenset[Conversation]) -> int:
         """Return the highest offset that messages of these rooms were dropped at.
 
         No rooms means all; 0 where nothing was dropped. A hole in what is read
@@ -176,28 +177,31 @@ class MessageStore(Protocol):
         """
 
     def page_before(
-        self, room: RoomName, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+        self, conversation: Conversation, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
     ) -> StoredPage:
-        """Return the newest messages of a room below an offset.
+        """Return the newest messages of a conversation below an offset.
 
         At most ``limit``, and ``max_bytes`` as the API counts them, but one at least.
         """
 
     def page_after(
-        self, room: RoomName, after: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+        self, conversation: Conversation, after: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
     ) -> StoredPage:
-        """Return the oldest messages of a room above an offset, bounded likewise."""
+        """Return the oldest messages of a conversation above an offset, bounded likewise."""
 
-    def count(self, room: RoomName) -> int:
-        """Return how many messages of a room are kept."""
+    def count(self, conversation: Conversation) -> int:
+        """Return how many messages of a conversation are kept."""
 
-    def rooms(self) -> tuple[RoomName, ...]:
-        """Return the rooms that have messages."""
+    def conversations(self) -> tuple[Conversation, ...]:
+        """Return the conversations that have messages."""
 
     def items(
-        self, room: RoomName, lower: OrderKey | None = None, upper: OrderKey | None = None
+        self,
+        conversation: Conversation,
+        lower: OrderKey | None = None,
+        upper: OrderKey | None = None,
     ) -> Iterator[OrderKey]:
-        """Yield a room's items in send order, ``lower <= item < upper``; None is no bound.
+        """Yield a conversation's items in send order, ``lower <= item < upper``; None is no bound.
 
         What is appended or dropped meanwhile may or may not be among them.
         """
@@ -226,20 +230,20 @@ class MessageStore(Protocol):
         """
 
     def signed_bytes(
-        self, room: RoomName, message_ids: Sequence[MessageId]
+        self, conversation: Conversation, message_ids: Sequence[MessageId]
     ) -> dict[MessageId, bytes]:
-        """Return the original signed bytes of those messages that are kept in the room."""
+        """Return the original bytes of those messages that are kept in the conversation."""
 
     def drop_oldest(
         self,
-        room: RoomName,
+        conversation: Conversation,
         *,
         keep: int,
         received_before_ns: int,
         at_most: int,
         now_ns: int = END_OF_TIME_NS,
     ) -> Sequence[Dropped]:
-        """Drop a room's oldest messages: beyond ``keep`` of them, or received too early.
+        """Drop a conversation's oldest messages: beyond ``keep`` of them, or received too early.
 
         Args:
             now_ns: A message that was received later than now, by a clock that was

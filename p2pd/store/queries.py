@@ -9,13 +9,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.names import MessageId
+from p2pd.domain.records import Conversation
 from p2pd.domain.sizes import size_of_message
 from p2pd.store.message_store import OrderKey, Stored, StoredAnswer, StoredPage
 from p2pd.store.rows import (
     COLUMNS,
     IS_KIND,
     SEQNO_SHIFT,
+    key_names,
     message_id_from,
     seqno_from,
     stored_from_row,
@@ -24,31 +26,27 @@ from p2pd.store.rows import (
 MAX_ROWS = 1024
 """Messages that one ``read`` returns at most."""
 
-_ROOM = "conversation = (SELECT conversation FROM conversations WHERE room = ?)"
-_IS_MESSAGE = f"""({IS_KIND} AND conversation NOT IN
-    (SELECT conversation FROM conversations WHERE peer IS NOT NULL))"""
-"""What this release serves. Other records are those of a later one: they stay, and are
-passed over."""
+_CONVERSATION = "conversation = (SELECT conversation FROM conversations WHERE room = ? OR peer = ?)"
 _READ = f"""SELECT {COLUMNS} FROM records
-    WHERE offset > ? AND offset <= ? AND {_IS_MESSAGE} ORDER BY offset LIMIT ?"""
+    WHERE offset > ? AND offset <= ? AND {IS_KIND} ORDER BY offset LIMIT ?"""
 _COUNT_OTHERS = f"""SELECT count(*) FROM records
-    WHERE offset > ? AND offset <= ? AND NOT {_IS_MESSAGE}"""
-_AT = f"SELECT {COLUMNS}, {_IS_MESSAGE} FROM records WHERE offset = ?"
-_IN_ROOM = f"""SELECT {COLUMNS} FROM records INDEXED BY messages_by_room
-    WHERE {_ROOM} AND {IS_KIND}"""
-_BEFORE = f"{_IN_ROOM} AND offset < ? ORDER BY offset DESC LIMIT ?"
-_AFTER = f"{_IN_ROOM} AND offset > ? ORDER BY offset LIMIT ?"
+    WHERE offset > ? AND offset <= ? AND NOT {IS_KIND}"""
+_AT = f"SELECT {COLUMNS}, {IS_KIND} FROM records WHERE offset = ?"
+_IN_CONVERSATION = f"""SELECT {COLUMNS} FROM records INDEXED BY messages_by_room
+    WHERE {_CONVERSATION} AND {IS_KIND}"""
+_BEFORE = f"{_IN_CONVERSATION} AND offset < ? ORDER BY offset DESC LIMIT ?"
+_AFTER = f"{_IN_CONVERSATION} AND offset > ? ORDER BY offset LIMIT ?"
 _OFFSET_OF = "SELECT offset FROM records WHERE message_id = ?"
 _ANSWER = f"""SELECT {COLUMNS} FROM records
-    WHERE client_message_id = ? AND caller IS ? AND {_IS_MESSAGE} ORDER BY offset LIMIT 1"""
+    WHERE client_message_id = ? AND caller IS ? AND {IS_KIND} ORDER BY offset LIMIT 1"""
 _NEWEST_OF_AUTHOR = f"""SELECT send_order FROM records
     WHERE message_id BETWEEN ? AND ? AND {IS_KIND} ORDER BY message_id DESC LIMIT 1"""
 _ITEMS = f"""SELECT send_order, message_id
     FROM records INDEXED BY items
-    WHERE {_ROOM} AND {IS_KIND}
+    WHERE {_CONVERSATION} AND {IS_KIND}
         AND (send_order, message_id) >= (?, ?) AND (send_order, message_id) < (?, ?)
     ORDER BY send_order, message_id LIMIT ?"""
-_SIGNED = f"SELECT {COLUMNS} FROM records WHERE message_id = ? AND {_ROOM} AND {IS_KIND}"
+_SIGNED = f"SELECT {COLUMNS} FROM records WHERE message_id = ? AND {_CONVERSATION} AND {IS_KIND}"
 
 _LOWEST = (-SEQNO_SHIFT, b"")
 _HIGHEST = (SEQNO_SHIFT - 1, b"\xff" * 128)
@@ -94,18 +92,30 @@ def count_others(connection: sqlite3.Connection, after: int, until: int) -> int:
 
 
 def page_before(
-    connection: sqlite3.Connection, room: RoomName, before: int, limit: int, max_bytes: int
+    connection: sqlite3.Connection,
+    conversation: Conversation,
+    before: int,
+    limit: int,
+    max_bytes: int,
 ) -> StoredPage:
-    """Return the newest messages of a room below an offset, one at least if there is one."""
-    page = _page(connection.execute(_BEFORE, (room, before, limit + 1)), limit, max_bytes)
+    """Return the newest messages of a conversation below an offset, one at least if any."""
+    page = _page(
+        connection.execute(_BEFORE, (*key_names(conversation), before, limit + 1)), limit, max_bytes
+    )
     return StoredPage(page.messages[::-1], page.more)
 
 
 def page_after(
-    connection: sqlite3.Connection, room: RoomName, after: int, limit: int, max_bytes: int
+    connection: sqlite3.Connection,
+    conversation: Conversation,
+    after: int,
+    limit: int,
+    max_bytes: int,
 ) -> StoredPage:
-    """Return the oldest messages of a room above an offset, one at least if there is one."""
-    return _page(connection.execute(_AFTER, (room, after, limit + 1)), limit, max_bytes)
+    """Return the oldest messages of a conversation above an offset, one at least if any."""
+    return _page(
+        connection.execute(_AFTER, (*key_names(conversation), after, limit + 1)), limit, max_bytes
+    )
 
 
 def _page(rows: sqlite3.Cursor, limit: int, max_bytes: int) -> StoredPage:
@@ -139,7 +149,7 @@ def answer_of(
         return None
     stored = stored_from_row(row)
     message = stored.message
-    return StoredAnswer(message.message_id, stored.offset, message.room, message.data)
+    return StoredAnswer(message.message_id, stored.offset, message.conversation, message.data)
 
 
 def max_seqno(connection: sqlite3.Connection, author_bytes: bytes) -> int:
@@ -151,15 +161,15 @@ def max_seqno(connection: sqlite3.Connection, author_bytes: bytes) -> int:
 
 def items(
     connection: sqlite3.Connection,
-    room: RoomName,
+    conversation: Conversation,
     lower: OrderKey | None,
     upper: OrderKey | None,
     limit: int,
 ) -> list[OrderKey]:
-    """Return the first ``limit`` items of a room with ``lower <= item < upper``."""
+    """Return the first ``limit`` items of a conversation with ``lower <= item < upper``."""
     low = _LOWEST if lower is None else _key(lower)
     high = _HIGHEST if upper is None else _key(upper)
-    rows = connection.execute(_ITEMS, (room, *low, *high, limit))
+    rows = connection.execute(_ITEMS, (*key_names(conversation), *low, *high, limit))
     return [OrderKey(seqno_from(order), message_id_from(key)) for order, key in rows.fetchall()]
 
 
@@ -169,12 +179,13 @@ def item_after(item: OrderKey) -> OrderKey:
 
 
 def signed_bytes(
-    connection: sqlite3.Connection, room: RoomName, message_ids: Sequence[MessageId]
+    connection: sqlite3.Connection, conversation: Conversation, message_ids: Sequence[MessageId]
 ) -> dict[MessageId, bytes]:
-    """Return the original signed bytes of those messages that are kept in the room."""
+    """Return the original signed bytes of those messages that are kept in the conversation."""
     found: dict[MessageId, bytes] = {}
     for message_id in message_ids:
-        row = connection.execute(_SIGNED, (bytes.fromhex(message_id), room)).fetchone()
+        keys = (bytes.fromhex(message_id), *key_names(conversation))
+        row = connection.execute(_SIGNED, keys).fetchone()
         if row is not None:
             found[message_id] = stored_from_row(row).message.signed_bytes
     return found

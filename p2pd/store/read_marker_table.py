@@ -16,6 +16,7 @@ from p2pd.domain.records import Conversation, Direct
 from p2pd.store.connections import transaction
 from p2pd.store.errors import DamagedError
 from p2pd.store.read_state_store import MAX_MARKERS, MAX_READERS, Markers
+from p2pd.store.rows import key_names
 
 _LOAD = """SELECT reader, room, peer, until, change
     FROM read_markers JOIN conversations USING (conversation) ORDER BY change"""
@@ -85,7 +86,7 @@ class ReadMarkerTable:
 
     def key(self, conversation: Conversation) -> int | None:
         """Return a conversation's key in the file; None where it is not in it."""
-        row = self._connection.execute(_KEY, room_and_peer(conversation)).fetchone()
+        row = self._connection.execute(_KEY, key_names(conversation)).fetchone()
         return None if row is None else int(row[0])
 
     def _load(
@@ -105,15 +106,6 @@ class ReadMarkerTable:
         markers[conversation] = until
         markers.move_to_end(conversation)
         self._readers.move_to_end(reader)
-
-
-def room_and_peer(conversation: Conversation) -> tuple[str | None, str | None]:
-    """Return a conversation as the columns ``room`` and ``peer``."""
-    match conversation:
-        case Direct(peer_id):
-            return None, peer_id
-        case room:
-            return room, None
 
 
 def _oldest_beyond(table: OrderedDict[K, V], added: K, max_count: int) -> K | None:

@@ -17,7 +17,7 @@ from typing import Never, Protocol
 import structlog
 import trio
 
-from p2pd.domain.names import RoomName
+from p2pd.domain.records import Conversation
 from p2pd.errors import ChatError
 from p2pd.store.message_store import Dropped, MessageStore
 
@@ -31,13 +31,13 @@ log_line = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is retained: messages received not longer ago than this, so many per room."""
+    """What is retained: messages received not longer ago than this, so many per conversation."""
 
     max_age_s: float = 30 * DAY_S
     max_messages: int = 100_000
 
 
-OnDropped = Callable[[RoomName, Sequence[Dropped]], None]
+OnDropped = Callable[[Conversation, Sequence[Dropped]], None]
 
 
 class Clock(Protocol):
@@ -51,7 +51,7 @@ class Clock(Protocol):
         """Return nanoseconds since the epoch."""
 
 
-def _ignore(room: RoomName, dropped: Sequence[Dropped]) -> None:
+def _ignore(conversation: Conversation, dropped: Sequence[Dropped]) -> None:
     """Report to nobody."""
 
 
@@ -61,7 +61,7 @@ async def keep_trimmed(
     """Remove what is too old or too much, again and again; ends by cancellation.
 
     Args:
-        on_dropped: Called with what a room lost, slice by slice.
+        on_dropped: Called with what a conversation lost, slice by slice.
     """
     while True:
         try:
@@ -76,22 +76,22 @@ async def trim(
 ) -> int:
     """Remove everything that is too old or too much now; return how many messages."""
     total = 0
-    for room in store.rooms():
-        while dropped := _drop_slice(store, room, retention, clock):
+    for conversation in store.conversations():
+        while dropped := _drop_slice(store, conversation, retention, clock):
             total += len(dropped)
-            on_dropped(room, dropped)
+            on_dropped(conversation, dropped)
             await trio.lowlevel.checkpoint()
         await trio.lowlevel.checkpoint()
     return total
 
 
 def _drop_slice(
-    store: MessageStore, room: RoomName, retention: Retention, clock: Clock
+    store: MessageStore, conversation: Conversation, retention: Retention, clock: Clock
 ) -> Sequence[Dropped]:
     now_ns = clock.now_ns()
     oldest_ns = now_ns - int(retention.max_age_s * 10**9) if clock.is_steady else 0
     return store.drop_oldest(
-        room,
+        conversation,
         keep=retention.max_messages,
         received_before_ns=oldest_ns,
         now_ns=now_ns,

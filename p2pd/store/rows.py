@@ -11,7 +11,7 @@ from typing import Any
 
 from p2pd.domain.messages import Delivery, Message
 from p2pd.domain.names import MessageId, PeerId, RoomName
-from p2pd.domain.records import RecordKind
+from p2pd.domain.records import Conversation, Direct, RecordKind
 from p2pd.store.errors import DamagedError
 from p2pd.store.message_store import Stored
 
@@ -21,8 +21,13 @@ IS_KIND = f"kind = {_MESSAGE:d}"
 """Whether a row has the kind that this release serves."""
 _DELIVERIES = (Delivery.LIVE, Delivery.BACKFILLED)
 
-COLUMNS = """offset, message_id,
-    (SELECT room FROM conversations WHERE conversations.conversation = records.conversation),
+_DIRECT_MARK = "\x01"
+"""Before the id of a peer, where a conversation has one name: no room's name has it."""
+NAME = "coalesce(room, char(1) || peer)"
+"""A conversation's name, of its row."""
+
+COLUMNS = f"""offset, message_id,
+    (SELECT {NAME} FROM conversations WHERE conversations.conversation = records.conversation),
     author, forwarder, send_order, receive_time_ns, delivery, client_message_id,
     body, data_start, data_bytes, data, caller, kind, checksum"""
 COLUMNS_BEFORE_RECORDS = """offset, message_id,
@@ -35,7 +40,7 @@ INSERT = """INSERT INTO records (offset, message_id, conversation,
     body, data_start, data_bytes, data, caller, kind, checksum, is_mention)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
-CONVERSATION, ROOM, RECEIVE_TIME, CLIENT_MESSAGE_ID, BODY, CHECKSUM = 2, 2, 6, 8, 9, 15
+CONVERSATION, NAMED, RECEIVE_TIME, CLIENT_MESSAGE_ID, BODY, CHECKSUM = 2, 2, 6, 8, 9, 15
 """Places in a row of ``COLUMNS``, the first in one of ``INSERT``."""
 
 Row = tuple[Any, ...]
@@ -66,7 +71,8 @@ def row_from_message(offset: int, conversation: int, message: Message) -> Row:
         _MESSAGE,
     )
     message_id = bytes.fromhex(message.message_id)
-    checksum = _checksum((offset, message_id, message.room, *facts, *content))
+    name = name_of(message.conversation)
+    checksum = _checksum((offset, message_id, name, *facts, *content))
     return (offset, message_id, conversation, *facts, *content, checksum)
 
 
@@ -83,6 +89,27 @@ def stored_from_row(row: Row) -> Stored:
         return _stored(*values)
     except (TypeError, ValueError, IndexError, AttributeError) as error:
         raise DamagedError(f"row {row[0]!r} makes no sense") from error
+
+
+def name_of(conversation: Conversation) -> str:
+    """Name a conversation as a row does."""
+    if isinstance(conversation, Direct):
+        return f"{_DIRECT_MARK}{conversation.peer_id}"
+    return conversation
+
+
+def conversation_from_name(name: str) -> Conversation:
+    """Read the name of a conversation."""
+    if name.startswith(_DIRECT_MARK):
+        return Direct(PeerId(name[len(_DIRECT_MARK) :]))
+    return RoomName(name)
+
+
+def key_names(conversation: Conversation) -> tuple[str | None, str | None]:
+    """Return what the columns ``room`` and ``peer`` of a conversation hold."""
+    if isinstance(conversation, Direct):
+        return None, conversation.peer_id
+    return conversation, None
 
 
 def message_id_from(value: object) -> MessageId:
@@ -110,7 +137,7 @@ def seqno_from(value: object) -> int:
 def _stored(
     offset: int,
     message_id: bytes,
-    room: str,
+    name: str,
     author: str,
     forwarder: str | None,
     send_order: int,
@@ -126,9 +153,10 @@ def _stored(
 ) -> Stored:
     if data_start is not None:
         data = signed[data_start : data_start + data_bytes]
+    conversation = conversation_from_name(name)
     message = Message(
         message_id=MessageId(message_id.hex()),
-        room=RoomName(room),
+        room=RoomName("") if isinstance(conversation, Direct) else conversation,
         author_id=PeerId(author),
         data=data or b"",
         seqno=send_order + SEQNO_SHIFT,
@@ -138,6 +166,7 @@ def _stored(
         delivery=_DELIVERIES[delivery],
         client_message_id=client_message_id or "",
         caller=caller or "",
+        peer_id=conversation.peer_id if isinstance(conversation, Direct) else None,
     )
     return Stored(offset, message)
 

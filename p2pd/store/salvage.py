@@ -29,9 +29,10 @@ from p2pd.store.rows import (
     CLIENT_MESSAGE_ID,
     COLUMNS,
     COLUMNS_BEFORE_RECORDS,
+    NAMED,
     RECEIVE_TIME,
-    ROOM,
     Row,
+    name_of,
     stored_from_row,
 )
 
@@ -40,8 +41,7 @@ MAX_FAILURES = 20_000
 """Unreadable stretches after which the rest is left to the peers: some seconds."""
 HIGHEST_OFFSET = 1 << 40
 
-_IS_MESSAGE = f"""kind = {RecordKind.MESSAGE:d} AND conversation NOT IN
-    (SELECT conversation FROM conversations WHERE peer IS NOT NULL)"""
+_IS_MESSAGE = f"kind = {RecordKind.MESSAGE:d}"
 _ADDED = {"checksum": "NULL", "caller": "NULL", "kind": str(RecordKind.MESSAGE.value)}
 """Columns that came after version 1, and what stands for each in an older file."""
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
@@ -86,7 +86,7 @@ def _query_for(connection: sqlite3.Connection) -> str:
     if ("records",) in connection.execute(_TABLES).fetchall():
         return _query(COLUMNS, "records", _IS_MESSAGE)
     present = {name for _, name, *_ in connection.execute("PRAGMA table_info(messages)")}
-    columns, condition = COLUMNS_BEFORE_RECORDS, f"kind = {RecordKind.MESSAGE:d}"
+    columns, condition = COLUMNS_BEFORE_RECORDS, _IS_MESSAGE
     for name, substitute in _ADDED.items():
         if name not in present:
             columns = columns.replace(name, substitute)
@@ -133,9 +133,9 @@ def _message_from(row: Row, verify: Verify) -> Message | None:
 def _completed(row: Row, verified: Message) -> Message:
     """Add to a verified message what its row says beside the signature, as far as that holds."""
     try:
-        # The table of rooms may be broken though the row is whole.
-        with_room = (*row[:ROOM], verified.room, *row[ROOM + 1 :])
-        return stored_from_row(with_room).message
+        # The table of conversations may be broken though the row is whole.
+        with_name = (*row[:NAMED], name_of(verified.conversation), *row[NAMED + 1 :])
+        return stored_from_row(with_name).message
     except DamagedError:
         pass
     received = row[RECEIVE_TIME]

@@ -8,9 +8,8 @@ from typing import Protocol
 
 from p2pd.domain.conversations import ReaderName
 from p2pd.domain.records import Conversation
-from p2pd.store.read_marker_table import room_and_peer
 from p2pd.store.read_state_store import Markers, StoredOffsets, offsets
-from p2pd.store.rows import IS_KIND
+from p2pd.store.rows import IS_KIND, key_names
 from p2pd.store.store_file import StoreFile
 from p2pd.store.succession import Succession
 
@@ -74,7 +73,7 @@ class SqliteReadState:
 def _stored_offsets(
     connection: sqlite3.Connection, conversation: Conversation, author_bytes: bytes, until: int
 ) -> StoredOffsets:
-    where = (*room_and_peer(conversation), until)
+    where = (*key_names(conversation), until)
     own = (author_bytes, author_bytes + b"\xff" * 8)
     others = sorted(offset for (offset,) in connection.execute(_OTHERS, (*where, *own)).fetchall())
     mentions = sorted(offset for (offset,) in connection.execute(_MENTIONS, where).fetchall())

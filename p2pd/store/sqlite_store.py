@@ -19,7 +19,8 @@ import structlog
 
 from common.histograms import HistogramValue
 from p2pd.domain.messages import Message
-from p2pd.domain.names import MessageId, RoomName
+from p2pd.domain.names import MessageId, PeerId, RoomName
+from p2pd.domain.records import Conversation, Direct
 from p2pd.domain.sizes import MAX_ITEMS_BYTES
 from p2pd.domain.storage import Damage, Storage, StorageState
 from p2pd.errors import StorageFailedError, StorageFullError
@@ -160,7 +161,7 @@ class SqliteStore:
             return Storage(StorageState.FULL, "the disk is full", self._succession.damages)
         return Storage(damages=self._succession.damages)
 
-    def dropped_until(self, rooms: frozenset[RoomName]) -> int:
+    def dropped_until(self, rooms: frozenset[Conversation]) -> int:
         """Return the highest offset that messages of these rooms were dropped at."""
         return self._succession.file.rooms.dropped_until(rooms)
 
@@ -184,7 +185,20 @@ class SqliteStore:
 
     def save_rooms(self, records: Mapping[RoomName, RoomRecord]) -> None:
         """Commit these records in one transaction: all of them or none."""
-        self._write(lambda file: file.save_rooms(records))
+        named: dict[Conversation, RoomRecord] = dict(records.items())
+        self._write(lambda file: file.save_rooms(named))
+
+    def direct_records(self) -> dict[PeerId, RoomRecord]:
+        """Return a copy of what is stored of conversations with peers, from memory."""
+        records = self._succession.file.rooms.all_records
+        return {one.peer_id: record for one, record in records.items() if isinstance(one, Direct)}
+
+    def save_directs(self, records: Mapping[PeerId, RoomRecord]) -> None:
+        """Commit records of conversations with peers: all of them or none."""
+        named: dict[Conversation, RoomRecord] = {
+            Direct(peer_id): record for peer_id, record in records.items()
+        }
+        self._write(lambda file: file.save_rooms(named))
 
     def known_peers(self) -> KnownPeers:
         """Return the known peers, from memory."""
@@ -255,35 +269,40 @@ class SqliteStore:
         return self._look(lambda connection: queries.count_others(connection, after, until))
 
     def page_before(
-        self, room: RoomName, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+        self, conversation: Conversation, before: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
     ) -> StoredPage:
-        """Return the newest messages of a room below an offset, bounded in number and bytes."""
+        """Return the newest messages of a conversation below an offset, bounded."""
         return self._look(
-            lambda connection: queries.page_before(connection, room, before, limit, max_bytes)
+            lambda connection: queries.page_before(
+                connection, conversation, before, limit, max_bytes
+            )
         )
 
     def page_after(
-        self, room: RoomName, after: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
+        self, conversation: Conversation, after: int, limit: int, max_bytes: int = MAX_ITEMS_BYTES
     ) -> StoredPage:
-        """Return the oldest messages of a room above an offset, bounded in number and bytes."""
+        """Return the oldest messages of a conversation above an offset, bounded."""
         return self._look(
-            lambda connection: queries.page_after(connection, room, after, limit, max_bytes)
+            lambda connection: queries.page_after(connection, conversation, after, limit, max_bytes)
         )
 
-    def count(self, room: RoomName) -> int:
-        """Return how many messages of a room are kept."""
-        return self._succession.file.rooms.count(room)
+    def count(self, conversation: Conversation) -> int:
+        """Return how many messages of a conversation are kept."""
+        return self._succession.file.rooms.count(conversation)
 
-    def rooms(self) -> tuple[RoomName, ...]:
-        """Return the rooms that have messages."""
+    def conversations(self) -> tuple[Conversation, ...]:
+        """Return the conversations that have messages."""
         return self._succession.file.rooms.names
 
     def items(
-        self, room: RoomName, lower: OrderKey | None = None, upper: OrderKey | None = None
+        self,
+        conversation: Conversation,
+        lower: OrderKey | None = None,
+        upper: OrderKey | None = None,
     ) -> Iterator[OrderKey]:
-        """Yield a room's items in send order, ``lower <= item < upper``; None is no bound."""
+        """Yield a conversation's items in send order; None is no bound."""
         while True:
-            batch = self._items(room, lower, upper)
+            batch = self._items(conversation, lower, upper)
             yield from batch
             if len(batch) < ITEMS_AT_ONCE:
                 return
@@ -302,24 +321,26 @@ class SqliteStore:
         return self._succession.carry_out(lambda file: file.ranges.verify(room, lower, upper))
 
     def signed_bytes(
-        self, room: RoomName, message_ids: Sequence[MessageId]
+        self, conversation: Conversation, message_ids: Sequence[MessageId]
     ) -> dict[MessageId, bytes]:
-        """Return the original signed bytes of those messages that are kept in the room."""
-        return self._look(lambda connection: queries.signed_bytes(connection, room, message_ids))
+        """Return the original bytes of those messages that are kept in the conversation."""
+        return self._look(
+            lambda connection: queries.signed_bytes(connection, conversation, message_ids)
+        )
 
     def drop_oldest(
         self,
-        room: RoomName,
+        conversation: Conversation,
         *,
         keep: int,
         received_before_ns: int,
         at_most: int,
         now_ns: int = END_OF_TIME_NS,
     ) -> Sequence[Dropped]:
-        """Drop a room's oldest messages: beyond ``keep`` of them, or received too early."""
+        """Drop a conversation's oldest messages: beyond ``keep`` of them, or received too early."""
         dropped = self._succession.carry_out(
             lambda file: file.drop_oldest(
-                room,
+                conversation,
                 keep=keep,
                 received_before_ns=received_before_ns,
                 at_most=at_most,
@@ -338,10 +359,10 @@ class SqliteStore:
         self._succession.close(in_order=self._durability.failure is None)
 
     def _items(
-        self, room: RoomName, lower: OrderKey | None, upper: OrderKey | None
+        self, conversation: Conversation, lower: OrderKey | None, upper: OrderKey | None
     ) -> list[OrderKey]:
         return self._look(
-            lambda connection: queries.items(connection, room, lower, upper, ITEMS_AT_ONCE)
+            lambda connection: queries.items(connection, conversation, lower, upper, ITEMS_AT_ONCE)
         )
 
     def _look(self, query: Callable[[sqlite3.Connection], T]) -> T:

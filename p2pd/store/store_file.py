@@ -167,7 +167,7 @@ class StoreFile:
         self._rooms.load()
         self.quarantined.load()
 
-    def save_rooms(self, records: Mapping[RoomName, RoomRecord]) -> None:
+    def save_rooms(self, records: Mapping[Conversation, RoomRecord]) -> None:
         """Commit room records; see ``RoomStore``."""
         with self._writing:
             self._check_open()
@@ -223,7 +223,7 @@ class StoreFile:
 
     def drop_oldest(
         self,
-        room: RoomName,
+        room: Conversation,
         *,
         keep: int,
         received_before_ns: int,
@@ -299,13 +299,15 @@ class StoreFile:
         stored = tuple(map(Stored, range(self.last_offset + 1, 1 << 62), messages))
         rows = [
             (
-                *row_from_message(one.offset, self._rooms.key(one.message.room), one.message),
+                *row_from_message(
+                    one.offset, self._rooms.key(one.message.conversation), one.message
+                ),
                 1 if self._is_mention(one.message) else None,
             )
             for one in stored
         ]
         self._commit(rows)
-        self._rooms.appended(message.room for message in messages)
+        self._rooms.appended(message.conversation for message in messages)
         if self._first is None:
             self._first = stored[0].offset
         self.last_offset = stored[-1].offset

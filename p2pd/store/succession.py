@@ -155,7 +155,7 @@ class Succession:
         gathered = inheritance_of(self._path)
         if before is not None:
             known = Inheritance(
-                before.rooms.records,
+                before.rooms.all_records,
                 before.known_peers,
                 before.quarantined.files,
                 before.entries.all,

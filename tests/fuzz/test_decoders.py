@@ -20,6 +20,7 @@ from libp2p.pubsub.pb import rpc_pb2
 from libp2p.relay.circuit_v2.pb import circuit_pb2, dcutr_pb2
 from multiaddr import Multiaddr
 from wsp.chat.v1 import chat_pb2
+from wsp.direct.v1 import direct_pb2
 from wsp.profile.v1 import profile_pb2
 from wsp.sync.v1 import sync_pb2
 
@@ -28,7 +29,9 @@ from p2pd.domain.cursors import cursor_from_text
 from p2pd.domain.names import PeerId, room_from_text
 from p2pd.domain.rejections import MessageRefusedError
 from p2pd.errors import InvalidInputError
-from p2pd.net.addresses import peer_from_bytes
+from p2pd.net.addresses import peer_from_bytes, peer_id_from_text
+from p2pd.net.direct.field import message_from_request, verdict_from_response
+from p2pd.net.direct.records import message_from_record
 from p2pd.net.discovery.mdns_records import peers_from_text
 from p2pd.net.multiaddrs import multiaddr_from_text
 from p2pd.net.patches.identify import bounded_message
@@ -142,6 +145,16 @@ def read_invite(data: bytes) -> None:
     invite_from_line("wsp:" + urlsafe_b64encode(data).decode())
 
 
+def read_record(data: bytes) -> None:
+    own_id = PeerId(PEER.to_base58())
+    for other_id in (own_id, None):
+        message_from_record(data, own_id, other_id, 0)
+
+
+def read_field_request(data: bytes) -> None:
+    message_from_request(data, PeerId(PEER.to_base58()), 0)
+
+
 MESSAGES: dict[str, tuple[type[Message], Decode, tuple[type[Exception], ...]]] = {
     "relay hop": (circuit_pb2.HopMessage, read_hop, (RelayError,)),
     "relay stop": (circuit_pb2.StopMessage, read_stop, (RelayError,)),
@@ -154,6 +167,9 @@ MESSAGES: dict[str, tuple[type[Message], Decode, tuple[type[Exception], ...]]] =
     "hole punching": (dcutr_pb2.HolePunch, read_punch, (ExchangeError, DecodeError)),
     "identify": (identify_pb2.Identify, read_identify, (DecodeError,)),
     "invite": (chat_pb2.Invite, read_invite, (InvalidInputError,)),
+    "direct record": (direct_pb2.DirectRecord, read_record, (MessageRefusedError,)),
+    "field request": (direct_pb2.FieldRequest, read_field_request, (MessageRefusedError,)),
+    "field response": (direct_pb2.FieldResponse, verdict_from_response, ()),
 }
 
 
@@ -194,6 +210,7 @@ BYTES: dict[str, tuple[Decode, tuple[type[Exception], ...]]] = {
     "multiaddr": (read_text_as(multiaddr_from_text), (ValueError,)),
     "invite": (read_text_as(invite_from_line), (InvalidInputError,)),
     "room": (read_text_as(room_from_text), (InvalidInputError,)),
+    "peer id in a request": (read_text_as(peer_id_from_text), (InvalidInputError,)),
 }
 
 

@@ -106,6 +106,7 @@ export class Chat {
   }
 
   #receiveMessage(frame) {
+    if (frame.peer_id) return [];
     const conversation = this.conversation(frame.room);
     const isNew = conversation.append(messageFromFrame(frame));
     if (isNew && frame.room !== this.activeRoom && frame.author_id !== this.node?.peer_id) {

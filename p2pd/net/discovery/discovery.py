@@ -32,6 +32,7 @@ from p2pd.net.discovery.mdns import run_mdns
 from p2pd.net.discovery.mdns_records import LOOPBACK
 from p2pd.net.discovery.rendezvous import RoomSearch
 from p2pd.net.discovery.transient_peers import TransientPeers
+from p2pd.net.discovery.usable import usable_addresses
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.relay.addresses import is_relayed
 from p2pd.tasks import attempt, run_guarded
@@ -194,6 +195,19 @@ class Discovery:
         """Connect to the peers near this node in the DHT, where it has a server at all."""
         if self._servers:
             await self.dht.refresh_routing_table()
+
+    async def find(self, peer_id: ID) -> bool:
+        """Dial a peer where it is known to be or where the DHT says; True where connected.
+
+        A peer that failed lately is not dialled; nothing a peer does raises.
+        """
+        try:
+            found = usable_addresses((await self.dht.locate(peer_id)).addrs)
+        # Boundary: what a server of the DHT answers must not keep a known peer unfound.
+        except Exception as error:
+            _log.debug("peer not located", peer_id=str(peer_id), error=repr(error))
+            found = []
+        return await self._connections.dial(PeerInfo(peer_id, found))
 
     def _local_addresses(self) -> list[Multiaddr]:
         """Where the local network can dial this node: directly."""

@@ -73,6 +73,10 @@ class SignedMessage:
     signed_bytes: bytes
     wire: WireMessage = field(repr=False, compare=False)
 
+    @property
+    def peer_id(self) -> None:
+        """None: it is of a room."""
+
 
 class GossipListener(Protocol):
     """Whom the gossip reports peers to; called in the trio thread, must not block or raise."""
@@ -159,6 +163,10 @@ class Gossip:
         """Leave a room; nothing more is reported of it, not that its peers are gone either."""
         self._edge.leave(room)
         await self.pubsub.unsubscribe(room)
+
+    def next_seqno(self) -> int:
+        """Return the number of this node's next message, of whatever protocol."""
+        return self._signer.next_seqno()
 
     def sign(self, room: RoomName, data: bytes) -> SignedMessage:
         """Make the next message of this node.

@@ -114,7 +114,7 @@ class MessageVerifier:
         fields.ClearField("signature")
         fields.ClearField("key")
         payload = SIGNING_PREFIX + fields.SerializeToString()
-        if not _is_signed(key, payload, signature):
+        if not is_signed(key, payload, signature):
             raise MessageRefusedError(RejectionReason.MESSAGE_SIGNATURE_WRONG)
         self._keys[message.author] = key
         self._keys.move_to_end(message.author)
@@ -128,7 +128,7 @@ class MessageVerifier:
         if len(encoded) > MAX_KEY_BYTES:
             raise MessageRefusedError(RejectionReason.MESSAGE_KEY_TOO_LARGE)
         try:
-            key = _key_in_id(author) or deserialize_public_key(encoded)
+            key = key_in_id(author) or deserialize_public_key(encoded)
             is_own = bool(ID.from_pubkey(key) == author)
         # Boundary: the key's bytes are an unknown peer's, and each kind of key has
         # its own way to fail on them.
@@ -139,13 +139,13 @@ class MessageVerifier:
         return key
 
 
-def _key_in_id(author: ID) -> PublicKey | None:
+def key_in_id(author: ID) -> PublicKey | None:
     """Return the key that a short peer id contains."""
     key: PublicKey | None = author.extract_public_key()
     return key
 
 
-def _is_signed(key: PublicKey, payload: bytes, signature: bytes) -> bool:
+def is_signed(key: PublicKey, payload: bytes, signature: bytes) -> bool:
     """Check a signature; Ed25519 without the detours of the key object."""
     try:
         if isinstance(key, Ed25519PublicKey):
@@ -176,10 +176,14 @@ class MessageSigner:
         self._last_seqno = first_seqno
         self._clock_ns = clock_ns
 
+    def next_seqno(self) -> int:
+        """Return a number above all that were used."""
+        self._last_seqno = max(self._last_seqno + 1, self._clock_ns())
+        return self._last_seqno
+
     def sign(self, topic: str, data: bytes) -> WireMessage:
         """Make the next message; its key is in the author's id, so it is not added."""
-        self._last_seqno = max(self._last_seqno + 1, self._clock_ns())
-        seqno = self._last_seqno.to_bytes(SEQNO_BYTES, "big")
+        seqno = self.next_seqno().to_bytes(SEQNO_BYTES, "big")
         fields = rpc_pb2.Message(from_id=self._author, data=data, seqno=seqno, topicIDs=[topic])
         unsigned = fields.SerializeToString()
         signature = self._private_key.sign(SIGNING_PREFIX + unsigned)

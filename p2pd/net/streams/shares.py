@@ -24,14 +24,19 @@ WRITE_TIMEOUT_S = 10.0
 class StreamShares:
     """Count the streams being served; each peer holds a share of them."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, max_streams: int = MAX_STREAMS, max_per_peer: int = MAX_STREAMS_PER_PEER
+    ) -> None:
+        self._max_streams = max_streams
+        self._max_per_peer = max_per_peer
         self._of_peer: Counter[ID] = Counter()
 
     @contextmanager
     def share(self, peer_id: ID) -> Iterator[bool]:
         """Hold a share; False where none is left, for this peer or at all."""
         is_free = (
-            self._of_peer.total() < MAX_STREAMS and self._of_peer[peer_id] < MAX_STREAMS_PER_PEER
+            self._of_peer.total() < self._max_streams
+            and self._of_peer[peer_id] < self._max_per_peer
         )
         if not is_free:
             yield False

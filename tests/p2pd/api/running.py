@@ -164,7 +164,7 @@ class RunningApi:
             first_seqno=0,
         )
         async with (
-            open_network(options, own.inbox, own.presence, rejections) as network,
+            open_network(options, own.inbox, own.direct_inbox, own.presence, rejections) as network,
             trio.open_nursery() as nursery,
         ):
             chat = await start_chat(self.log, network, own, chat_options, nursery)

@@ -11,6 +11,7 @@ from wsp.chat.v1 import chat_pb2
 
 from tests.p2pd.api.reading import CALL_S, field_of, reason_of
 from tests.p2pd.api.running import running_api, stub_of
+from tests.p2pd.api.test_calls import NOBODY
 
 
 def conversations(stub: Any, reader: str = "me", **page: Any) -> chat_pb2.ListConversationsResponse:
@@ -90,7 +91,8 @@ def test_conversations_are_paged_within_the_bound_of_a_response(tmp_path: Path) 
         ({"room": "nowhere"}, "room", "ROOM_NOT_JOINED"),
         ({"room": " x"}, "room", "INVALID_ROOM"),
         ({"room": "x", "peer_id": "12D3Koo"}, "peer_id", "INVALID_CONVERSATION"),
-        ({"peer_id": "12D3Koo"}, "peer_id", "NO_CONVERSATION"),
+        ({"peer_id": "12D3Koo"}, "peer_id", "INVALID_PEER_ID"),
+        ({"peer_id": NOBODY.rpartition("/")[2]}, "peer_id", "NO_CONVERSATION"),
     ],
 )
 def test_a_marker_that_breaks_the_rules_is_refused(

@@ -251,7 +251,11 @@ def test_node_tells_how_it_keeps_messages(state: StorageState) -> None:
 )
 def test_publish_takes_text_or_bytes(content: dict[str, Any], data: bytes) -> None:
     publish = publish_from_request(chat_pb2.PublishRequest(client_message_id="i", **content))
-    assert (publish.room, publish.data, publish.client_message_id) == (DEFAULT_ROOM, data, "i")
+    assert (publish.conversation, publish.data, publish.client_message_id) == (
+        DEFAULT_ROOM,
+        data,
+        "i",
+    )
 
 
 @pytest.mark.parametrize(("asked", "limit"), [(0, 100), (1, 1), (1_000, 1_000), (9_999, 1_000)])

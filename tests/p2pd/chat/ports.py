@@ -9,6 +9,7 @@ import trio
 
 from p2pd.chat.membership import Membership, RoomDefaults
 from p2pd.domain.names import DEFAULT_ROOM, PeerId, RoomName
+from p2pd.net.direct import SignedDirect
 from p2pd.net.pubsub.gossip import SignedMessage
 from p2pd.store.entry_store import EntryKind
 from p2pd.store.peer_store import KnownPeers
@@ -23,6 +24,7 @@ class RoomsInMemory:
 
     def __init__(self) -> None:
         self.records: dict[RoomName, RoomRecord] = {}
+        self.directs: dict[PeerId, RoomRecord] = {}
         self.peers = KnownPeers()
         self.kept: dict[tuple[EntryKind, str], bytes] = {}
         self.keeps_left_rooms = True
@@ -38,6 +40,14 @@ class RoomsInMemory:
         self.records |= records
         if not self.keeps_left_rooms:
             self.records = {room: one for room, one in self.records.items() if one.is_joined}
+
+    def direct_records(self) -> dict[PeerId, RoomRecord]:
+        return dict(self.directs)
+
+    def save_directs(self, records: Mapping[PeerId, RoomRecord]) -> None:
+        if self.save_error is not None:
+            raise self.save_error
+        self.directs |= records
 
     def known_peers(self) -> KnownPeers:
         return self.peers
@@ -98,6 +108,10 @@ def make_membership(
     """Make a membership of these rooms, the default one where none is named."""
     defaults = RoomDefaults(history_ns, lambda: NOW_NS, lambda: NOW_NS)
     return Membership(store or RoomsInMemory(), configured or (DEFAULT_ROOM,), defaults)
+
+
+def deliver_nothing(message: SignedDirect) -> None:
+    raise AssertionError(f"a direct message: {message}")
 
 
 def make_signed(seqno: int, room: RoomName = DEFAULT_ROOM, data: bytes = b"text") -> SignedMessage:

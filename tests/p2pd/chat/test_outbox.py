@@ -11,7 +11,14 @@ import trio.testing
 from p2pd.chat.outbox import Outbox
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.store.memory_store import MemoryStore
-from tests.p2pd.chat.ports import OWN, RoomsInMemory, TopicsInMemory, make_membership, make_signed
+from tests.p2pd.chat.ports import (
+    OWN,
+    RoomsInMemory,
+    TopicsInMemory,
+    deliver_nothing,
+    make_membership,
+    make_signed,
+)
 from tests.p2pd.facts import NOW_NS, make_message, message_id_of
 
 OTHER = b"other"
@@ -30,7 +37,7 @@ class Sender:
 
     def restart(self) -> None:
         self.membership = make_membership(self.records)
-        self.outbox = Outbox(self.membership, self.store, OWN)
+        self.outbox = Outbox(self.membership, self.store, OWN, deliver_nothing)
 
     def keep(self, author: bytes = OWN) -> int:
         """Put the next message into the log; return its number."""
@@ -184,7 +191,7 @@ def test_a_room_that_takes_long_holds_up_no_other() -> None:
     async def scenario(sender: Sender) -> None:
         slow, quick = RoomName("slow"), RoomName("quick")
         sender.membership = make_membership(sender.records, slow, quick)
-        sender.outbox = Outbox(sender.membership, sender.store, OWN)
+        sender.outbox = Outbox(sender.membership, sender.store, OWN, deliver_nothing)
         signed = [make_signed(NOW_NS + 10 + n, room) for n, room in enumerate((slow, quick))]
         for one in signed:
             sender.store.append(

@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.testing
 
+from p2pd.chat.courier import Signed
 from p2pd.chat.outbox import Outbox
 from p2pd.chat.publisher import ACCEPT_AT_ONCE, MAX_NOW, Publisher, PublishLimits
 from p2pd.chat.settling import READERS_WAIT_S
@@ -16,6 +17,7 @@ from p2pd.domain.cursors import cursor_from_text
 from p2pd.domain.messages import Message
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
 from p2pd.domain.publishes import Publish, Published
+from p2pd.domain.records import Conversation, Direct
 from p2pd.domain.state import State
 from p2pd.errors import (
     ChatError,
@@ -32,7 +34,7 @@ from p2pd.log.log import Log
 from p2pd.net.pubsub.gossip import SignedMessage
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import Stored, StoredAnswer, WhenDurable
-from tests.p2pd.chat.ports import OWN, TopicsInMemory, make_membership, make_signed
+from tests.p2pd.chat.ports import OWN, TopicsInMemory, deliver_nothing, make_membership, make_signed
 from tests.p2pd.facts import NOW_NS, make_node
 
 LOBBY = RoomName("lobby")
@@ -94,20 +96,21 @@ class Wire:
         self.pressure = 0.0
         self.can_send_now = True
 
-    def sign(self, room: RoomName, data: bytes) -> SignedMessage:
+    def sign(self, conversation: Conversation, data: bytes) -> SignedMessage:
+        assert not isinstance(conversation, Direct)
         if data in self.unsigned:
             raise RuntimeError("the key is gone")
         self.seqno += 1
-        return make_signed(self.seqno, room, data)
+        return make_signed(self.seqno, conversation, data)
 
-    async def send(self, message: SignedMessage) -> int:
+    async def send(self, message: Signed) -> int:
         await trio.lowlevel.checkpoint()
         if message.data in self.unsent:
             raise RuntimeError("the library fails")
         self.sent.append(message.data)
         return 2
 
-    def send_now(self, message: SignedMessage) -> int:
+    def send_now(self, message: Signed) -> int:
         if message.data in self.unsent:
             raise RuntimeError("the library fails")
         self.sent.append(message.data)
@@ -125,7 +128,7 @@ class Desk:
         self.wire = Wire()
         self.log = Log(self.store, State(make_node(), {}))
         self.membership = make_membership(None, DEFAULT_ROOM, LOBBY)
-        outbox = Outbox(self.membership, self.store, OWN)
+        outbox = Outbox(self.membership, self.store, OWN, deliver_nothing)
         limits = PublishLimits(max_message_bytes=100, rate_per_s=1.0, burst=burst)
         self.publisher = Publisher(
             self.log, self.wire, self.membership, outbox, limits, lambda: NOW_NS
@@ -187,7 +190,7 @@ def test_what_fails_for_one_publish_fails_for_no_other() -> None:
             text(b"unread", "unreadable"),
             text(b"unsent", "3"),
             text(b"too much", "4"),
-            text(b"elsewhere", room=RoomName("elsewhere")),
+            text(b"elsewhere", conversation=RoomName("elsewhere")),
             text(b"poison"),
             text(b"last", "5"),
         )
@@ -274,7 +277,7 @@ def test_a_repeat_gets_the_first_answer_and_anything_else_is_refused() -> None:
     async def scenario(desk: Desk) -> None:
         first = await desk.publish_one(text(b"once", "1"))
         assert await desk.publish_one(text(b"once", "1")) == first
-        for other in (text(b"twice", "1"), text(b"once", "1", room=LOBBY)):
+        for other in (text(b"twice", "1"), text(b"once", "1", conversation=LOBBY)):
             assert isinstance(await desk.publish_one(other), ClientMessageIdReusedError)
         assert desk.texts == [b"once"]
 
@@ -302,7 +305,10 @@ def test_ids_hold_over_a_restart() -> None:
         assert isinstance(first, Published)
         repeated = await again.publish_one(text(b"once", "1", caller=A))
         assert repeated == replace(first, recipients=0)
-        for other in (text(b"twice", "1", caller=A), text(b"once", "1", caller=A, room=LOBBY)):
+        for other in (
+            text(b"twice", "1", caller=A),
+            text(b"once", "1", caller=A, conversation=LOBBY),
+        ):
             assert isinstance(await again.publish_one(other), ClientMessageIdReusedError)
         assert isinstance(await again.publish_one(text(b"once", "1", caller=B)), Published)
 
@@ -508,7 +514,7 @@ def test_no_answer_is_ok_for_what_is_not_stored(seed: int) -> None:
             text(
                 chance.choice((b"x", b"y")),
                 chance.choice(("", "1", "2", "3")),
-                room=chance.choice((DEFAULT_ROOM, LOBBY)),
+                conversation=chance.choice((DEFAULT_ROOM, LOBBY)),
                 caller=chance.choice((A, B)),
             )
             for _ in range(6 * ACCEPT_AT_ONCE)
@@ -527,7 +533,7 @@ def test_no_answer_is_ok_for_what_is_not_stored(seed: int) -> None:
         assert {published.message_id for _, published in answers} == set(stored)
         for asked, published in answers:
             message = stored[published.message_id]
-            assert (message.room, message.data) == (asked.room, asked.data)
+            assert (message.room, message.data) == (asked.conversation, asked.data)
             assert (message.caller, message.client_message_id) == (
                 asked.caller.name,
                 asked.client_message_id,

@@ -48,7 +48,7 @@ class BoundedLog(Log):
         self, messages: Sequence[Message], *, are_readers_woken: bool = True
     ) -> tuple[Message, ...]:
         fresh = super().append(messages)
-        for room in self.store.rooms():
+        for room in self.store.conversations():
             self.store.drop_oldest(room, keep=self._keep, received_before_ns=0, at_most=EVERYTHING)
         return fresh
 

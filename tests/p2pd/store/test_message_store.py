@@ -26,7 +26,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[MessageStore]:
 def test_an_empty_store_begins_at_one(store: MessageStore) -> None:
     assert (store.first_offset, store.last_offset) == (1, 0)
     assert store.read(0, MANY, MANY) == ()
-    assert store.rooms() == ()
+    assert store.conversations() == ()
     assert store.count(DEFAULT_ROOM) == 0
     assert store.dropped_until(frozenset()) == 0
 
@@ -75,7 +75,7 @@ def test_pages_are_of_one_room_and_tell_whether_there_is_more(store: MessageStor
     page = store.page_after(LOBBY, 0, 2)
     assert (offsets(page.messages), page.more) == ([1, 3], True)
     assert store.page_after(RoomName("nowhere"), 0, 2).messages == ()
-    assert set(store.rooms()) == {LOBBY, DEFAULT_ROOM}
+    assert set(store.conversations()) == {LOBBY, DEFAULT_ROOM}
 
 
 def test_the_first_answer_of_a_client_message_id_is_found(store: MessageStore) -> None:

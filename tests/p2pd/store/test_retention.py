@@ -10,6 +10,7 @@ import trio
 from p2pd.domain.events import Gap, GapReason
 from p2pd.domain.messages import Message
 from p2pd.domain.names import DEFAULT_ROOM, RoomName
+from p2pd.domain.records import Conversation
 from p2pd.log.log import Log
 from p2pd.log.reader import Entry
 from p2pd.store.checkpoints import Checkpoints
@@ -121,7 +122,7 @@ def test_between_two_slices_of_a_large_expiry_others_publish(store: MessageStore
     dropped_before_publish: list[int] = []
     dropped_now = 0
 
-    def count_dropped(_: RoomName, dropped: Sequence[Dropped]) -> None:
+    def count_dropped(_: Conversation, dropped: Sequence[Dropped]) -> None:
         nonlocal dropped_now
         dropped_now += len(dropped)
 
@@ -162,7 +163,7 @@ def test_an_emptied_store_gives_no_offset_twice(store: MessageStore) -> None:
     append(store, 1, 2, 3)
     drop(store, DEFAULT_ROOM, 3)
     assert (store.first_offset, store.last_offset) == (4, 3)
-    assert store.rooms() == ()
+    assert store.conversations() == ()
     append(store, 4)
     assert (store.first_offset, store.last_offset) == (4, 4)
 

@@ -77,7 +77,7 @@ def test_names_joined_and_left_leave_nothing(tmp_path: Path) -> None:
             store.save_rooms({room: JOINED})
             store.save_rooms({room: LEFT})
         assert store.room_records() == {}
-        assert store.rooms() == ()
+        assert store.conversations() == ()
     assert rows_of(tmp_path) == []
     assert (tmp_path / FILE_NAME).stat().st_size < 200_000
 

@@ -12,6 +12,7 @@ import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
 
+from p2pd.chat.direct_inbox import DirectInbox
 from p2pd.chat.history import History
 from p2pd.chat.inbox import Inbox
 from p2pd.chat.membership import Membership, RoomDefaults
@@ -111,6 +112,7 @@ async def open_member(
         membership.on_left.append(log.items.forget_room)
         presence = Presence(log, lambda room: None, lambda peer: None)
         inbox = Inbox(log, rejections)
+        directs = DirectInbox(log, inbox, lambda peer: True, rejections)
         history = History(membership, log, 30 * DAY_NS, newest, time.time_ns)
         options = NetworkOptions(
             key_pair,
@@ -122,7 +124,7 @@ async def open_member(
             first_seqno=0,
         )
         async with (
-            open_network(options, inbox, presence, rejections) as network,
+            open_network(options, inbox, directs, presence, rejections) as network,
             open_sync(
                 network.room_peers(),
                 SignedMessages(),

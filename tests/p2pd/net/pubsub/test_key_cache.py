@@ -28,7 +28,7 @@ def signed_bytes_of(author: int) -> bytes:
 @given(st.lists(st.tuples(st.integers(0, 7), st.booleans()), max_size=60))
 def test_keys_of_the_authors_verified_last_stay(arrivals: list[tuple[int, bool]]) -> None:
     reads: list[ID] = []
-    key_in_id = messages._key_in_id
+    key_in_id = messages.key_in_id
 
     def read(author: ID) -> PublicKey | None:
         reads.append(author)
@@ -37,7 +37,7 @@ def test_keys_of_the_authors_verified_last_stay(arrivals: list[tuple[int, bool]]
     verifier = MessageVerifier(MAX_KEYS)
     expected: OrderedDict[int, None] = OrderedDict()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(messages, "_key_in_id", read)
+        patch.setattr(messages, "key_in_id", read)
         for author, is_forged in arrivals:
             message = message_from_bytes(signed_bytes_of(author))
             reads.clear()
