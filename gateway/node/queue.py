@@ -70,6 +70,11 @@ class PublishQueue:
         """Whether something is to be sent."""
         return bool(self._waiting)
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether something that was sent has no answer yet."""
+        return bool(self._sent)
+
     def has_room(self) -> bool:
         """Whether one more may be added."""
         return self._count < self._max_in_flight and self._bytes < self._max_bytes
