@@ -26,7 +26,6 @@ from gateway.config import Settings
 from gateway.counts import Counts
 from gateway.credentials import node_address_from, token_from_file
 from gateway.delivery.fanout import Fanout
-from gateway.delivery.replay import Replays
 from gateway.delivery.session import Services
 from gateway.http.access import Access, access_from_address
 from gateway.http.app import http_app
@@ -87,10 +86,14 @@ class Gateway:
         self._tasks = tasks
         self._background: set[asyncio.Task[None]] = set()
         self._publisher = Publisher(link, settings.in_flight)
-        replays = Replays(NodeSource(link), self._spawn)
         counts = Counts()
         self._fanout = Fanout(
-            Channel(settings.channel_bytes, frames_from_payloads), View(), counts, replays.start
+            Channel(settings.channel_bytes, frames_from_payloads),
+            View(),
+            counts,
+            NodeSource(link),
+            self._spawn,
+            backlog_bytes=settings.channel_bytes,
         )
         services = Services(
             fanout=self._fanout,

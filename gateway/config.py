@@ -90,7 +90,7 @@ class Settings(ServiceSettings):
     )
     channel_bytes: Annotated[int, reads(whole_number(64 * KIB, 1024 * MIB))] = setting(
         str(4 * MIB),
-        "memory for the newest events; who is further behind is served from the node's log",
+        "memory for the newest events, and again for older ones that browsers return for",
         "BYTES",
     )
     write_buffer_bytes: Annotated[int, reads(whole_number(4 * KIB, 16 * MIB))] = setting(

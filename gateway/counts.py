@@ -16,6 +16,8 @@ class Counts:
     """Totals since the start, but for ``clients`` and ``catch_ups``: those are now.
 
     Attributes:
+        replays: Calls at the node for events older than the channel.
+        replayed_events: Events that they brought.
         refusals: Commands refused, by reason.
         closes: WebSockets that the gateway closed, by reason.
         turned_away: Requests refused at the door, by reason.
@@ -34,6 +36,8 @@ class Counts:
     bytes_sent: int = 0
     frames_received: int = 0
     published: int = 0
+    replays: int = 0
+    replayed_events: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     closes: Counter[str] = field(default_factory=Counter)
     turned_away: Counter[str] = field(default_factory=Counter)

@@ -1,7 +1,8 @@
 """The events as browsers see them, and each browser's way through them; pure.
 
 events    the JSON of an event
-log       the shared log of the newest events, read from a place per browser
-follower  one reader: replaying from a cursor, or following the log at a place
+log       a log of events, read from a place per browser: the channel is the newest ones
+backlog   pieces of the node's log before the channel, shared by those who replay them
+follower  one reader: replaying backlogs, or following the channel at a place
 view      the present state of the node, folded from events
 """

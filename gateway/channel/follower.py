@@ -1,14 +1,12 @@
 """One reader's way through the events, as a state machine without I/O.
 
-A follower either *replays* the node's log from its cursor, over a call of its own, or
-*follows* the channel at a place. ``gateway.delivery`` moves it and writes what it says.
+A follower *replays* backlogs until it reaches the end of the channel for the first time;
+from then on it *follows* the channel. ``gateway.delivery`` moves it and writes what it says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from gateway.channel.events import NodeEvent, cursor_behind
+from gateway.channel.backlog import Backlog
 from gateway.channel.log import Channel, Stretch
 
 PROGRESS_INTERVAL_S = 15.0
@@ -21,16 +19,17 @@ class Follower:
     Attributes:
         rooms: The rooms it reads; none means all.
         cursor: That of the last event it was given; None: from the present on.
-        place: Its place in the channel; None while it replays.
-        has_state: Whether it was given a snapshot that still holds.
+        log: The channel or the backlog that it reads; None while it is in neither.
+        place: Its place there.
     """
 
     __slots__ = (
         "_backlog_end",
         "_owes_caught_up",
         "_reported_s",
+        "_state_end",
         "cursor",
-        "has_state",
+        "log",
         "place",
         "rooms",
     )
@@ -38,39 +37,64 @@ class Follower:
     def __init__(self, after: str | None, rooms: frozenset[str], now_s: float) -> None:
         self.rooms = rooms
         self.cursor = after
-        self.place: int | None = None
-        self.has_state = False
+        self.log: Channel | None = None
+        self.place = 0
+        self._state_end: int | None = None
+        """Up to where in the channel the state that it was given holds, if it has one."""
         self._owes_caught_up = after is not None
         self._backlog_end: int | None = None
-        """Where in the channel its backlog ends, until it has read so far."""
+        """Where in the channel its backlog ends, once it is there."""
         self._reported_s = now_s
         """When it was last given an event."""
 
-    def follow(self, channel: Channel) -> bool:
-        """Leave the replay where the channel holds the follower's cursor.
+    @property
+    def is_at_end(self) -> bool:
+        """Whether it has read all that its log holds, or has none."""
+        return self.log is None or self.place >= self.log.end
+
+    def enter(self, log: Channel, channel: Channel) -> bool:
+        """Go on in a log that holds the follower's cursor.
 
         Returns:
-            Whether it follows now. It is due a snapshot if ``has_state`` is false.
+            Whether it is due a snapshot: it has none, or came past the place in the
+            channel up to which that one holds.
         """
-        if self.place is None:
-            if self.cursor is None:
-                self.cursor, self.place = channel.cursor, channel.end
-            else:
-                self.place = channel.place_after(self.cursor)
+        self.leave()
+        if self.cursor is None:
+            self.cursor, place = channel.cursor, channel.end
+        else:
+            found = log.place_after(self.cursor)
+            assert found is not None
+            place = found
+        self.log, self.place = log, place
+        if isinstance(log, Backlog):
+            log.add_reader()
+        else:
             self._backlog_end = channel.end
-        return self.place is not None
+        is_due = self._state_end is None or (log is channel and place > self._state_end)
+        if is_due:
+            self._state_end = channel.end
+        return is_due
 
-    def read(self, channel: Channel, max_bytes: int) -> Stretch | None:
-        """Return the next stretch and move behind it; only while following.
+    def leave(self) -> None:
+        """Leave its log: it is gone, or the log holds its cursor no longer."""
+        if isinstance(self.log, Backlog):
+            self.log.remove_reader()
+        elif self.log is not None:
+            self._state_end = self.place
+            self._backlog_end = None
+        self.log = None
+
+    def read(self, max_bytes: int) -> Stretch | None:
+        """Return the next stretch of its log and move behind it.
 
         Returns:
-            None where the channel has evicted what is next: the follower replays now.
+            None where the log has evicted what is next: the follower has left it.
         """
-        assert self.place is not None
-        stretch = channel.read(self.place, self.rooms, max_bytes)
+        assert self.log is not None
+        stretch = self.log.read(self.place, self.rooms, max_bytes)
         if stretch is None:
-            self.place = None
-            self.has_state = False
+            self.leave()
             return None
         self.place = stretch.end
         self.cursor = stretch.cursor
@@ -101,14 +125,4 @@ class Follower:
         return None
 
     def _has_read_backlog(self) -> bool:
-        if self.place is None or self._backlog_end is None:
-            return False
-        return self.place >= self._backlog_end
-
-    def replay(self, events: Sequence[NodeEvent]) -> None:
-        """Move behind events of the node's log, the first of which is a snapshot."""
-        for event in events:
-            self.cursor = cursor_behind(event, self.cursor)
-            if event.fields["type"] == "caught_up":
-                self._owes_caught_up = False
-        self.has_state = self.has_state or bool(events)
+        return self._backlog_end is not None and self.place >= self._backlog_end

@@ -1,15 +1,16 @@
 """The channel: one log of ready events that every browser reads from a place of its own.
 
-Written by ``gateway.delivery.fanout`` from the one upstream stream, and backwards from
-what replays bring. A place is a number: the place of a reader is that of the next entry
-that it has not been sent. Nothing is queued per browser, so a slow browser costs the
-others nothing.
+Written by ``gateway.delivery.fanout`` from the one upstream stream. A place is a number:
+the place of a reader is that of the next entry that it has not been sent. Nothing is
+queued per browser, so a slow browser costs the others nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+from gateway.channel.events import UNKNOWN_KIND, NodeEvent, payload_from_fields
 
 ENTRY_OVERHEAD_BYTES = 300
 """What an entry costs in memory beside its payload, roughly."""
@@ -18,6 +19,9 @@ MAX_JOINED = 64
 of their own are rare, and each then joins for itself."""
 MAX_JOINED_BYTES = 2 * 1024 * 1024
 """Memory that these stretches may take."""
+
+ALIGNED_ENTRIES = 64
+"""Stretches end at multiples of it, so that readers from many places soon share them."""
 
 Join = Callable[[Sequence[bytes]], bytes]
 """Makes one write of some payloads; the transport decides how."""
@@ -72,10 +76,13 @@ class Channel:
         join: Makes one write of some payloads.
     """
 
+    max_joined_bytes = MAX_JOINED_BYTES
+
     def __init__(self, max_bytes: int, join: Join) -> None:
         self.join = join
         self._max_bytes = max_bytes
         self._bytes = 0
+        self._is_started = False
         self._start = 0
         self._end = 0
         self._cursor = ""
@@ -107,12 +114,18 @@ class Channel:
         return self._bytes
 
     @property
-    def free_bytes(self) -> int:
-        """Memory that may still be taken before the oldest entry is evicted."""
-        return self._max_bytes - self._bytes
+    def edge(self) -> str:
+        """The cursor of what came right before the oldest entry."""
+        return self._edge
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it is known where the log begins."""
+        return self._is_started
 
     def start_after(self, cursor: str) -> None:
         """Name the cursor right before the first entry; only while there is none."""
+        self._is_started = True
         self._cursor = self._edge = cursor
         self._places[cursor] = self._start
 
@@ -126,38 +139,8 @@ class Channel:
             if entry.cursor:
                 self._places.setdefault(entry.cursor, self._end)
         while self._bytes > self._max_bytes and self._end - self._start > 1:
-            self._evict_oldest()
-        self._joined.clear()
-        self._joined_bytes = 0
-
-    def clear(self) -> None:
-        """Evict every entry: readers that lag behind, or return, are replayed to."""
-        while self._start < self._end:
-            self._evict_oldest()
-        self._joined.clear()
-        self._joined_bytes = 0
-
-    def prepend(self, after: str, entries: Sequence[Entry]) -> bool:
-        """Put what led up to the oldest entry before it.
-
-        Args:
-            after: The cursor of a reader for which ``entries`` are next.
-            entries: Messages without a hole between them.
-
-        Returns:
-            Whether that was done: they end where the channel starts, and fit.
-        """
-        fits = sum(entry.size_bytes for entry in entries) <= self.free_bytes
-        if not entries or entries[-1].cursor != self._edge or not fits:
-            return False
-        for entry in reversed(entries):
-            self._places[entry.cursor] = self._start
-            self._start -= 1
-            self._entries[self._start] = entry
-            self._bytes += entry.size_bytes
-        self._edge = after
-        self._places[after] = self._start
-        return True
+            self.evict_oldest()
+        self.forget_joined()
 
     def place_after(self, cursor: str) -> int | None:
         """Return the place right behind the first entry with this cursor.
@@ -179,7 +162,7 @@ class Channel:
         stretch = self._joined.get(key)
         if stretch is None:
             stretch = self._join_from(place, rooms, max_bytes)
-            if len(self._joined) < MAX_JOINED and self._joined_bytes < MAX_JOINED_BYTES:
+            if len(self._joined) < MAX_JOINED and self._joined_bytes < self.max_joined_bytes:
                 self._joined[key] = stretch
                 self._joined_bytes += len(stretch.wire)
         return stretch
@@ -188,7 +171,10 @@ class Channel:
         payloads: list[bytes] = []
         size_bytes = 0
         cursor = self._cursor
+        begin = place
         while place < self._end and size_bytes < max_bytes:
+            if place - begin >= ALIGNED_ENTRIES and place % ALIGNED_ENTRIES == 0:
+                break
             entry = self._entries[place]
             place += 1
             cursor = entry.cursor
@@ -198,7 +184,18 @@ class Channel:
         wire = self.join(payloads) if payloads else b""
         return Stretch(place, cursor, wire, len(payloads))
 
-    def _evict_oldest(self) -> None:
+    def clear(self) -> None:
+        """Evict every entry: readers that lag behind, or return, are replayed to."""
+        while self._start < self._end:
+            self.evict_oldest()
+        self.forget_joined()
+
+    def forget_joined(self) -> None:
+        """Drop the stretches stored for readers at the same place."""
+        self._joined.clear()
+        self._joined_bytes = 0
+
+    def evict_oldest(self) -> None:
         """Evict one entry; a reader that has it can still go on at the new start."""
         entry = self._entries.pop(self._start)
         self._start += 1
@@ -208,3 +205,10 @@ class Channel:
             self._edge = entry.cursor
         if entry.cursor:
             self._places[entry.cursor] = self._start
+
+
+def entry_from_event(event: NodeEvent) -> Entry:
+    """Encode an event once for all its readers."""
+    is_known = event.fields["type"] != UNKNOWN_KIND
+    payload = payload_from_fields(event.fields) if is_known else b""
+    return Entry(event.cursor, event.room, payload)

@@ -37,8 +37,9 @@ from gateway.browser import (
 from gateway.browser.answers import FrameId, ack, error
 from gateway.channel.events import Fields
 from gateway.counts import Counts
-from gateway.delivery.fanout import Fanout, Outlet, Reader
+from gateway.delivery.fanout import Fanout
 from gateway.delivery.people import answer_to_people_call
+from gateway.delivery.reader import Outlet, Reader
 from gateway.delivery.reading import answer_to_reading
 from gateway.errors import NodeError, Refusal
 from gateway.node.commands import Commands

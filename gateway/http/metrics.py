@@ -52,6 +52,8 @@ class CountsCollector(Collector):
         yield _gauge("unread_answer_bytes", "Bytes of HTTP answers not read.", unread_bytes)
         yield _total("node_away", "Times the node went away.", counts.node_away)
         yield _total("events", "Events heard from the node.", counts.events)
+        yield _total("replays", "Calls for events older than the channel.", counts.replays)
+        yield _total("replayed_events", "Events that they brought.", counts.replayed_events)
         yield _total("frames_sent", "Event frames written to browsers.", counts.frames_sent)
         yield _total("sent_bytes", "Bytes of these frames.", counts.bytes_sent)
         yield _total("frames_received", "Frames received from browsers.", counts.frames_received)

@@ -138,6 +138,12 @@ class WebSocket(asyncio.Protocol):
             self.written_bytes += len(wire)
             self._transport.write(wire)
 
+    def limit_waiting(self, max_bytes: int | None) -> None:
+        """Be not writable while more than this waits here; None is what the setting says."""
+        high = self._door.write_buffer_bytes if max_bytes is None else max_bytes
+        if not self._transport.is_closing():
+            self._transport.set_write_buffer_limits(high=high)
+
     def write_text(self, payload: bytes) -> None:
         """Send one payload as a text message."""
         self.write(frames_from_payloads((payload,)))

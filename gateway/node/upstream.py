@@ -33,15 +33,21 @@ LONGEST_PAUSE_S = 2.0
 Listener = Callable[[Sequence[NodeEvent]], None]
 
 
-async def open_events(link: Link, after: str | None) -> AsyncGenerator[list[NodeEvent], None]:
+async def open_events(
+    link: Link, after: str | None, until: Sequence[str] = ()
+) -> AsyncGenerator[list[NodeEvent], None]:
     """Yield the events of all joined rooms in batches, from behind a cursor.
 
     Close the iterator to end the call.
 
+    Args:
+        until: Cursors of what is held already: the node ends at the first of them.
+
     Raises:
         NodeError: The node refused, or the stream broke.
     """
-    call = link.stub.Events(chat_pb2.EventsRequest(after=after), metadata=link.metadata())
+    request = chat_pb2.EventsRequest(after=after, until=until)
+    call = link.stub.Events(request, metadata=link.metadata())
     try:
         async for response in call:
             link.mark_alive()
@@ -65,9 +71,11 @@ class NodeSource:
         """Wait until the node is heard."""
         await self._link.wait_ready()
 
-    def open_events(self, after: str | None) -> AsyncGenerator[list[NodeEvent], None]:
+    def open_events(
+        self, after: str | None, until: Sequence[str]
+    ) -> AsyncGenerator[list[NodeEvent], None]:
         """Yield the events of all joined rooms from behind a cursor, in batches."""
-        return open_events(self._link, after)
+        return open_events(self._link, after, until)
 
 
 async def follow(link: Link, listener: Listener) -> None:

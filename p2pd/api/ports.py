@@ -132,8 +132,10 @@ class Blocking(Protocol):
 class Reading(Protocol):
     """Read the log."""
 
-    def open_reader(self, after: str | None, rooms: frozenset[RoomName]) -> Reader:
-        """Read the log behind a cursor; no rooms means all."""
+    def open_reader(
+        self, after: str | None, rooms: frozenset[RoomName], until: Sequence[str]
+    ) -> Reader:
+        """Read the log behind a cursor, to the first of some others; no rooms means all."""
 
     @property
     def reads(self) -> Reads:

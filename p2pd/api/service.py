@@ -38,9 +38,11 @@ from p2pd.domain.names import room_from_text
 from p2pd.domain.peers import Peer
 from p2pd.domain.rooms import Room
 from p2pd.errors import DialTimeoutError
-from p2pd.log.reader import Entry, Reader
+from p2pd.log.reader import Reader
 
 MAX_BATCH_BYTES = 256 * 1024
+MAX_REPLAYED_ENTRIES = 128
+"""What is read of the store and encoded in one go: a few milliseconds of the interpreter."""
 ANSWER_MARGIN_S = 0.1
 """How long before the caller's deadline an answer leaves, so that it still arrives."""
 
@@ -72,6 +74,7 @@ class ChatService:
         self.profiles = ProfileCalls(chat.profiles, bridge)
         self.reading = ReadingCalls(chat, bridge)
         self.people = PeopleCalls(chat.blocks, bridge)
+        self._replaying = asyncio.Semaphore(1)
 
     @property
     def is_publishing(self) -> bool:
@@ -158,7 +161,8 @@ class ChatService:
         """Follow the log for one reader."""
         after = request.after if request.HasField("after") else None
         rooms = frozenset(room_from_text(room, "rooms") for room in request.rooms)
-        reader = await self._bridge.call(partial(self._chat.feed.open_reader, after, rooms))
+        open_reader = partial(self._chat.feed.open_reader, after, rooms, tuple(request.until))
+        reader = await self._bridge.call(open_reader)
         try:
             await self._follow(reader, context)
         finally:
@@ -167,26 +171,30 @@ class ChatService:
     async def _follow(self, reader: Reader, context: Context) -> None:
         clock_s = asyncio.get_running_loop().time
         written_s = clock_s()
-        while True:
+        while not reader.is_over:
             seen = self._changes.version
-            entries: Sequence[Entry] = await self._read(reader)
+            batches: Sequence[bytes] = await self._read(reader)
             due_s = written_s + self._progress_interval_s - clock_s()
-            if not entries and reader.has_progress and due_s <= 0:
-                entries = (reader.progress(),)
-            for batch in batches_from_entries(entries, MAX_BATCH_BYTES):
+            if not batches and reader.has_progress and due_s <= 0:
+                batches = tuple(batches_from_entries((reader.progress(),), MAX_BATCH_BYTES))
+            for batch in batches:
                 await context.write(batch)
-            if entries:
+            if batches:
                 written_s = clock_s()
-            else:
+            elif not reader.is_over:
                 await self._changes.wait(seen, max(due_s, 0.0) if reader.has_progress else None)
             self._changes.check()
 
-    async def _read(self, reader: Reader) -> tuple[Entry, ...]:
-        """Read on; from the disk in one of the store's threads."""
-        read = partial(reader.read, MAX_BATCH_BYTES)
+    async def _read(self, reader: Reader) -> tuple[bytes, ...]:
+        """Read on; from the disk in one of the store's threads, one reader at a time.
+
+        All of them need the interpreter: many at once would have everybody else's calls wait.
+        """
         if not reader.reads_store:
-            return read()
-        return await asyncio.wrap_future(self._chat.feed.reads.submit(read))
+            return _read_batches(reader)
+        read = partial(_read_batches, reader, MAX_REPLAYED_ENTRIES)
+        async with self._replaying:
+            return await asyncio.wrap_future(self._chat.feed.reads.submit(read))
 
     async def get_node(
         self, _request: chat_pb2.GetNodeRequest, _context: Context
@@ -259,3 +267,9 @@ def _before_deadline(within_s: float | None) -> float:
     if within_s is None:
         return float("inf")
     return max(within_s - min(ANSWER_MARGIN_S, within_s / 4), 0.0)
+
+
+def _read_batches(reader: Reader, max_entries: int | None = None) -> tuple[bytes, ...]:
+    """Read on and encode what was read, in whichever thread."""
+    entries = reader.read(MAX_BATCH_BYTES, max_entries)
+    return tuple(batches_from_entries(entries, MAX_BATCH_BYTES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from p2pd.chat.membership import Membership
@@ -25,8 +26,10 @@ class Feed:
         """Open no reader from now on."""
         self._is_stopping = True
 
-    def open_reader(self, after: str | None, rooms: frozenset[RoomName]) -> Reader:
-        """Read the log behind a cursor; no rooms means all.
+    def open_reader(
+        self, after: str | None, rooms: frozenset[RoomName], until: Sequence[str]
+    ) -> Reader:
+        """Read the log behind a cursor, to the first of some others; no rooms means all.
 
         Raises:
             RoomNotJoinedError: One of the rooms is not joined.
@@ -36,7 +39,7 @@ class Feed:
             raise NodeStoppingError
         for room in sorted(rooms):
             self._check_joined(room, "rooms")
-        return self._log.open_reader(after, rooms)
+        return self._log.open_reader(after, rooms, until)
 
     @property
     def reads(self) -> Reads:

@@ -122,9 +122,18 @@ class Log:
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback)
 
-    def open_reader(self, after: str | None, rooms: frozenset[RoomName] = frozenset()) -> Reader:
-        """Begin to read behind a cursor; None is the present, "" the beginning."""
-        return Reader(self, after, rooms)
+    def open_reader(
+        self,
+        after: str | None,
+        rooms: frozenset[RoomName] = frozenset(),
+        until: Sequence[str] = (),
+    ) -> Reader:
+        """Begin to read behind a cursor; None is the present, "" the beginning.
+
+        Args:
+            until: Cursors; the reader is over behind the first stored message of them.
+        """
+        return Reader(self, after, rooms, until)
 
     def moment(self) -> tuple[State, int, int]:
         """Return the tail's end, and a state and last offset at or just past it.

@@ -120,9 +120,18 @@ class Reader:
     Used by one thread at a time.
     """
 
-    def __init__(self, log: Followed, after: str | None, rooms: frozenset[RoomName]) -> None:
+    def __init__(
+        self,
+        log: Followed,
+        after: str | None,
+        rooms: frozenset[RoomName],
+        until: Sequence[str] = (),
+    ) -> None:
         self._log = log
         self._rooms = rooms
+        self._until = until
+        self._end: int | None = None
+        """Offset of the last message to be given, where the reader ends at all."""
         self._offset = 0
         """Offset of the newest message given or passed over."""
         self._position = 0
@@ -139,11 +148,11 @@ class Reader:
         """Offset of the newest entry that was returned."""
         self._pending = self._begin(after)
 
-    def read(self, max_bytes: int) -> tuple[Entry, ...]:
+    def read(self, max_bytes: int, max_entries: int | None = None) -> tuple[Entry, ...]:
         """Return the next entries, about ``max_bytes`` of them; empty when caught up."""
         batch: list[Entry] = []
         size_bytes = 0
-        while size_bytes < max_bytes:
+        while size_bytes < max_bytes and len(batch) != max_entries:
             entry = next(self._pending, None)
             if entry is not None:
                 batch.append(entry)
@@ -163,6 +172,11 @@ class Reader:
         return is_behind or self._is_replaced()
 
     @property
+    def is_over(self) -> bool:
+        """Whether the reader has given all up to where it ends."""
+        return self._end is not None and self._offset >= self._end and not self._is_replaced()
+
+    @property
     def has_progress(self) -> bool:
         """Whether messages were passed over since the newest entry that was returned."""
         return self._offset > self._reported_offset
@@ -177,6 +191,8 @@ class Reader:
         self._pending = iter(())
 
     def _is_caught_up(self) -> bool:
+        if self.is_over:
+            return True
         read_all = self._offset >= self._target and self._position == self._log.tail.end
         return read_all and not self._owes_caught_up and not self._is_replaced()
 
@@ -188,6 +204,8 @@ class Reader:
         self._epoch = self._log.store.epoch
         state, self._position, self._target = self._log.moment()
         self._offset, gap = self._start_of(after)
+        self._end = self._end_of(self._until)
+        self._target = self._end or self._target
         self._owes_caught_up = after is not None
         self._reported_offset = self._offset
         if after is None or gap is None:
@@ -215,6 +233,13 @@ class Reader:
         self._known_dropped = store.dropped_until(self._rooms)
         gap = Gap(GapReason.UNKNOWN_CURSOR, 0) if after else None
         return min(store.first_offset - 1, self._target), gap
+
+    def _end_of(self, until: Sequence[str]) -> int | None:
+        """Return the first offset behind the reader's that has one of these cursors."""
+        cursors = filter(None, map(cursor_from_text, until))
+        offsets = (one.offset for one in cursors if one.epoch == self._epoch)
+        ahead = (one for one in offsets if self._offset < one <= self._target)
+        return min(ahead, default=None)
 
     def _next_stretch(self, max_bytes: int) -> Iterator[Entry]:
         if self._is_replaced():

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.channel.log import ENTRY_OVERHEAD_BYTES, Channel, Entry
+from gateway.channel.log import ALIGNED_ENTRIES, ENTRY_OVERHEAD_BYTES, Channel, Entry
 
 ALL: frozenset[str] = frozenset()
 ENTRY_BYTES = ENTRY_OVERHEAD_BYTES + 10
@@ -124,42 +124,11 @@ def test_whoever_resumes_at_a_cursor_misses_no_message_behind_it(
             assert not later or place <= later[0]
 
 
-def past(*numbers: int) -> list[Entry]:
-    return [entry(number) for number in numbers]
-
-
-def test_what_led_up_to_the_channel_is_put_before_it() -> None:
-    channel = Channel(100_000, b"".join)
-    channel.start_after("c4")
-    channel.append(past(5, 6))
-    assert channel.place_after("c4") == 0
-    assert channel.prepend("c1", past(2, 3, 4))
-    place = channel.place_after("c1")
-    assert place == channel.start == -3
-    stretch = channel.read(place, ALL, 1000)
-    assert stretch is not None
-    assert stretch.wire == b"".join(one.payload for one in past(2, 3, 4, 5, 6))
-    assert [channel.place_after(f"c{number}") for number in range(6)] == [None, -3, -2, -1, 0, 1]
-
-
-def test_a_past_that_does_not_end_at_the_start_is_not_taken() -> None:
-    channel = Channel(100_000, b"".join)
-    channel.start_after("c4")
-    assert not channel.prepend("c1", past(2, 3))
-    assert not channel.prepend("c4", [])
-    assert channel.prepend("c3", past(4))
-    assert not channel.prepend("c3", past(4))
-
-
-def test_a_past_takes_nobodys_room_and_is_the_first_to_go() -> None:
-    channel = Channel(4 * ENTRY_BYTES, b"".join)
-    channel.start_after("c4")
-    channel.append(past(5, 6))
-    assert not channel.prepend("c1", past(2, 3, 4))
-    assert channel.prepend("c2", past(3, 4))
-    channel.append(past(7))
-    assert (channel.place_after("c2"), channel.place_after("c3")) == (None, channel.start)
-    assert channel.size_bytes == 4 * ENTRY_BYTES
+def test_readers_from_many_places_soon_share_their_writes() -> None:
+    channel = filled(4 * ALIGNED_ENTRIES, keep=4 * ALIGNED_ENTRIES)
+    places = {0, 1, 17, ALIGNED_ENTRIES - 1}
+    ends = {stretch.end for place in places if (stretch := channel.read(place, ALL, 1 << 20))}
+    assert ends == {ALIGNED_ENTRIES, 2 * ALIGNED_ENTRIES}
 
 
 def test_a_cleared_channel_has_no_entry_and_goes_on() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import orjson
@@ -13,7 +13,6 @@ from gateway.channel.log import ENTRY_OVERHEAD_BYTES, Channel
 from gateway.channel.view import View
 from gateway.counts import Counts
 from gateway.delivery.fanout import Fanout
-from gateway.delivery.replay import MAX_REPLAYS, Replays
 from gateway.errors import NODE_AWAY, NodeError
 from gateway.http.framing import frames_from_payloads
 
@@ -57,6 +56,9 @@ class Pipe:
     def write(self, wire: bytes) -> None:
         self.writes.append(wire)
 
+    def limit_waiting(self, max_bytes: int | None) -> None:
+        pass
+
     @property
     def frames(self) -> list[Fields]:
         return [frame for wire in self.writes for frame in frames_from_wire(wire)]
@@ -96,7 +98,9 @@ class Node:
     async def wait_ready(self) -> None:
         await self.is_ready.wait()
 
-    async def open_events(self, after: str | None) -> AsyncGenerator[list[NodeEvent], None]:
+    async def open_events(
+        self, after: str | None, until: Sequence[str]
+    ) -> AsyncGenerator[list[NodeEvent], None]:
         self.opened.append(after)
         cursors = [event.cursor for event in self.log]
         known = after in {"", *cursors}
@@ -127,14 +131,16 @@ class House:
             self.tasks.append(tasks.create_task(work))
             return self.tasks[-1]
 
-        replays = Replays(self.node, spawn)
         self.fanout = Fanout(
             Channel(max_bytes, frames_from_payloads),
             View(),
             self.counts,
-            replays.start,
+            self.node,
+            spawn,
+            backlog_bytes=max_bytes,
             # How long the fan-out pauses depends on how busy the machine is.
             pause_share=0.0,
+            catch_up_pause_share=0.0,
         )
 
     async def happen(self, *events: NodeEvent) -> None:
@@ -442,42 +448,108 @@ def test_more_catch_ups_than_turns_all_arrive(count: int) -> None:
     run(scene, SMALL_BYTES)
 
 
-def test_browsers_that_return_to_a_new_gateway_are_served_by_few_calls() -> None:
+@pytest.mark.parametrize("places", [1, 20, 40])
+def test_the_node_is_asked_once_for_what_many_browsers_missed(places: int) -> None:
+    """Most leave once they have what they missed, before anything meets the channel."""
+
     async def scene(house: House) -> None:
         house.node.log = [message(number) for number in range(1, 60)]
-        house.node.is_ready.clear()
-        pipes = [Pipe() for _ in range(200)]
-        for number, pipe in enumerate(pipes):
-            house.fanout.add_reader(pipe, f"c{20 + number % 20}", ALL)
         house.fanout.append_events([snapshot("c59")])
-        house.node.is_ready.set()
+        pipes = [Pipe() for _ in range(200)]
+        cursors = [20 + number * 7 % places for number in range(len(pipes))]
+        for cursor, pipe in zip(cursors, pipes, strict=True):
+            house.fanout.add_reader(pipe, f"c{cursor}", ALL)
         while house.counts.catch_ups:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.001)
         await house.happen(message(60))
-        for number, pipe in enumerate(pipes):
-            told = [int(one) for one in pipe.told if one.isdigit()]
-            assert told == list(range(21 + number % 20, 61))
+        for cursor, pipe in zip(cursors, pipes, strict=True):
+            assert [int(one) for one in pipe.told if one.isdigit()] == list(range(cursor + 1, 61))
             assert pipe.told.count("snapshot") == 1
-        assert len(house.node.opened) <= MAX_REPLAYS
+        messages = house.counts.replayed_events - house.counts.replays
+        assert messages == 59 - min(cursors)
         late = Pipe()
-        house.fanout.add_reader(late, "c20", ALL)
+        house.fanout.add_reader(late, f"c{min(cursors)}", ALL)
         await settle()
-        assert len([one for one in late.told if one.isdigit()]) == 40
-        assert len(house.node.opened) <= MAX_REPLAYS
+        assert len([one for one in late.told if one.isdigit()]) == 60 - min(cursors)
+        assert house.counts.replayed_events - house.counts.replays == messages
 
     run(scene)
 
 
-def test_what_the_channel_has_no_room_for_is_not_kept() -> None:
+def test_a_browser_that_leaves_in_the_middle_takes_nothing_from_the_others() -> None:
     async def scene(house: House) -> None:
         house.node.log = [message(number) for number in range(1, 60)]
         house.fanout.append_events([snapshot("c59")])
-        for _ in range(3):
-            pipe = Pipe()
+        first = house.fanout.add_reader(Pipe(), "c2", ALL)
+        while not house.counts.replayed_events:
+            await asyncio.sleep(0)
+        house.fanout.remove_reader(first)
+        pipe = Pipe()
+        house.fanout.add_reader(pipe, "c4", ALL)
+        while house.counts.catch_ups:
+            await asyncio.sleep(0.001)
+        assert [one for one in pipe.told if one.isdigit()] == [str(n) for n in range(5, 60)]
+        assert house.counts.replayed_events - house.counts.replays == 57
+
+    run(scene)
+
+
+def test_what_is_longer_than_the_memory_is_read_by_all_and_fetched_about_once() -> None:
+    async def scene(house: House) -> None:
+        house.node.log = [message(number) for number in range(1, 200)]
+        house.fanout.append_events([snapshot("c199")])
+        pipes = [Pipe() for _ in range(20)]
+        for pipe in pipes:
             house.fanout.add_reader(pipe, "c2", ALL)
-            while house.counts.catch_ups:
-                await asyncio.sleep(0.01)
-            assert [one for one in pipe.told if one.isdigit()] == [str(n) for n in range(3, 60)]
-        assert house.node.opened == ["c2"] * 3
+        while house.counts.catch_ups:
+            await asyncio.sleep(0.001)
+        for pipe in pipes:
+            assert [one for one in pipe.told if one.isdigit()] == [str(n) for n in range(3, 200)]
+        assert house.counts.replayed_events <= 2 * 200
+
+    run(scene, SMALL_BYTES)
+
+
+def test_one_that_does_not_read_holds_nobody_and_misses_nothing() -> None:
+    async def scene(house: House) -> None:
+        house.node.log = [message(number) for number in range(1, 200)]
+        house.fanout.append_events([snapshot("c199")])
+        slow, quick = Pipe(), Pipe()
+        slow.is_writable = False
+        reader = house.fanout.add_reader(slow, "c2", ALL)
+        house.fanout.add_reader(quick, "c3", ALL)
+        while house.counts.catch_ups > 1:
+            await asyncio.sleep(0.001)
+        assert [one for one in quick.told if one.isdigit()] == [str(n) for n in range(4, 200)]
+        assert slow.told == ["node_state"]
+        slow.is_writable = True
+        house.fanout.resume(reader)
+        while house.counts.catch_ups:
+            await asyncio.sleep(0.001)
+        assert [one for one in slow.told if one.isdigit()] == [str(n) for n in range(3, 200)]
+
+    run(scene, SMALL_BYTES)
+
+
+def test_peers_that_came_behind_a_snapshot_and_were_evicted_are_in_another() -> None:
+    """A browser that replays for long has an old state when it reaches the channel."""
+
+    async def scene(house: House) -> None:
+        house.node.log = [message(number) for number in range(1, 30)]
+        house.fanout.append_events([snapshot("c29")])
+        pipe = Pipe()
+        reader = house.fanout.add_reader(pipe, "c2", ALL)
+        while not pipe.told:
+            await asyncio.sleep(0)
+        pipe.is_writable = False
+        await house.happen(coming("new", "c29"))
+        await house.happen(*map(message, range(30, 60)))
+        pipe.is_writable = True
+        house.fanout.resume(reader)
+        while house.counts.catch_ups:
+            await asyncio.sleep(0.001)
+        assert [one for one in pipe.told if one.isdigit()] == [str(n) for n in range(3, 60)]
+        snapshots = [frame for frame in pipe.frames if frame["type"] == "snapshot"]
+        assert [peer["peer_id"] for peer in snapshots[-1]["peers"]] == ["new"]
 
     run(scene, SMALL_BYTES)

@@ -132,6 +132,14 @@ def test_reader_of_a_wrong_room_is_told(stub: Any, room: str, code: str, reason:
     assert (error.code().name, reason_of(error), field_of(error)) == (code, reason, "rooms")
 
 
+def test_stream_ends_where_the_caller_has_what_follows(stub: Any) -> None:
+    cursors = [stub.Publish(chat_pb2.PublishRequest(text=f"n{n}")).cursor for n in range(5)]
+    asked = chat_pb2.EventsRequest(after=cursors[0], until=["unknown", cursors[4], cursors[2]])
+    events = [event for batch in stub.Events(asked) for event in batch.events]
+    assert kinds_of(events) == ["snapshot", "message", "message"]
+    assert [event.cursor for event in events[1:]] == cursors[1:3]
+
+
 def test_batches_stay_near_256_kib(tmp_path: Path) -> None:
     with running_api(tmp_path) as api, api.channel() as channel:
         append(api, 100, data=b"x" * 20_000)

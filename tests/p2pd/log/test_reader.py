@@ -281,3 +281,25 @@ class TestPage:
         with pytest.raises(InvalidInputError) as caught:
             make_log().page(LOBBY, before="junk", after=None, limit=10)
         assert (caught.value.field, caught.value.reason) == ("before", "INVALID_CURSOR")
+
+
+def test_reader_ends_at_the_first_of_the_cursors_that_its_caller_has(make_log: MakeLog) -> None:
+    log = make_log()
+    append(log, *range(1, 10))
+    cursors = [log.cursor(offset) for offset in range(10)]
+    until = ["unknown", "ffffffff-7", cursors[2], cursors[8], cursors[6]]
+    reader = log.open_reader(cursors[3], until=until)
+    assert numbers(read_all(reader)) == [4, 5, 6]
+    assert reader.is_over
+    append(log, 10)
+    assert not read_all(reader)
+
+
+def test_reader_whose_caller_has_nothing_ahead_does_not_end(make_log: MakeLog) -> None:
+    log = make_log()
+    append(log, 1, 2, 3)
+    reader = log.open_reader(log.cursor(2), until=[log.cursor(1), log.cursor(2)])
+    assert numbers(read_all(reader)) == [3]
+    append(log, 4)
+    assert numbers(read_all(reader)) == [4]
+    assert not reader.is_over
