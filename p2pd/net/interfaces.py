@@ -16,6 +16,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+from pathlib import Path
 
 import ifaddr
 import structlog
@@ -29,6 +30,7 @@ MAX_TRUST_S = 30.0
 SIOCGIFFLAGS = 0x8913
 IFF_UP, IFF_RUNNING = 0x1, 0x40
 FLAGS_REQUEST = "16sH14x"
+SYSTEM_INTERFACES = Path("/sys/class/net")
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +41,14 @@ class Interface:
 
     Attributes:
         zone: The interface's name, which a link-local IPv6 address needs.
+        is_inner: Whether only containers of this machine are on it.
     """
 
     version: int
     host: str
     zone: str
     prefix_bits: int
+    is_inner: bool = False
 
     @property
     def address(self) -> IPv4Interface | IPv6Interface:
@@ -105,9 +109,11 @@ def network_hosts(version: int) -> list[str]:
     """Return the addresses by which other machines may reach this one.
 
     Link-local ones of IPv6 are among them only where the machine has no others: a
-    network without a router. They are written without their zone.
+    network without a router. They are written without their zone. Those of container
+    bridges are among them only where there is no other interface.
     """
-    far = [each for each in interfaces() if not each.is_loopback]
+    known = [each for each in interfaces() if not each.is_loopback]
+    far = [each for each in known if not each.is_inner] or known
     routed = [each.host for each in far if each.version == version and not each.is_link_local]
     if routed or version == 4 or any(not each.is_link_local for each in far):
         return routed
@@ -126,10 +132,13 @@ def _read_interfaces(known: frozenset[Interface]) -> tuple[Interface, ...]:
     for adapter in ifaddr.get_adapters():
         if not _has_link(adapter.name):
             continue
+        is_inner = is_container_bridge(adapter.name)
         for address in adapter.ips:
             is_v6 = isinstance(address.ip, tuple)
             host = address.ip[0] if isinstance(address.ip, tuple) else address.ip
-            each = Interface(6 if is_v6 else 4, host, adapter.name, address.network_prefix)
+            each = Interface(
+                6 if is_v6 else 4, host, adapter.name, address.network_prefix, is_inner
+            )
             if not isinstance(address.ip, tuple) or each in known or _is_bindable(address.ip):
                 found.append(each)
     return tuple(found)
@@ -152,6 +161,24 @@ def _has_link(name: str) -> bool:
             return False
     flags = int(struct.unpack(FLAGS_REQUEST, answer)[1])
     return flags & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING
+
+
+def is_container_bridge(name: str, system: Path = SYSTEM_INTERFACES) -> bool:
+    """Return whether an interface is a bridge of containers or virtual machines alone.
+
+    A port that is a device, a VLAN or a bond leads out of this machine; the ends of
+    containers are neither.
+    """
+    ports = system / name / "brif"
+    try:
+        return all(_is_virtual_end(system / each.name) for each in ports.iterdir())
+    except OSError:
+        return False
+
+
+def _is_virtual_end(interface: Path) -> bool:
+    is_device = (interface / "device").exists()
+    return not is_device and "DEVTYPE=" not in (interface / "uevent").read_text()
 
 
 def _is_bindable(address: tuple[str, int, int]) -> bool:

@@ -35,7 +35,7 @@ from p2pd.net.reachability.endpoints import (
     endpoint_from_address,
     is_global,
 )
-from p2pd.net.reachability.mapping.mapper import BEHIND_FIREWALL, PortMapper, Surroundings
+from p2pd.net.reachability.mapping.ports import MappedPorts
 from p2pd.net.reachability.observed import (
     Observation,
     ObservedAddresses,
@@ -76,8 +76,8 @@ async def open_reachability(
         service.open()
         nursery.start_soon(run_guarded, "reachability prober", service.prober.run)
         nursery.start_soon(run_guarded, "votes on reachability", service.expire_votes)
-        for mapper in service.mappers if maps_ports else ():
-            nursery.start_soon(run_guarded, "port mapping", mapper.run)
+        for task in service.ports.tasks if maps_ports else ():
+            nursery.start_soon(run_guarded, "port mapping", task)
         try:
             yield service
         finally:
@@ -108,10 +108,7 @@ class ReachabilityService:
             clock_ns,
         )
         self.prober = Prober(host, needs, rejections)
-        self.mappers = tuple(
-            PortMapper(self._listening, self._mappings_changed, clock_ns, surroundings)
-            for surroundings in (Surroundings(), BEHIND_FIREWALL)
-        )
+        self.ports = MappedPorts(self._listening, self._mappings_changed, clock_ns)
         self._host = host
         self._clock_ns = clock_ns
         self._observed = ObservedAddresses()
@@ -149,7 +146,7 @@ class ReachabilityService:
     @property
     def port_mappings(self) -> tuple[PortMapping, ...]:
         """What the router forwards."""
-        return tuple(each.fact for mapper in self.mappers for each in mapper.mapped)
+        return self.ports.facts
 
     @property
     def addresses(self) -> tuple[AddressReachability, ...]:
@@ -205,8 +202,7 @@ class ReachabilityService:
 
     def addresses_changed(self) -> None:
         """Drop what was found out: this machine can be in another network now."""
-        for mapper in self.mappers:
-            mapper.addresses_changed()
+        self.ports.addresses_changed()
         self._verdict.clear()
         self._mappings_changed()
 
@@ -219,7 +215,8 @@ class ReachabilityService:
     def _mappings_changed(self) -> None:
         """Ask peers anew, since what they said was of other addresses."""
         self._verdict.clear()
-        for version, mapped in {each.version: each for each in reversed(self._mapped())}.items():
+        first = {each.version: each for each in reversed(self.ports.externals())}
+        for version, mapped in first.items():
             evidence = ReachabilityEvidence(
                 kind=EvidenceKind.PORT_MAPPING,
                 is_reachable=True,
@@ -229,11 +226,6 @@ class ReachabilityService:
             self._verdict.add(f"router {version}", evidence, trio.current_time())
         self.prober.ask_anew()
         self._judge()
-
-    def _mapped(self) -> list[Endpoint]:
-        """List where the router forwards from, where the internet routes that at all."""
-        externals = [each.external for mapper in self.mappers for each in mapper.mapped]
-        return [each for each in externals if each.is_global]
 
     def _is_only(self, connection: INetConn, peer_id: ID) -> bool:
         """Return whether a peer has no other connection that could have led it here."""
@@ -294,8 +286,12 @@ class ReachabilityService:
 
         Once this node is public, also where enough peers see it.
         """
-        mapped = [] if self.reachability is Reachability.PRIVATE else self._mapped()
-        confirmed = self._observed.confirmed(self._unmapped()) if self.is_public() else []
+        mapped = [] if self.reachability is Reachability.PRIVATE else self.ports.externals()
+        confirmed = (
+            self._observed.confirmed(self.ports.without_mapped(self._listening()))
+            if self.is_public()
+            else []
+        )
         return addresses_from_endpoints(dict.fromkeys([*mapped, *confirmed]))
 
     def _refuted(self) -> list[Multiaddr]:
@@ -309,18 +305,8 @@ class ReachabilityService:
     def _candidates(self) -> list[Multiaddr]:
         """List where this node may be dialled from the internet, the likeliest first."""
         own = [each for each in self._announceable() if each.is_global]
-        seen = self._observed.candidates(self._unmapped())
-        return addresses_from_endpoints(dict.fromkeys([*self._mapped(), *own, *seen]))
-
-    def _unmapped(self) -> list[Endpoint]:
-        """List the listeners that the router does not forward to, as far as it says."""
-        mapped = [each.listener for mapper in self.mappers for each in mapper.mapped]
-        ports = {(each.version, each.transport, each.port) for each in mapped}
-        return [
-            each
-            for each in self._listening()
-            if (each.version, each.transport, each.port) not in ports
-        ]
+        seen = self._observed.candidates(self.ports.without_mapped(self._listening()))
+        return addresses_from_endpoints(dict.fromkeys([*self.ports.externals(), *own, *seen]))
 
     def _announceable(self) -> list[Endpoint]:
         addresses = announced_addresses(self._host.get_transport_addrs())
