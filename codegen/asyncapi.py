@@ -36,6 +36,7 @@ ANSWERS = {
     "block_peer": "BlockPeerResponse",
     "unblock_peer": "UnblockPeerResponse",
     "list_blocked_peers": "ListBlockedPeersResponse",
+    "get_message": "GetMessageResponse",
 }
 """The message that answers each command."""
 OWN_MESSAGES = ("ack", "error", "node_state")

@@ -32,6 +32,7 @@ ROOTS = (
     "BlockPeerResponse",
     "UnblockPeerResponse",
     "ListBlockedPeersResponse",
+    "GetMessageResponse",
 )
 """The messages that are translated, with all that they consist of."""
 

@@ -7,6 +7,7 @@
     ├── NoAddressError          nobody can dial this node, so an invite leads nowhere
     ├── ClientMessageIdReusedError  the id names another publish (names the field)
     ├── PeerBlockedError        the peer must be unblocked first
+    ├── MessageUnknownError     no such message is stored
     ├── ProfileUnknownError     nobody that could be asked has a profile of the peer
     ├── LimitReachedError       come back after ``retry_after_s``
     ├── StorageFullError        no room on the disk; come back after ``retry_after_s``
@@ -96,6 +97,15 @@ class PeerBlockedError(ChatError):
 
     def __init__(self, peer_id: str) -> None:
         super().__init__(f"{peer_id} is blocked; unblock it first")
+
+
+class MessageUnknownError(ChatError):
+    """No message with this id is stored."""
+
+    reason = "MESSAGE_UNKNOWN"
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(f"no message {message_id} is stored here")
 
 
 class ProfileUnknownError(ChatError):

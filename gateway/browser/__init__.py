@@ -27,7 +27,12 @@ from gateway.browser.events import (
 )
 from gateway.browser.limits import Limits
 from gateway.browser.machine import Connection
-from gateway.browser.reading_frames import ConversationsAsked, ReadingCall, ReadMarkerAsked
+from gateway.browser.reading_frames import (
+    ConversationsAsked,
+    MessageAsked,
+    ReadingCall,
+    ReadMarkerAsked,
+)
 
 __all__ = [
     "AcceptInviteAsked",
@@ -46,6 +51,7 @@ __all__ = [
     "JoinAsked",
     "LeaveAsked",
     "Limits",
+    "MessageAsked",
     "PublishAsked",
     "ReadMarkerAsked",
     "ReadingCall",

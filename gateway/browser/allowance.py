@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.browser.events import Command, HistoryAsked, PublishAsked
-from gateway.browser.reading_frames import ConversationsAsked
+from gateway.browser.reading_frames import ConversationsAsked, MessageAsked
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -19,6 +19,8 @@ PAGE_BYTES = 4 * MIB
 """A page while it is fetched: as protobuf, as text and as JSON."""
 CALL_BYTES = 64 * KIB
 """The answer to another call: a peer or a room."""
+MESSAGE_BYTES = 1 * MIB
+"""One message while it is fetched, and who has it."""
 PUBLISH_BYTES = 1 * KIB
 """A publish beside its text, and its answer."""
 MAX_CALLS = 8
@@ -32,6 +34,8 @@ def cost_bytes(command: Command) -> int:
             return PUBLISH_BYTES + len(text) * 4
         case HistoryAsked() | ConversationsAsked():
             return PAGE_BYTES
+        case MessageAsked():
+            return MESSAGE_BYTES
         case _:
             return CALL_BYTES
 

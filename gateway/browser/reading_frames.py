@@ -11,10 +11,11 @@ from gateway.browser.reading import BrokenFrameError, text_of
 MAX_ROOM_CHARS = 256
 MAX_READER_CHARS = 64
 MAX_PEER_ID_CHARS = 128
+MAX_MESSAGE_ID_CHARS = 256
 MAX_PAGE_SIZE = 1000
 MAX_PAGE_TOKEN_CHARS = 1024
 MAX_CURSOR_CHARS = 256
-READING_COMMANDS = frozenset({"list_conversations", "set_read_marker"})
+READING_COMMANDS = frozenset({"list_conversations", "set_read_marker", "get_message"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,15 @@ class ReadMarkerAsked:
     cursor: str
 
 
-ReadingCall: TypeAlias = ConversationsAsked | ReadMarkerAsked
+@dataclass(frozen=True, slots=True)
+class MessageAsked:
+    """``get_message``: one message, and who has it."""
+
+    id: FrameId
+    message_id: str
+
+
+ReadingCall: TypeAlias = ConversationsAsked | ReadMarkerAsked | MessageAsked
 
 
 def reading_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId) -> ReadingCall:
@@ -47,6 +56,9 @@ def reading_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId)
     Raises:
         BrokenFrameError: A field is missing, of the wrong kind or too long.
     """
+    if kind == "get_message":
+        message_id = text_of(frame, "message_id", MAX_MESSAGE_ID_CHARS, required=True)
+        return MessageAsked(frame_id, message_id)
     reader = text_of(frame, "reader", MAX_READER_CHARS, required=True)
     if kind == "list_conversations":
         token = text_of(frame, "page_token", MAX_PAGE_TOKEN_CHARS)

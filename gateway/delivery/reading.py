@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from gateway.browser import ConversationsAsked, ReadingCall, ReadMarkerAsked
+from gateway.browser import ConversationsAsked, MessageAsked, ReadingCall, ReadMarkerAsked
 from gateway.channel.events import Fields
 from gateway.node.reading_commands import ReadingCommands
 
@@ -22,5 +22,7 @@ async def answer_to_reading(commands: ReadingCommands, command: ReadingCall) -> 
             )
         case ReadMarkerAsked(reader=reader, room=room, peer_id=peer_id, cursor=cursor):
             return await commands.set_read_marker(reader, room, peer_id, cursor)
+        case MessageAsked(message_id=message_id):
+            return await commands.get_message(message_id)
         case _:
             assert_never(command)

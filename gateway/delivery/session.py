@@ -30,6 +30,7 @@ from gateway.browser import (
     JoinAsked,
     LeaveAsked,
     Limits,
+    MessageAsked,
     PublishAsked,
     ReadMarkerAsked,
     Refused,
@@ -238,7 +239,7 @@ class Session:
                 return await commands.create_invite(room)
             case AcceptInviteAsked(invite=invite):
                 return await commands.accept_invite(invite)
-            case ConversationsAsked() | ReadMarkerAsked():
+            case ConversationsAsked() | ReadMarkerAsked() | MessageAsked():
                 return await answer_to_reading(commands.reading, command)
             case _:
                 return await answer_to_people_call(commands.people, command)

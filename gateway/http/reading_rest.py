@@ -40,6 +40,11 @@ def add_reading(
         page = commands.list_conversations(reader, page_size=page_size, page_token=page_token)
         return _json(await page)
 
+    @router.get("/messages/{message_id}", response_model=answers.GetMessageResponse)
+    async def get_message(message_id: str) -> Response:
+        """Return one stored message and, of this node's own, who has it."""
+        return _json(await commands.get_message(message_id))
+
     @router.put("/read-markers", response_model=answers.SetReadMarkerResponse)
     async def set_read_marker(body: models.ReadMarkerBody, request: Request) -> Response:
         """Remember how far a reader has read a room, or what a peer wrote."""

@@ -12,6 +12,7 @@ from typing import Any
 from google.protobuf.message import Message
 from wsp.chat.v1 import chat_pb2
 from wsp.chat.v1.chat_json import (
+    fields_from_get_message_response,
     fields_from_list_conversations_response,
     fields_from_set_read_marker_response,
 )
@@ -53,3 +54,9 @@ class ReadingCommands:
         )
         answer = await self._call(self._link.stub.SetReadMarker, request)
         return fields_from_set_read_marker_response(answer)
+
+    async def get_message(self, message_id: str) -> Fields:
+        """Return one message, and who has it."""
+        request = chat_pb2.GetMessageRequest(message_id=message_id)
+        answer = await self._call(self._link.stub.GetMessage, request)
+        return fields_from_get_message_response(answer)

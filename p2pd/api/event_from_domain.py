@@ -23,6 +23,7 @@ from p2pd.domain.events import (
     Event,
     Gap,
     GapReason,
+    MessageDelivery,
     NodeChanged,
     PeerBlocked,
     PeerConnected,
@@ -35,7 +36,7 @@ from p2pd.domain.events import (
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
-from p2pd.domain.records import Direct
+from p2pd.domain.records import Conversation, Direct
 from p2pd.log.reader import Entry
 
 _DELIVERIES = {
@@ -105,7 +106,7 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
             target.peer_left.peer_id, target.peer_left.room = peer_id, room
         case Gap() as gap:
             target.gap.CopyFrom(gap_from_domain(gap))
-        case ProfileChanged() | ReadMarkerChanged() | PeerBlocked() as change:
+        case ProfileChanged() | ReadMarkerChanged() | MessageDelivery() | PeerBlocked() as change:
             _fill_change(target, change)
         case CaughtUp():
             target.caught_up.SetInParent()
@@ -118,7 +119,8 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
 
 
 def _fill_change(
-    target: chat_pb2.Event, change: ProfileChanged | ReadMarkerChanged | PeerBlocked
+    target: chat_pb2.Event,
+    change: ProfileChanged | ReadMarkerChanged | MessageDelivery | PeerBlocked,
 ) -> None:
     match change:
         case ProfileChanged(profile, name_seen_before):
@@ -129,16 +131,28 @@ def _fill_change(
         case PeerBlocked(peer_id, is_blocked):
             target.peer_blocked.peer_id = peer_id
             target.peer_blocked.is_blocked = is_blocked
+        case MessageDelivery(message_id, conversation, handed_to, held_by):
+            delivery = target.message_delivery
+            _fill_conversation(delivery, conversation)
+            delivery.message_id = message_id
+            delivery.handed_to.extend(handed_to)
+            delivery.held_by.extend(held_by)
         case _:
             assert_never(change)
 
 
-def _fill_read_marker(target: chat_pb2.ReadMarkerChanged, changed: ReadMarkerChanged) -> None:
-    match changed.conversation:
+def _fill_conversation(
+    target: chat_pb2.ReadMarkerChanged | chat_pb2.MessageDelivery, conversation: Conversation
+) -> None:
+    match conversation:
         case Direct(peer_id):
             target.peer_id = peer_id
         case room:
             target.room = room
+
+
+def _fill_read_marker(target: chat_pb2.ReadMarkerChanged, changed: ReadMarkerChanged) -> None:
+    _fill_conversation(target, changed.conversation)
     target.reader, target.read_cursor = changed.reader, changed.read_cursor
     target.unread_count, target.mention_count = changed.unread_count, changed.mention_count
 

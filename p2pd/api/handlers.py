@@ -18,6 +18,7 @@ from wsp.chat.v1 import chat_pb2
 from p2pd.api.admission import CallAdmission, StreamAdmission
 from p2pd.api.caller_from_context import CallerOf
 from p2pd.api.grpc_types import Context, Handler
+from p2pd.api.reading_calls import ReadingCalls
 from p2pd.api.request_from_bytes import with_decoded_request as decoded
 from p2pd.api.service import ChatService
 from p2pd.api.status_from_error import abort
@@ -108,7 +109,7 @@ class Edge:
 
 def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
     """Name every call of the service."""
-    unary, reading = edge.unary, service.reading
+    unary = edge.unary
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
@@ -128,13 +129,8 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
             "ListMessages": _unary(
                 unary(decoded(chat_pb2.ListMessagesRequest, service.list_messages))
             ),
-            "ListConversations": _unary(
-                unary(decoded(chat_pb2.ListConversationsRequest, reading.list_conversations))
-            ),
-            "SetReadMarker": _unary(
-                unary(decoded(chat_pb2.SetReadMarkerRequest, reading.set_read_marker))
-            ),
             **_people_handlers(service, edge),
+            **_reading_handlers(service.reading, unary),
             "Events": grpc.unary_stream_rpc_method_handler(
                 edge.stream(decoded(chat_pb2.EventsRequest, service.events)),
                 request_deserializer=None,
@@ -147,6 +143,21 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
             ),
         },
     )
+
+
+def _reading_handlers(
+    reading: ReadingCalls, unary: Callable[[UnaryMethod], UnaryMethod]
+) -> dict[str, Handler]:
+    """Name the calls about what was read, and who has it."""
+    return {
+        "ListConversations": _unary(
+            unary(decoded(chat_pb2.ListConversationsRequest, reading.list_conversations))
+        ),
+        "SetReadMarker": _unary(
+            unary(decoded(chat_pb2.SetReadMarkerRequest, reading.set_read_marker))
+        ),
+        "GetMessage": _unary(unary(decoded(chat_pb2.GetMessageRequest, reading.get_message))),
+    }
 
 
 def _people_handlers(service: ChatService, edge: Edge) -> dict[str, Handler]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from p2pd.domain.conversations import ConversationState, ReaderName
+from p2pd.domain.deliveries import MessageState
 from p2pd.domain.events import Event
 from p2pd.domain.invites import Accepted, Invite
-from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.names import MessageId, PeerId, RoomName
 from p2pd.domain.peers import Node, Peer
 from p2pd.domain.profiles import KnownProfile, Profile
 from p2pd.domain.publishes import Publish, Published
@@ -165,6 +166,13 @@ class Conversing(Protocol):
         """Read the message at an offset; called in one of the store's threads."""
 
 
+class Delivering(Protocol):
+    """Look up messages and who has them."""
+
+    async def message(self, message_id: MessageId) -> MessageState:
+        """Return a stored message, and who has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatPorts:
     """All of it, handed to the API as one."""
@@ -178,3 +186,4 @@ class ChatPorts:
     profiles: Profiling
     conversations: Conversing
     blocks: Blocking
+    deliveries: Delivering

@@ -14,7 +14,16 @@ from p2pd.api.grpc_types import Context
 from p2pd.api.list_page import ListPage
 from p2pd.api.ports import ChatPorts
 from p2pd.domain.conversations import ConversationState, reader_from_text
+from p2pd.domain.deliveries import DeliveryState
+from p2pd.domain.names import message_id_from_text
 from p2pd.domain.records import Direct
+
+_STATES = {
+    None: chat_pb2.DELIVERY_STATE_UNSPECIFIED,
+    DeliveryState.WAITING: chat_pb2.DELIVERY_STATE_WAITING,
+    DeliveryState.HANDED: chat_pb2.DELIVERY_STATE_HANDED,
+    DeliveryState.HELD: chat_pb2.DELIVERY_STATE_HELD,
+}
 
 
 class ReadingCalls:
@@ -48,6 +57,19 @@ class ReadingCalls:
         state = await self._bridge.run(partial(set_marker, reader, conversation, request.cursor))
         return chat_pb2.SetReadMarkerResponse(
             unread_count=state.unread_count, mention_count=state.mention_count
+        )
+
+    async def get_message(
+        self, request: chat_pb2.GetMessageRequest, _context: Context
+    ) -> chat_pb2.GetMessageResponse:
+        """Return one message, and who has it."""
+        message_id = message_id_from_text(request.message_id)
+        found = await self._bridge.run(partial(self._chat.deliveries.message, message_id))
+        return chat_pb2.GetMessageResponse(
+            message=event_from_domain(found.event),
+            delivery_state=_STATES[found.state],
+            handed_to=found.handed_to,
+            held_by=found.held_by,
         )
 
     def _conversation(self, state: ConversationState) -> chat_pb2.Conversation:

@@ -16,6 +16,7 @@ import trio
 from p2pd.chat.blocks import Blocks
 from p2pd.chat.conversations import Conversations
 from p2pd.chat.courier import Couriers
+from p2pd.chat.deliveries import Deliveries
 from p2pd.chat.dialling import Dialling
 from p2pd.chat.direct_conversations import DirectConversations
 from p2pd.chat.direct_inbox import DirectInbox
@@ -42,6 +43,7 @@ from p2pd.store.entry_store import EntryStore
 from p2pd.store.message_store import IsMention, mentions_nobody
 from p2pd.store.peer_store import PeerStore
 from p2pd.store.room_store import RoomStore
+from p2pd.sync import PROTOCOL
 from p2pd.tasks import run_guarded
 from p2pd.workers import WORKER_THREADS, Workers
 
@@ -116,17 +118,26 @@ class Receiving:
         self.blocks.on_forgotten += [self.known_peers.forget, self.profiles.forget]
         is_met = Meetings(log, self.known_peers, self.conversations).is_met
         self.direct_inbox = DirectInbox(log, self.inbox, is_met, rejections)
+        self.deliveries = Deliveries(log, self.membership, author_bytes, memory, rejections)
         self.history = History(
             self.membership, log, options.max_age_ns, options.history_messages, options.clock_ns
         )
+        self._connect(log)
+        sent = max(self.membership.highest_sent, self.conversations.highest_sent)
+        self.first_seqno = max(log.store.max_seqno(author_bytes), sent)
+
+    def _connect(self, log: Log) -> None:
+        """Have the parts report to one another."""
+        self.read_state.hidden = lambda: self.blocks.blocked
+        self.deliveries.acknowledged_until = self.conversations.acknowledged_until
+        self.direct_outbox.on_acknowledged.append(self.deliveries.acknowledged)
         self.membership.on_left += [
             self.presence.room_left,
             self.outbox.room_left,
             log.items.forget_room,
             self.read_state.forget,
+            self.deliveries.room_left,
         ]
-        sent = max(self.membership.highest_sent, self.conversations.highest_sent)
-        self.first_seqno = max(log.store.max_seqno(author_bytes), sent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,7 @@ class Chat:
     profiles: Profiles
     conversations: Conversations
     blocks: Blocks
+    deliveries: Deliveries
 
     def stop(self) -> None:
         """Refuse what comes from now on; what is under way goes on."""
@@ -167,6 +179,11 @@ async def start_chat(
     nursery.start_soon(run_guarded, "outbox", send_waiting)
     deliver = partial(receiving.direct_outbox.run, network.direct)
     nursery.start_soon(run_guarded, "direct outbox", deliver)
+    deliveries, peers = receiving.deliveries, network.room_peers()
+    deliveries.synchronises = lambda peer_id: peers.speaks(peer_id, PROTOCOL)
+    network.report_deliveries(deliveries)
+    acknowledge = partial(deliveries.run, network.announce)
+    nursery.start_soon(run_guarded, "deliveries", acknowledge)
     nursery.start_soon(run_guarded, "inbox", receiving.inbox.run)
     nursery.start_soon(run_guarded, "membership", membership.run)
     nursery.start_soon(run_guarded, "known peers", receiving.known_peers.run)
@@ -187,4 +204,5 @@ async def start_chat(
         receiving.profiles,
         Conversations(log, membership, receiving.conversations, receiving.read_state),
         receiving.blocks,
+        receiving.deliveries,
     )

@@ -6,12 +6,13 @@ offset in this node's log: whatever is stored later is unread, however old it is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from p2pd.chat.unread_index import UnreadIndex
 from p2pd.domain.conversations import ConversationState, ReaderName
 from p2pd.domain.events import ReadMarkerChanged
+from p2pd.domain.names import PeerId
 from p2pd.domain.records import Conversation
 from p2pd.log.log import Log
 from p2pd.store.message_store import IsMention, Stored
@@ -26,6 +27,9 @@ class ReadState:
 
     Args:
         author_bytes: What the ids of our own messages begin with.
+
+    Attributes:
+        hidden: Returns the authors whose messages are not shown.
     """
 
     def __init__(self, log: Log, author_bytes: bytes, is_mention: IsMention) -> None:
@@ -33,6 +37,7 @@ class ReadState:
         self._author_bytes = author_bytes
         self._author = author_bytes.hex()
         self._is_mention = is_mention
+        self.hidden: Callable[[], Sequence[PeerId]] = tuple
         self._indexes: dict[Conversation, UnreadIndex] = {}
         """In the order in which they were asked for."""
         log.on_stored.append(self.messages_stored)
@@ -43,7 +48,7 @@ class ReadState:
             return
         for one in stored:
             index = self._indexes.get(one.message.conversation)
-            if index is not None:
+            if index is not None and not self._log.hides(one.message):
                 is_own = one.message.message_id.startswith(self._author)
                 is_mention = self._is_mention(one.message)
                 index.append(one.offset, is_own=is_own, is_mention=is_mention)
@@ -108,15 +113,18 @@ class ReadState:
         """Return a conversation's index; one that is being loaded is waited for."""
         while True:
             index = self._indexes.pop(conversation, None)
-            if index is None or index.epoch != self._log.store.epoch:
-                index = UnreadIndex(self._log.store.epoch)
+            if index is None or not self._is_valid(index):
+                index = UnreadIndex(self._log.store.epoch, self.hidden())
                 self._indexes[conversation] = index
                 await self._load(conversation, index)
             else:
                 self._indexes[conversation] = index
                 await index.is_loaded.wait()
-            if self._indexes.get(conversation) is index and index.epoch == self._log.store.epoch:
+            if self._indexes.get(conversation) is index and self._is_valid(index):
                 return index
+
+    def _is_valid(self, index: UnreadIndex) -> bool:
+        return index.epoch == self._log.store.epoch and index.hidden == self.hidden()
 
     async def _load(self, conversation: Conversation, index: UnreadIndex) -> None:
         """Read what is stored up to now; what comes meanwhile is appended to the index."""
@@ -124,7 +132,11 @@ class ReadState:
             del self._indexes[next(iter(self._indexes))]
         store = self._log.store
         read = partial(
-            store.read_state.stored_offsets, conversation, self._author_bytes, store.last_offset
+            store.read_state.stored_offsets,
+            conversation,
+            self._author_bytes,
+            store.last_offset,
+            index.hidden,
         )
         try:
             index.load(await run_read(store.reads, read))

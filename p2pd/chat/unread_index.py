@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 
 import trio
 
+from p2pd.domain.names import PeerId
 from p2pd.store.read_state_store import StoredOffsets
 
 
@@ -19,13 +21,15 @@ class UnreadIndex:
 
     Args:
         epoch: The log whose offsets these are.
+        hidden: Authors whose messages are left out.
 
     Attributes:
         is_loaded: Set once what the store had is in it, or could not be read.
     """
 
-    def __init__(self, epoch: str) -> None:
+    def __init__(self, epoch: str, hidden: Sequence[PeerId] = ()) -> None:
         self.epoch = epoch
+        self.hidden = hidden
         self.is_loaded = trio.Event()
         self._offsets = StoredOffsets()
 

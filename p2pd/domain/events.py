@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from p2pd.domain.conversations import ReaderName
 from p2pd.domain.messages import Message
-from p2pd.domain.names import PeerId, RoomName
+from p2pd.domain.names import MessageId, PeerId, RoomName
 from p2pd.domain.peers import Node, Peer
 from p2pd.domain.profiles import KnownProfile
 from p2pd.domain.records import Conversation
@@ -96,6 +96,21 @@ class ProfileChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageDelivery:
+    """More is known of who has one of this node's own messages.
+
+    Attributes:
+        handed_to: Peers that it was handed to since the start.
+        held_by: Peers known to have stored it.
+    """
+
+    message_id: MessageId
+    conversation: Conversation
+    handed_to: tuple[PeerId, ...]
+    held_by: tuple[PeerId, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReadMarkerChanged:
     """A reader has read a conversation up to another place, on whichever page.
 
@@ -141,6 +156,7 @@ Fact: TypeAlias = (
     | PeerBlocked
     | Gap
     | ReadMarkerChanged
+    | MessageDelivery
 )
 """What is appended to the log's tail."""
 EventBody: TypeAlias = Fact | Snapshot | CaughtUp | Progress

@@ -18,6 +18,7 @@ DEFAULT_ROOM = RoomName("chat-room")
 MAX_ROOM_BYTES = 256
 
 
+_MESSAGE_ID = re.compile("(?:[0-9a-f]{2}){1,128}")
 _REFUSED = re.compile(
     "[\x00-\x1f\x7f-\x9f]"  # control characters, category Cc
     "|[\u202a-\u202e\u2066-\u2069]"  # direction embeddings, overrides and isolates
@@ -47,6 +48,19 @@ def room_from_text(text: str, field: str = "room") -> RoomName:
     if flaw is not None:
         raise InvalidInputError(field, "INVALID_ROOM", flaw)
     return RoomName(text)
+
+
+def message_id_from_text(text: str) -> MessageId:
+    """Check a message's id.
+
+    Raises:
+        InvalidInputError: It is not lower-case hexadecimal.
+    """
+    if _MESSAGE_ID.fullmatch(text) is None:
+        raise InvalidInputError(
+            "message_id", "INVALID_MESSAGE_ID", "a message id is lower-case hexadecimal"
+        )
+    return MessageId(text)
 
 
 def _flaw(text: str) -> str | None:

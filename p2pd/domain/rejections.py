@@ -187,6 +187,11 @@ class RejectionReason(StrEnum):
         "Control entries beyond the bound of one RPC were ignored.",
     )
     HEARTBEAT_FAILED = "heartbeat_failed", "A heartbeat failed; the next one goes on."
+    ACKNOWLEDGEMENTS_OVER_LIMIT = (
+        "acknowledgements_over_limit",
+        "A stored message was not acknowledged to its author, since too many were; "
+        "the next comparison shows it.",
+    )
     IHAVE_REFUSED = (
         "ihave_refused",
         "An announcement of messages was ignored: unknown topic, or too many a heartbeat.",

@@ -10,6 +10,7 @@ from typing import assert_never
 from p2pd.domain.events import (
     Fact,
     Gap,
+    MessageDelivery,
     NodeChanged,
     PeerBlocked,
     PeerConnected,
@@ -52,7 +53,14 @@ class State:
 def state_after(state: State, fact: Fact) -> State:
     """Apply one fact; a fact about a peer that is not connected changes nothing."""
     match fact:
-        case Message() | Gap() | ProfileChanged() | ReadMarkerChanged() | PeerBlocked():
+        case (
+            Message()
+            | Gap()
+            | ProfileChanged()
+            | ReadMarkerChanged()
+            | MessageDelivery()
+            | PeerBlocked()
+        ):
             return state
         case NodeChanged(node):
             return replace(state, node=node)

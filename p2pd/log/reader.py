@@ -21,6 +21,7 @@ from p2pd.domain.events import (
     EventBody,
     Gap,
     GapReason,
+    MessageDelivery,
     NodeChanged,
     PeerConnected,
     PeerJoined,
@@ -38,6 +39,7 @@ from p2pd.domain.state import State
 from p2pd.domain.window import Window
 from p2pd.store.message_store import MessageStore
 
+PEER_ID_BYTES = 64
 SMALL_EVENT_BYTES = 400
 """What an event without a message, a peer or a node in it occupies, at most."""
 
@@ -69,6 +71,8 @@ class Entry:
                 return size_of_profile(profile)
             case Snapshot(node, peers):
                 return size_of_node(node) + sum(map(size_of_peer, peers))
+            case MessageDelivery(handed_to=handed_to, held_by=held_by):
+                return SMALL_EVENT_BYTES + PEER_ID_BYTES * (len(handed_to) + len(held_by))
             case ReadMarkerChanged():
                 return SMALL_EVENT_BYTES + MAX_READER_BYTES
             case _:
@@ -82,7 +86,10 @@ class Entry:
         match self.event.body:
             case Message(room=room) | PeerJoined(room=room) | PeerLeft(room=room):
                 return not rooms or room in rooms
-            case ReadMarkerChanged(conversation=conversation):
+            case (
+                ReadMarkerChanged(conversation=conversation)
+                | MessageDelivery(conversation=conversation)
+            ):
                 return not rooms or isinstance(conversation, Direct) or conversation in rooms
             case _:
                 return True

@@ -30,6 +30,7 @@ from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.private_addresses import PrivateDials
 from p2pd.net.profiles.dht_records import ProfileRecords
 from p2pd.net.profiles.exchange import ProfileBook
+from p2pd.net.pubsub.delivery_reports import DeliveryListener, report_deliveries
 from p2pd.net.pubsub.gossip import Gossip, SignedMessage
 from p2pd.net.punch.outcomes import PunchOutcomes, PunchTotals
 from p2pd.net.reachability.service import ReachabilityService
@@ -209,6 +210,14 @@ class Network:
     ) -> ProfileRecords:
         """Profiles in the DHT."""
         return ProfileRecords(self._host, self._discovery.dht, book, rejections, clock_ns)
+
+    def report_deliveries(self, listener: DeliveryListener) -> None:
+        """Report from now on who was handed our own messages, and who announces them."""
+        report_deliveries(self._gossip, listener)
+
+    def announce(self, peer_id: PeerId, room: RoomName, message_ids: Sequence[bytes]) -> None:
+        """Announce to a peer that messages are stored here."""
+        self._gossip.announce(peer_id, room, message_ids)
 
     def room_peers(self) -> RoomPeers:
         """The peers of rooms and their streams, for protocols above the network."""

@@ -23,7 +23,7 @@ from p2pd.api.server import Api, open_api
 from p2pd.api.settings import ApiSettings
 from p2pd.chat.assembly import Chat, Receiving, start_chat
 from p2pd.chat.known_peers import KnownPeerList
-from p2pd.chat.profiles import Profiles
+from p2pd.chat.own_name import follow_own_name
 from p2pd.config import Settings
 from p2pd.domain.clock import NodeClock
 from p2pd.domain.mentions import MentionRule
@@ -169,7 +169,7 @@ async def open_base(start: Start) -> AsyncIterator[Base]:
         author = author_bytes_from_key(start.key_pair)
         sealer = ProfileKey(start.key_pair)
         own = Receiving(log, disk, author, chosen, start.rejections, sealer, start.mentions)
-        _follow_own_name(own.profiles, start.mentions)
+        follow_own_name(own.profiles, start.mentions)
         yield Base(disk, store, recovery, clock, log, own, LoopWatch())
 
 
@@ -202,6 +202,8 @@ async def open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sy
     ):
         network.on_peer_joined(sync.peer_joined)
         own.inbox.on_recovered.append(sync.compare_now)
+        sync.position = lambda: base.log.store.last_offset
+        sync.on_equal.append(own.deliveries.compared)
         own.membership.on_left.append(sync.room_left)
         chat_options = options.chat_options(start.settings, base.clock, machine.workers)
         chat = await start_chat(base.log, network, own, chat_options, nursery)
@@ -210,6 +212,7 @@ async def open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sy
         yield network, sync, chat
         nursery.cancel_scope.cancel()
         own.membership.save_updates()
+        own.deliveries.save()
 
 
 @asynccontextmanager
@@ -294,18 +297,8 @@ def _ports_of(chat: Chat) -> ChatPorts:
         chat.profiles,
         chat.conversations,
         chat.blocks,
+        chat.deliveries,
     )
-
-
-def _follow_own_name(profiles: Profiles, mentions: MentionRule) -> None:
-    """Have messages mention this node by the name that its profile has now."""
-
-    def follow() -> None:
-        own = profiles.own
-        mentions.profile_name = "" if own is None else own.profile.name
-
-    profiles.on_own_changed.append(follow)
-    follow()
 
 
 def _reader_of(log: Log) -> Callable[[bytes], Message | None]:

@@ -21,6 +21,7 @@ class EntryKind(IntEnum):
         UNDIALLED: A peer that is not dialled, by peer id.
         HIDDEN: A message that is not shown, by message id.
         MUTED: A room that is muted, by name.
+        HELD_UNTIL: Up to where a peer has our own messages of a room, by both.
     """
 
     PROFILE = 0
@@ -29,6 +30,7 @@ class EntryKind(IntEnum):
     UNDIALLED = 3
     HIDDEN = 4
     MUTED = 5
+    HELD_UNTIL = 6
 
 
 class EntryStore(Protocol):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from p2pd.domain.conversations import ReaderName
+from p2pd.domain.names import PeerId
 from p2pd.domain.records import Conversation
 from p2pd.store.message_store import IsMention, Stored
 from p2pd.store.read_state_store import (
@@ -54,11 +55,19 @@ class MemoryReadState:
             self.evicted_readers += 1
 
     def stored_offsets(
-        self, conversation: Conversation, author_bytes: bytes, until: int
+        self,
+        conversation: Conversation,
+        author_bytes: bytes,
+        until: int,
+        hidden: Sequence[PeerId] = (),
     ) -> StoredOffsets:
         """Return where a conversation's messages are, up to an offset."""
         author = author_bytes.hex()
-        known = [one for one in self._stored_of(conversation) if one.offset <= until]
+        known = [
+            one
+            for one in self._stored_of(conversation)
+            if one.offset <= until and one.message.author_id not in hidden
+        ]
         others = [one for one in known if not one.message.message_id.startswith(author)]
         mentions = [one.offset for one in others if self._is_mention(one.message)]
         newest = known[-1].offset if known else 0

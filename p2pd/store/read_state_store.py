@@ -6,11 +6,12 @@ Used by ``p2pd.chat.read_state``, the only writer of read markers.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from p2pd.domain.conversations import ReaderName
+from p2pd.domain.names import PeerId
 from p2pd.domain.records import Conversation
 
 MAX_READERS = 256
@@ -66,12 +67,17 @@ class ReadStateStore(Protocol):
         """
 
     def stored_offsets(
-        self, conversation: Conversation, author_bytes: bytes, until: int
+        self,
+        conversation: Conversation,
+        author_bytes: bytes,
+        until: int,
+        hidden: Sequence[PeerId] = (),
     ) -> StoredOffsets:
         """Return where a conversation's messages are, up to an offset.
 
         Args:
             author_bytes: What the ids of our own messages begin with.
+            hidden: Authors whose messages are not meant.
         """
 
     async def wait_committed(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from p2pd.domain.conversations import ReaderName
+from p2pd.domain.names import PeerId
 from p2pd.domain.records import Conversation
 from p2pd.store.read_state_store import Markers, StoredOffsets, offsets
 from p2pd.store.rows import IS_KIND, key_names
@@ -21,7 +23,8 @@ _OTHERS = f"""SELECT offset FROM records INDEXED BY items
 _MENTIONS = f"""SELECT offset FROM records INDEXED BY mentions
     WHERE conversation = {_KEY} AND is_mention = 1 AND offset <= ?"""
 _NEWEST = f"""SELECT offset FROM records INDEXED BY messages_by_room
-    WHERE conversation = {_KEY} AND {IS_KIND} AND offset <= ? ORDER BY offset DESC LIMIT 1"""
+    WHERE conversation = {_KEY} AND {IS_KIND} AND offset <= ?"""
+_SHOWN = " AND author NOT IN (SELECT value FROM json_each(?))"
 
 
 class Write(Protocol):
@@ -55,13 +58,18 @@ class SqliteReadState:
         self._write(lambda file: file.save_read_marker(reader, conversation, until))
 
     def stored_offsets(
-        self, conversation: Conversation, author_bytes: bytes, until: int
+        self,
+        conversation: Conversation,
+        author_bytes: bytes,
+        until: int,
+        hidden: Sequence[PeerId] = (),
     ) -> StoredOffsets:
         """Return where a conversation's messages are, up to an offset."""
 
         def look(file: StoreFile) -> StoredOffsets:
             with file.readers.connection() as connection:
-                return _stored_offsets(connection, conversation, author_bytes, until)
+                where = _Where(conversation, author_bytes, until, hidden)
+                return _stored_offsets(connection, where)
 
         return self._succession.carry_out(look)
 
@@ -70,12 +78,25 @@ class SqliteReadState:
         await self._wait_committed()
 
 
-def _stored_offsets(
-    connection: sqlite3.Connection, conversation: Conversation, author_bytes: bytes, until: int
-) -> StoredOffsets:
-    where = (*key_names(conversation), until)
-    own = (author_bytes, author_bytes + b"\xff" * 8)
-    others = sorted(offset for (offset,) in connection.execute(_OTHERS, (*where, *own)).fetchall())
-    mentions = sorted(offset for (offset,) in connection.execute(_MENTIONS, where).fetchall())
-    newest = connection.execute(_NEWEST, where).fetchone()
-    return StoredOffsets(offsets(others), offsets(mentions), newest[0] if newest else 0)
+class _Where(NamedTuple):
+    """Which messages are meant; see ``ReadStateStore.stored_offsets``."""
+
+    conversation: Conversation
+    author_bytes: bytes
+    until: int
+    hidden: Sequence[PeerId]
+
+
+def _stored_offsets(connection: sqlite3.Connection, where: _Where) -> StoredOffsets:
+    place = (*key_names(where.conversation), where.until)
+    own = (where.author_bytes, where.author_bytes + b"\xff" * 8)
+    shown, hidden = (_SHOWN, (json.dumps(list(where.hidden)),)) if where.hidden else ("", ())
+
+    def found(query: str, *values: object, end: str = "") -> list[int]:
+        rows = connection.execute(f"{query}{shown}{end}", (*place, *values, *hidden))
+        return sorted(offset for (offset,) in rows.fetchall())
+
+    newest = found(_NEWEST, end=" ORDER BY offset DESC LIMIT 1")
+    return StoredOffsets(
+        offsets(found(_OTHERS, *own)), offsets(found(_MENTIONS)), newest[0] if newest else 0
+    )

@@ -6,9 +6,10 @@
 """
 
 from p2pd.sync.scope import Scope, SessionResult, SyncSource
-from p2pd.sync.service import Sync, SyncListener, SyncOptions, open_sync
+from p2pd.sync.service import PROTOCOL, Sync, SyncListener, SyncOptions, open_sync
 
 __all__ = [
+    "PROTOCOL",
     "Scope",
     "SessionResult",
     "Sync",

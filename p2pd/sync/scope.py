@@ -83,9 +83,12 @@ class SessionResult(NamedTuple):
         is_complete: Whether nothing was left for the next session.
         left_out: Sequence number up to which older messages were left out; None
             where nothing was.
+        equal_from: The peer has every item of this node from this sequence number on;
+            None where that was not shown.
     """
 
     received: int = 0
     sent: int = 0
     is_complete: bool = True
     left_out: int | None = None
+    equal_from: int | None = None

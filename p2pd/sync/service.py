@@ -85,6 +85,9 @@ class SyncListener(Protocol):
         """Handle that a session initiated by this node came to its end."""
 
 
+EqualReport = Callable[[PeerId, RoomName, int, int], None]
+
+
 @asynccontextmanager
 async def open_sync(
     peers: SyncPeers,
@@ -109,7 +112,13 @@ async def open_sync(
 
 
 class Sync:
-    """The sessions of this node; made by ``open_sync``."""
+    """The sessions of this node; made by ``open_sync``.
+
+    Attributes:
+        position: Returns where the log ends.
+        on_equal: Called with a peer, a room, a sequence number and an offset: the peer
+            has all items that are not below the one and were stored up to the other.
+    """
 
     def __init__(
         self,
@@ -134,6 +143,8 @@ class Sync:
         self._schedule = PeerSchedule()
         self._ages = RoomAges()
         self._planned: set[tuple[PeerId, RoomName]] = set()
+        self.position: Callable[[], int] = lambda: 0
+        self.on_equal: list[EqualReport] = []
 
     @property
     def bytes_moved(self) -> int:
@@ -183,10 +194,11 @@ class Sync:
         await self._answer(peer_id, stream, is_displaced=True)
 
     async def _answer(self, peer_id: PeerId, stream: ByteStream, *, is_displaced: bool) -> None:
-        room = self._room_access(peer_id, is_displaced=is_displaced)
+        room, until = self._room_access(peer_id, is_displaced=is_displaced), self.position()
         result = await self._runner.run(peer_id, False, stream, respond(), room)
         if result is None or room.scope is None:
             return
+        self._report_equal(peer_id, room.scope.room, result, until)
         if not is_displaced:
             self._ages.compared(room.scope.room, result.is_complete, trio.current_time())
         if result.received:
@@ -251,8 +263,10 @@ class Sync:
         stream = await self._peers.open_stream(peer_id, PROTOCOL)
         if stream is None:
             return None
-        rules = initiate(scope, seeks_past, _new_salt())
+        rules, until = initiate(scope, seeks_past, _new_salt()), self.position()
         result = await self._runner.run(peer_id, True, stream, rules, access)
+        if result is not None:
+            self._report_equal(peer_id, room, result, until)
         if result is not None and seeks_past:
             self._schedule.sought(peer_id, room, result.received, now_s)
         return result
@@ -282,6 +296,13 @@ class Sync:
         elif not result.is_complete and not result.sent:
             self._rejections.count(RejectionReason.SYNC_NOTHING_GIVEN)
             self._admission.start_cooldown(peer_id, trio.current_time())
+
+    def _report_equal(
+        self, peer_id: PeerId, room: RoomName, result: SessionResult, until: int
+    ) -> None:
+        if result.equal_from is not None:
+            for report in self.on_equal:
+                report(peer_id, room, result.equal_from, until)
 
     def _count_peers(self, room: RoomName) -> int:
         return sum(self._peers.speaks(each, PROTOCOL) for each in self._peers.peers_in(room))

@@ -30,6 +30,7 @@ EVENTS = {
     "profile_changed",
     "read_marker_changed",
     "peer_blocked",
+    "message_delivery",
 }
 
 Frame = dict[str, Any]

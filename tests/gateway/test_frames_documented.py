@@ -122,6 +122,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "page_size": st.sampled_from([0, 1000, 1001, -1, None, True, "1", 1.5]),
     "forget": st.sampled_from([True, False, None, 1]),
     "page_token": st.sampled_from(["", "t" * 1024, "t" * 1025, None, 1]),
+    "message_id": st.sampled_from(["", "m" * 256, "m" * 257, None, 1]),
     "other": st.sampled_from([None, 1, "x"]),
 }
 
@@ -244,6 +245,8 @@ def tell_everything(client: Client, a: NodeProcess, b: NodeProcess) -> None:
     client.ask("list_conversations", reader="me")
     client.ask("set_read_marker", reader="me", cursor=client.cursor)
     client.wait_frame(lambda frame: frame["type"] == "read_marker_changed")
+    client.ask("get_message", message_id=client.wait_text("x")["message_id"])
+    client.wait_frame(lambda frame: frame["type"] == "message_delivery")
     client.ask("join", room="cats")
     client.ask("leave", room="cats")
     client.wait_frame(lambda frame: frame["type"] == "node_changed")

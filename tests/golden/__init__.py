@@ -16,6 +16,7 @@ from p2pd.domain.events import (
     EventBody,
     Gap,
     GapReason,
+    MessageDelivery,
     NodeChanged,
     PeerBlocked,
     PeerConnected,
@@ -156,6 +157,7 @@ BODIES: dict[str, EventBody] = {
         ),
         name_seen_before=True,
     ),
+    "message_delivery": MessageDelivery(MESSAGE.message_id, DEFAULT_ROOM, (OTHER,), (OTHER,)),
     "read_marker_changed": ReadMarkerChanged(
         ReaderName("me"), DEFAULT_ROOM, "0123abcd-29", unread_count=3, mention_count=1
     ),

@@ -7,7 +7,7 @@ takes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from libp2p.peer.id import ID
@@ -29,14 +29,23 @@ MAX_ID_BYTES = 64
 #: What one peer may ask back by IWANT in one heartbeat.
 MAX_ASKED_BYTES = 4 * 1024 * 1024
 
+OnAnnounced = Callable[[ID, Sequence[bytes]], None]
+
 
 class ControlMessages:
-    """Reads them and queues ours."""
+    """Reads them and queues ours.
+
+    Attributes:
+        on_own_announced: Called with what a peer announces of our own messages.
+        own_author: What the ids of our own messages begin with.
+    """
 
     def __init__(self, state: MeshState, rejections: Rejections) -> None:
         self._state = state
         self._rejections = rejections
         self._asked_ids: set[bytes] = set()
+        self.on_own_announced: OnAnnounced | None = None
+        self.own_author = b"\xff"
 
     def start_heartbeat(self) -> None:
         """Give every peer its budgets anew."""
@@ -60,6 +69,7 @@ class ControlMessages:
         What could not be stored is asked for by the heartbeat.
         """
         wanted: list[bytes] = []
+        self._report_own(announced, sender)
         for announced_id in announced[:MAX_IDS_READ]:
             wire_id = canonical_id(announced_id)
             if len(wire_id) > MAX_ID_BYTES:
@@ -72,6 +82,11 @@ class ControlMessages:
                 self._asked_ids.add(wire_id)
                 wanted.append(announced_id)
         self._request(wanted, sender)
+
+    def _report_own(self, announced: Sequence[bytes], sender: ID) -> None:
+        own = [one for one in announced[:MAX_IDS_READ] if one.startswith(self.own_author)]
+        if own and self.on_own_announced is not None:
+            self.on_own_announced(sender, own)
 
     def handle_iwant(self, wanted: Sequence[bytes], sender: ID) -> None:
         """Send what is asked for, within a budget a heartbeat."""
@@ -104,6 +119,14 @@ class ControlMessages:
         """Ask again for what could not be stored."""
         for peer_id, wire_ids in self._state.unstored.requests().items():
             self._request([form for wire_id in wire_ids for form in all_forms(wire_id)], peer_id)
+
+    def announce(self, topic: str, wire_ids: Sequence[bytes], peer_id: ID) -> None:
+        """Announce messages to a peer."""
+        for start in range(0, len(wire_ids), MAX_IDS_IN_FRAME):
+            control = rpc_pb2.ControlMessage()
+            ids = wire_ids[start : start + MAX_IDS_IN_FRAME]
+            control.ihave.add(topicID=topic, messageIDs=ids)
+            self.send(control, peer_id)
 
     def _request(self, wire_ids: Sequence[bytes], peer_id: ID) -> None:
         for start in range(0, len(wire_ids), MAX_IDS_IN_FRAME):

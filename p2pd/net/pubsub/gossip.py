@@ -230,6 +230,10 @@ class Gossip:
         """Return whether a peer has opened a stream to this node."""
         return self.pubsub.is_heard(peer_id)
 
+    def announce(self, peer_id: PeerId, room: RoomName, wire_ids: Sequence[bytes]) -> None:
+        """Announce messages to a peer, as far as there is room in its queue."""
+        self.pubsub.router.control.announce(room, wire_ids, ID.from_base58(peer_id))
+
     def peers_in(self, room: RoomName) -> frozenset[PeerId]:
         """Return the peers that are in a room and can be written to."""
         return frozenset(

@@ -225,10 +225,7 @@ class GossipRouter(GossipSub):
 
     def _announce_recent(self, peer: ID, topic: str) -> None:
         ids = [message.wire_id for message in self.mcache.replay(topic, MAX_IDS_READ)]
-        for start in range(0, len(ids), MAX_IDS_IN_FRAME):
-            control = rpc_pb2.ControlMessage()
-            control.ihave.add(topicID=topic, messageIDs=ids[start : start + MAX_IDS_IN_FRAME])
-            self.control.send(control, peer)
+        self.control.announce(topic, ids, peer)
 
     def _remove_past_back_offs(self) -> None:
         for topic in list(self.back_off):

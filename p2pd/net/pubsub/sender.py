@@ -6,6 +6,8 @@ the inbound streams, which read no faster than the mesh takes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import trio
 from libp2p.peer.id import ID
 
@@ -21,15 +23,22 @@ SENDS_A_TURN = 32
 #: How long a stream is not read, in all, while peers in the mesh take nothing.
 RELAY_WAIT_S = 1.0
 
+OnHanded = Callable[[WireMessage, Sequence[ID]], None]
+
 
 class MessageSender:
-    """Queues messages for peers, without a task or a copy for each."""
+    """Queues messages for peers, without a task or a copy for each.
+
+    Attributes:
+        on_handed: Called with one of our own messages and the peers it was handed to.
+    """
 
     def __init__(self, state: MeshState, router: GossipRouter, rejections: Rejections) -> None:
         self._state = state
         self._router = router
         self._rejections = rejections
         self._sent = 0
+        self.on_handed: OnHanded | None = None
 
     def relay(self, message: WireMessage, forwarder: ID) -> None:
         """Cache a message for those who ask, and queue it for the mesh."""
@@ -81,13 +90,19 @@ class MessageSender:
         frame = frame_from_message(message.signed_bytes)
         self._state.seen.add(message.wire_id)
         self._state.recent.put(message.wire_id, message.topic, frame)
-        handed = 0
-        for queue in self._queues_of(message.topic):
-            if queue.push(frame):
-                handed += 1
+        peers = self._state.peers
+        handed: list[ID] = []
+        for peer_id in self._router.receivers(message.topic):
+            peer = peers.get(peer_id)
+            if peer is None:
+                continue
+            if peer.queue.push(frame):
+                handed.append(peer_id)
             else:
                 self._rejections.count(RejectionReason.SEND_QUEUE_FULL)
-        return handed
+        if handed and self.on_handed is not None:
+            self.on_handed(message, handed)
+        return len(handed)
 
     def _queues_of(self, topic: str) -> list[SendQueue]:
         """List the queues of the peers that get our own messages."""

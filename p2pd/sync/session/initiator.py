@@ -117,33 +117,43 @@ def initiate(scope: Scope, seeks_past: bool, salt: int = 0) -> Steps[SessionResu
     Raises:
         SyncAbuseError: The peer breaks the rules; what came until then stays.
     """
-    found, is_complete = yield from _reconcile(scope, seeks_past, salt)
+    found, is_complete, unwanted_end = yield from _reconcile(scope, seeks_past, salt)
     received, is_fetched = yield from fetch(sorted(found.need))
-    sent = yield from give(found.have)
+    has_all = is_complete and is_fetched and found.left_out is None
+    sent = yield from give(found.have, is_complete=has_all)
     if (yield from receive()).WhichOneof("frame") != "done":
         raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
     left_out = found.left_out if is_fetched else None
-    return SessionResult(received, sent, is_complete and is_fetched, left_out)
+    is_equal = is_complete and not found.have and not scope.is_displaced
+    equal_from = max(scope.floor.seqno, unwanted_end) if is_equal else None
+    return SessionResult(received, sent, is_complete and is_fetched, left_out, equal_from)
 
 
-def _reconcile(scope: Scope, seeks_past: bool, salt: int) -> Steps[tuple[Found, bool]]:
-    """Return the difference, and whether it is all of it."""
-    found = Found()
+def _reconcile(scope: Scope, seeks_past: bool, salt: int) -> Steps[tuple[Found, bool, int]]:
+    """Return the difference, whether it is all of it, and from where on the peer wants all."""
+    found, unwanted_end = Found(), 0
     opening = yield from look_up(FirstRanges(scope))
-    opened = sync_pb2.Open(room=scope.room, ranges=opening.ranges, seeks_past=seeks_past, salt=salt)
+    opened = sync_pb2.Open(
+        room=scope.room,
+        ranges=opening.ranges,
+        seeks_past=seeks_past,
+        salt=salt,
+        floor=scope.floor.seqno,
+    )
     yield from send(open=opened)
     for _ in range(MAX_ROUNDS):
         frame = yield from receive()
         if frame.WhichOneof("frame") != "ranges":
             raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
+        unwanted_end = max(unwanted_end, frame.ranges.unwanted_end)
         lookup = NextRanges(frame.ranges, found, scope, opening.room_left, salt)
         found, reply = yield from look_up(lookup)
         if not reply.ranges and not reply.compact:
-            return found, True
+            return found, True, unwanted_end
         if len(found.have) + len(found.need) >= MAX_FOUND_ITEMS + (opening.room_left or 0):
             break
         yield from send(ranges=reply)
-    return found, False
+    return found, False, unwanted_end
 
 
 def _room_left(scope: Scope, own: ItemSet) -> int | None:

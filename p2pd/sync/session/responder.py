@@ -92,7 +92,10 @@ def respond() -> Steps[SessionResult]:
                 received += accepted.new_count
                 if frame.messages.last:
                     yield from send(done=sync_pb2.Done())
-                    return SessionResult(received, sent)
+                    is_equal = frame.messages.is_complete and first.open.floor and not sent
+                    is_equal = is_equal and not scope.is_displaced
+                    equal_from = max(floor.seqno, first.open.floor) if is_equal else None
+                    return SessionResult(received, sent, equal_from=equal_from)
             case _:
                 raise SyncAbuseError(RejectionReason.SYNC_FRAME_UNEXPECTED)
 

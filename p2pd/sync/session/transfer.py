@@ -51,8 +51,12 @@ def fetch(need: Sequence[Item]) -> Steps[tuple[int, bool]]:
     return received, given == len(need)
 
 
-def give(items: Sequence[Item]) -> Steps[int]:
-    """Send the messages that are still stored; return how many."""
+def give(items: Sequence[Item], *, is_complete: bool = False) -> Steps[int]:
+    """Send the messages that are still stored; return how many.
+
+    Args:
+        is_complete: See ``Messages.is_complete``.
+    """
     sent = 0
     sizes = _batch_sizes()
     for at in range(0, len(items), MAX_WANTED_ITEMS):
@@ -60,7 +64,7 @@ def give(items: Sequence[Item]) -> Steps[int]:
         for batch in _batches(stored, sizes):
             yield from send(messages=sync_pb2.Messages(messages=batch))
             sent += len(batch)
-    yield from send(messages=sync_pb2.Messages(last=True))
+    yield from send(messages=sync_pb2.Messages(last=True, is_complete=is_complete))
     return sent
 
 

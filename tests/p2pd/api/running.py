@@ -179,6 +179,7 @@ class RunningApi:
                     chat.profiles,
                     chat.conversations,
                     chat.blocks,
+                    chat.deliveries,
                 )
             )
             self.stop_chat = chat.stop

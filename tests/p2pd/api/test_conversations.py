@@ -9,6 +9,7 @@ import grpc
 import pytest
 from wsp.chat.v1 import chat_pb2
 
+from tests.driver.waiting import wait_until
 from tests.p2pd.api.reading import CALL_S, field_of, reason_of
 from tests.p2pd.api.running import running_api, stub_of
 from tests.p2pd.api.test_calls import NOBODY
@@ -115,3 +116,29 @@ def test_list_conversations_needs_a_reader(stub: Any) -> None:
     with pytest.raises(grpc.RpcError) as error:
         conversations(stub, "")
     assert reason_of(error.value) == "INVALID_READER"
+
+
+def test_a_blocked_author_is_neither_counted_nor_shown(tmp_path: Path) -> None:
+    with running_api(tmp_path / "a") as a, running_api(tmp_path / "b") as b:
+        reader, author = stub_of(a.channel()), stub_of(b.channel())
+        node = b.on_trio(b.chat.directory.node)
+        reader.Connect(chat_pb2.ConnectRequest(address=node.addresses[0]))
+        wait_until(lambda: author.ListPeers(chat_pb2.ListPeersRequest(room="chat-room")).peers)
+        message_id = author.Publish(chat_pb2.PublishRequest(text="hello")).message_id
+        wait_until(lambda: conversations(reader).conversations[0].unread_count == 1)
+        reader.BlockPeer(chat_pb2.BlockPeerRequest(peer_id=node.peer_id))
+        (room,) = conversations(reader).conversations
+        assert (room.unread_count, room.HasField("last_message")) == (0, False)
+        with pytest.raises(grpc.RpcError) as error:
+            reader.GetMessage(chat_pb2.GetMessageRequest(message_id=message_id))
+        assert reason_of(error.value) == "MESSAGE_UNKNOWN"
+        reader.UnblockPeer(chat_pb2.UnblockPeerRequest(peer_id=node.peer_id))
+        (room,) = conversations(reader).conversations
+        assert (room.unread_count, room.last_message.message.text) == (1, "hello")
+
+
+@pytest.mark.parametrize("message_id", ["", "ABCD", "abc", "zz", "ab" * 129])
+def test_what_is_no_message_id_is_refused(stub: Any, message_id: str) -> None:
+    with pytest.raises(grpc.RpcError) as error:
+        stub.GetMessage(chat_pb2.GetMessageRequest(message_id=message_id))
+    assert reason_of(error.value) == "INVALID_MESSAGE_ID"

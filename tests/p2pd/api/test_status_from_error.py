@@ -26,6 +26,7 @@ CASES: list[tuple[errors.ChatError, grpc.StatusCode, str, str | None]] = [
     (errors.RoomNotJoinedError("x"), Code.FAILED_PRECONDITION, "ROOM_NOT_JOINED", "room"),
     (errors.NoAddressError(), Code.FAILED_PRECONDITION, "NO_ADDRESS", None),
     (errors.PeerBlockedError("x"), Code.FAILED_PRECONDITION, "PEER_BLOCKED", None),
+    (errors.MessageUnknownError("x"), Code.NOT_FOUND, "MESSAGE_UNKNOWN", None),
     (errors.ProfileUnknownError("x"), Code.NOT_FOUND, "PROFILE_UNKNOWN", None),
     (errors.LimitReachedError("RATE", "m", 1.5), Code.RESOURCE_EXHAUSTED, "RATE", None),
     (errors.StorageFullError(2.0), Code.RESOURCE_EXHAUSTED, "STORAGE_FULL", None),

@@ -23,6 +23,7 @@ from p2pd.domain.events import (
     EventBody,
     Gap,
     GapReason,
+    MessageDelivery,
     NodeChanged,
     PeerBlocked,
     PeerConnected,
@@ -66,6 +67,7 @@ BODIES: dict[str, EventBody] = {
     "profile_changed": ProfileChanged(KnownProfile(PEER), name_seen_before=False),
     "read_marker_changed": ReadMarkerChanged(ReaderName("me"), Direct(PEER), "0123abcd-1", 3, 1),
     "peer_blocked": PeerBlocked(PEER, is_blocked=True),
+    "message_delivery": MessageDelivery(make_message(1).message_id, DEFAULT_ROOM, (PEER,), ()),
 }
 YEAR_9999_NS = 253_402_300_799 * 10**9
 
