@@ -37,6 +37,8 @@ ANSWERS = {
     "unblock_peer": "UnblockPeerResponse",
     "list_blocked_peers": "ListBlockedPeersResponse",
     "get_message": "GetMessageResponse",
+    "hide_message": "HideMessageResponse",
+    "mute_room": "MuteRoomResponse",
 }
 """The message that answers each command."""
 OWN_MESSAGES = ("ack", "error", "node_state")

@@ -33,6 +33,8 @@ ROOTS = (
     "UnblockPeerResponse",
     "ListBlockedPeersResponse",
     "GetMessageResponse",
+    "HideMessageResponse",
+    "MuteRoomResponse",
 )
 """The messages that are translated, with all that they consist of."""
 

@@ -14,6 +14,8 @@ from gateway.browser.answers import FrameId
 from gateway.browser.reading import BrokenFrameError, flag_of, text_of
 
 MAX_PEER_ID_CHARS = 128
+MAX_MESSAGE_ID_CHARS = 256
+MAX_ROOM_CHARS = 256
 MAX_NAME_CHARS = 256
 MAX_ABOUT_CHARS = 512
 MAX_COLOR_CHARS = 7
@@ -30,6 +32,8 @@ PEOPLE_COMMANDS = frozenset(
         "block_peer",
         "unblock_peer",
         "list_blocked_peers",
+        "hide_message",
+        "mute_room",
     }
 )
 
@@ -103,6 +107,24 @@ class ListBlockedPeersAsked:
     page_token: str
 
 
+@dataclass(frozen=True, slots=True)
+class HideMessageAsked:
+    """``hide_message``: show a message to nobody at this node, or show it again."""
+
+    id: FrameId
+    message_id: str
+    is_hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MuteRoomAsked:
+    """``mute_room``: want no notice of what is said in a room, or want it again."""
+
+    id: FrameId
+    room: str
+    is_muted: bool
+
+
 PeopleCall: TypeAlias = (
     SetProfileAsked
     | GetProfileAsked
@@ -112,6 +134,8 @@ PeopleCall: TypeAlias = (
     | BlockPeerAsked
     | UnblockPeerAsked
     | ListBlockedPeersAsked
+    | HideMessageAsked
+    | MuteRoomAsked
 )
 
 
@@ -136,6 +160,13 @@ def people_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId) 
             return ListProfilesAsked(frame_id, text_of(frame, "page_token", MAX_TOKEN_CHARS))
         case "list_blocked_peers":
             return ListBlockedPeersAsked(frame_id, text_of(frame, "page_token", MAX_TOKEN_CHARS))
+        case "hide_message":
+            message_id = text_of(frame, "message_id", MAX_MESSAGE_ID_CHARS, required=True)
+            is_hidden = flag_of(frame, "is_hidden", default=True)
+            return HideMessageAsked(frame_id, message_id, is_hidden)
+        case "mute_room":
+            is_muted = flag_of(frame, "is_muted", default=True)
+            return MuteRoomAsked(frame_id, text_of(frame, "room", MAX_ROOM_CHARS), is_muted)
         case _:
             return _call_about_peer(kind, frame, frame_id)
 

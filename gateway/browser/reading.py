@@ -36,13 +36,15 @@ def text_of(
     return found
 
 
-def flag_of(frame: dict[str, Any], name: str) -> bool:
-    """Read a flag; an absent one is false.
+def flag_of(frame: dict[str, Any], name: str, *, default: bool = False) -> bool:
+    """Read a flag that may be absent.
 
     Raises:
         BrokenFrameError: It is neither true nor false.
     """
     found = frame.get(name)
-    if found is None or isinstance(found, bool):
-        return bool(found)
+    if found is None:
+        return default
+    if isinstance(found, bool):
+        return found
     raise BrokenFrameError(name, f"{name} is true or false")

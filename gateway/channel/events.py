@@ -37,7 +37,7 @@ class NodeEvent:
     fields: Fields
 
 
-OF_WHAT_IS_SHOWN = frozenset({"peer_blocked"})
+OF_WHAT_IS_SHOWN = frozenset({"peer_blocked", "message_hidden"})
 """Kinds of events after which the node shows other messages of the past than before."""
 
 UNKNOWN_KIND = "unknown"

@@ -45,7 +45,14 @@ class View:
         match fields["type"]:
             case "message" | "gap" | "caught_up" | "progress" | "unknown":
                 return
-            case "profile_changed" | "read_marker_changed" | "message_delivery" | "peer_blocked":
+            case (
+                "profile_changed"
+                | "read_marker_changed"
+                | "peer_blocked"
+                | "message_delivery"
+                | "message_hidden"
+                | "room_muted"
+            ):
                 return
             case "snapshot":
                 self._node = fields["node"]

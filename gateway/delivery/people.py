@@ -8,8 +8,10 @@ from gateway.browser.people import (
     BlockPeerAsked,
     DisconnectPeerAsked,
     GetProfileAsked,
+    HideMessageAsked,
     ListBlockedPeersAsked,
     ListProfilesAsked,
+    MuteRoomAsked,
     PeopleCall,
     SetPetnameAsked,
     SetProfileAsked,
@@ -38,5 +40,9 @@ async def answer_to_people_call(people: People, call: PeopleCall) -> Fields:
             return await people.unblock(peer_id)
         case ListBlockedPeersAsked(page_token=page_token):
             return await people.list_blocked(page_token=page_token)
+        case HideMessageAsked(message_id=message_id, is_hidden=is_hidden):
+            return await people.hide_message(message_id, is_hidden=is_hidden)
+        case MuteRoomAsked(room=room, is_muted=is_muted):
+            return await people.mute_room(room, is_muted=is_muted)
         case _:
             assert_never(call)

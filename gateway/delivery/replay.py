@@ -21,7 +21,7 @@ import structlog
 from common.backoff import Backoff
 from gateway.channel.backlog import Backlog, Backlogs
 from gateway.channel.events import OF_ONE_STREAM, NodeEvent
-from gateway.channel.log import entry_from_event
+from gateway.channel.log import Entry, entry_from_event
 from gateway.counts import Counts
 from gateway.errors import NodeError
 
@@ -174,7 +174,7 @@ class Replays:
         Each browser has a snapshot of its own, and the end of its backlog is another.
         """
         passed_on = (one for one in events if one.fields["type"] not in OF_THE_CALL)
-        entries = [entry_from_event(one) for one in passed_on]
+        entries = [_entry_of(one) for one in passed_on]
         before = backlog.cursor
         is_met = self._backlogs.extend(backlog, entries)
         self._demand.wake((before, *(entry.cursor for entry in entries)))
@@ -196,5 +196,12 @@ class Replays:
         return True
 
 
-OF_THE_CALL = OF_ONE_STREAM | {"snapshot"}
+def _entry_of(event: NodeEvent) -> Entry:
+    """Return an event as browsers get it; progress past hidden messages only moves them."""
+    if event.fields["type"] == "progress":
+        return Entry(event.cursor, None, b"")
+    return entry_from_event(event)
+
+
+OF_THE_CALL = (OF_ONE_STREAM | {"snapshot"}) - {"progress"}
 """Kinds of events that are about the call and no part of the log."""

@@ -62,6 +62,7 @@ def add_people(router: APIRouter, people: People, consume: Callable[[Request], N
     _add_profiles(router, people, consume)
     _add_pictures(router, people, consume)
     _add_blocks(router, people, consume)
+    _add_shown(router, people, consume)
 
 
 def _add_profiles(router: APIRouter, people: People, consume: Callable[[Request], None]) -> None:
@@ -144,6 +145,36 @@ def _add_blocks(router: APIRouter, people: People, consume: Callable[[Request], 
         """Admit a peer again; what is stored of it is shown again."""
         consume(request)
         await people.unblock(peer_id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _add_shown(router: APIRouter, people: People, consume: Callable[[Request], None]) -> None:
+    @router.put("/hidden/{message_id}", status_code=HTTPStatus.NO_CONTENT)
+    async def hide_message(message_id: models.Text, request: Request) -> Response:
+        """Show a message to nobody at this node; others see it as before."""
+        consume(request)
+        await people.hide_message(message_id, is_hidden=True)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @router.delete("/hidden/{message_id}", status_code=HTTPStatus.NO_CONTENT)
+    async def show_message(message_id: models.Text, request: Request) -> Response:
+        """Show a hidden message again."""
+        consume(request)
+        await people.hide_message(message_id, is_hidden=False)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @router.put("/rooms/{room:rooms}/muted", status_code=HTTPStatus.NO_CONTENT)
+    async def mute_room(room: models.Text, request: Request) -> Response:
+        """Want no notice of what is said in a joined room."""
+        consume(request)
+        await people.mute_room(room, is_muted=True)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @router.delete("/rooms/{room:rooms}/muted", status_code=HTTPStatus.NO_CONTENT)
+    async def unmute_room(room: models.Text, request: Request) -> Response:
+        """Want notice of what is said in a room again."""
+        consume(request)
+        await people.mute_room(room, is_muted=False)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

@@ -88,6 +88,18 @@ class People:
         peers = [{"peer_id": one.peer_id} for one in answer.peers]
         return {"peers": peers, "next_page_token": answer.next_page_token or None}
 
+    async def hide_message(self, message_id: str, *, is_hidden: bool) -> Fields:
+        """Show a message to nobody, or show it again."""
+        request = chat_pb2.HideMessageRequest(message_id=message_id, is_hidden=is_hidden)
+        await self._call(self._link.stub.HideMessage, request)
+        return {}
+
+    async def mute_room(self, room: str, *, is_muted: bool) -> Fields:
+        """Want no notice of what is said in a room, or want it again."""
+        request = chat_pb2.MuteRoomRequest(room=room, is_muted=is_muted)
+        await self._call(self._link.stub.MuteRoom, request)
+        return {}
+
     async def _profile(self, peer_id: str) -> chat_pb2.Profile:
         request = chat_pb2.GetProfileRequest(peer_id=peer_id)
         answer = await self._call(self._link.stub.GetProfile, request)

@@ -24,6 +24,7 @@ from p2pd.domain.events import (
     Gap,
     GapReason,
     MessageDelivery,
+    MessageHidden,
     NodeChanged,
     PeerBlocked,
     PeerConnected,
@@ -33,6 +34,7 @@ from p2pd.domain.events import (
     ProfileChanged,
     Progress,
     ReadMarkerChanged,
+    RoomMuted,
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
@@ -106,7 +108,14 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
             target.peer_left.peer_id, target.peer_left.room = peer_id, room
         case Gap() as gap:
             target.gap.CopyFrom(gap_from_domain(gap))
-        case ProfileChanged() | ReadMarkerChanged() | MessageDelivery() | PeerBlocked() as change:
+        case (
+            ProfileChanged()
+            | ReadMarkerChanged()
+            | MessageDelivery()
+            | PeerBlocked()
+            | MessageHidden()
+            | RoomMuted()
+        ) as change:
             _fill_change(target, change)
         case CaughtUp():
             target.caught_up.SetInParent()
@@ -120,7 +129,12 @@ def _fill_event(target: chat_pb2.Event, event: Event) -> None:
 
 def _fill_change(
     target: chat_pb2.Event,
-    change: ProfileChanged | ReadMarkerChanged | MessageDelivery | PeerBlocked,
+    change: ProfileChanged
+    | ReadMarkerChanged
+    | MessageDelivery
+    | PeerBlocked
+    | MessageHidden
+    | RoomMuted,
 ) -> None:
     match change:
         case ProfileChanged(profile, name_seen_before):
@@ -137,6 +151,11 @@ def _fill_change(
             delivery.message_id = message_id
             delivery.handed_to.extend(handed_to)
             delivery.held_by.extend(held_by)
+        case MessageHidden(message_id, is_hidden):
+            target.message_hidden.message_id = message_id
+            target.message_hidden.is_hidden = is_hidden
+        case RoomMuted(room, is_muted):
+            target.room_muted.room, target.room_muted.is_muted = room, is_muted
         case _:
             assert_never(change)
 

@@ -186,6 +186,10 @@ def _people_handlers(service: ChatService, edge: Edge) -> dict[str, Handler]:
         "UnblockPeer": _unary(
             unary(decoded(chat_pb2.UnblockPeerRequest, service.people.unblock_peer))
         ),
+        "HideMessage": _unary(
+            unary(decoded(chat_pb2.HideMessageRequest, service.people.hide_message))
+        ),
+        "MuteRoom": _unary(unary(decoded(chat_pb2.MuteRoomRequest, service.people.mute_room))),
         "ListBlockedPeers": _unary(
             unary(decoded(chat_pb2.ListBlockedPeersRequest, service.people.list_blocked_peers))
         ),

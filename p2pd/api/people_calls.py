@@ -12,16 +12,17 @@ from wsp.chat.v1 import chat_pb2
 from p2pd.api.bridge import Bridge
 from p2pd.api.grpc_types import Context
 from p2pd.api.list_page import ListPage
-from p2pd.api.ports import Blocking
-from p2pd.domain.names import PeerId
+from p2pd.api.ports import ChatPorts
+from p2pd.domain.names import PeerId, message_id_from_text, room_from_text
 from p2pd.net.addresses import peer_id_from_text
 
 
 class PeopleCalls:
-    """Peers disconnected, blocked and unblocked."""
+    """Peers disconnected and blocked, messages hidden, rooms muted."""
 
-    def __init__(self, blocks: Blocking, bridge: Bridge) -> None:
-        self._blocks = blocks
+    def __init__(self, chat: ChatPorts, bridge: Bridge) -> None:
+        self._chat = chat
+        self._blocks = chat.blocks
         self._bridge = bridge
 
     async def disconnect_peer(
@@ -47,6 +48,24 @@ class PeopleCalls:
         peer_id = peer_id_from_text(request.peer_id)
         await self._bridge.run(partial(self._blocks.unblock, peer_id))
         return chat_pb2.UnblockPeerResponse()
+
+    async def hide_message(
+        self, request: chat_pb2.HideMessageRequest, _context: Context
+    ) -> chat_pb2.HideMessageResponse:
+        """Show a message to nobody, or show it again."""
+        message_id = message_id_from_text(request.message_id)
+        hide = partial(self._chat.shown.hide_message, message_id, is_hidden=request.is_hidden)
+        await self._bridge.run(hide)
+        return chat_pb2.HideMessageResponse()
+
+    async def mute_room(
+        self, request: chat_pb2.MuteRoomRequest, _context: Context
+    ) -> chat_pb2.MuteRoomResponse:
+        """Want no notice of what is said in a room, or want it again."""
+        room = room_from_text(request.room)
+        mute = partial(self._chat.shown.mute_room, room, is_muted=request.is_muted)
+        await self._bridge.run(mute)
+        return chat_pb2.MuteRoomResponse()
 
     async def list_blocked_peers(
         self, request: chat_pb2.ListBlockedPeersRequest, _context: Context

@@ -130,6 +130,16 @@ class Blocking(Protocol):
         """Close the connections to a peer and dial it no more until a caller names it."""
 
 
+class Showing(Protocol):
+    """Hide messages and mute rooms."""
+
+    async def hide_message(self, message_id: MessageId, *, is_hidden: bool) -> None:
+        """Show a message to nobody, or show it again."""
+
+    async def mute_room(self, room: RoomName, *, is_muted: bool) -> None:
+        """Want no notice of what is said in a room, or want it again."""
+
+
 class Reading(Protocol):
     """Read the log."""
 
@@ -187,3 +197,4 @@ class ChatPorts:
     conversations: Conversing
     blocks: Blocking
     deliveries: Delivering
+    shown: Showing

@@ -73,7 +73,7 @@ class ChatService:
         self._in_hand = in_hand
         self.profiles = ProfileCalls(chat.profiles, bridge)
         self.reading = ReadingCalls(chat, bridge)
-        self.people = PeopleCalls(chat.blocks, bridge)
+        self.people = PeopleCalls(chat, bridge)
         self._replaying = asyncio.Semaphore(1)
 
     @property
@@ -184,6 +184,10 @@ class ChatService:
             elif not reader.is_over:
                 await self._changes.wait(seen, max(due_s, 0.0) if reader.has_progress else None)
             self._changes.check()
+        if reader.has_progress:
+            # What lies at the end is hidden: its cursor is what the caller waits for.
+            for batch in batches_from_entries((reader.progress(),), MAX_BATCH_BYTES):
+                await context.write(batch)
 
     async def _read(self, reader: Reader) -> tuple[bytes, ...]:
         """Read on; from the disk in one of the store's threads, one reader at a time.
@@ -259,7 +263,10 @@ class ChatService:
 
 def _room_from_domain(room: Room) -> chat_pb2.Room:
     return chat_pb2.Room(
-        name=room.name, peer_count=room.peer_count, message_count=room.message_count
+        name=room.name,
+        peer_count=room.peer_count,
+        message_count=room.message_count,
+        is_muted=room.is_muted,
     )
 
 

@@ -6,7 +6,7 @@ Called by ``p2pd.node`` and by tests of the API.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -34,13 +34,15 @@ from p2pd.chat.presence import Presence
 from p2pd.chat.profiles import Profiles, Sealer
 from p2pd.chat.publisher import Publisher, PublishLimits
 from p2pd.chat.read_state import ReadState
+from p2pd.chat.shown import Shown
 from p2pd.domain.names import RoomName
+from p2pd.domain.records import Conversation
 from p2pd.domain.rejections import Rejections
 from p2pd.log.log import Log
 from p2pd.net.network import Network
 from p2pd.store.direct_store import DirectStore
 from p2pd.store.entry_store import EntryStore
-from p2pd.store.message_store import IsMention, mentions_nobody
+from p2pd.store.message_store import Dropped, IsMention, mentions_nobody
 from p2pd.store.peer_store import PeerStore
 from p2pd.store.room_store import RoomStore
 from p2pd.sync import PROTOCOL
@@ -113,7 +115,8 @@ class Receiving:
         self.inbox = Inbox(log, rejections, is_blocked=self.blocks.is_blocked)
         self.profiles = Profiles(log, memory, sealer, rejections)
         self.read_state = ReadState(log, author_bytes, is_mention)
-        log.hides = lambda message: self.blocks.is_blocked(message.author_id)
+        self.shown = Shown(log, memory, self.blocks, self.membership.__contains__)
+        log.hides = self.shown.hides
         self.blocks.on_unblocked.append(lambda _: log.items.forget_unwanted())
         self.blocks.on_forgotten += [self.known_peers.forget, self.profiles.forget]
         is_met = Meetings(log, self.known_peers, self.conversations).is_met
@@ -135,9 +138,15 @@ class Receiving:
             self.presence.room_left,
             self.outbox.room_left,
             log.items.forget_room,
+            self.shown.room_left,
             self.read_state.forget,
             self.deliveries.room_left,
         ]
+
+    def messages_dropped(self, conversation: Conversation, dropped: Sequence[Dropped]) -> None:
+        """Handle what retention removed."""
+        self.history.messages_dropped(conversation, dropped)
+        self.shown.messages_dropped(dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,7 @@ class Chat:
     conversations: Conversations
     blocks: Blocks
     deliveries: Deliveries
+    shown: Shown
 
     def stop(self) -> None:
         """Refuse what comes from now on; what is under way goes on."""
@@ -170,7 +180,7 @@ async def start_chat(
 ) -> Chat:
     """Subscribe to the joined rooms and start the tasks of the use cases."""
     membership, outbox = receiving.membership, receiving.outbox
-    directory = Directory(log, network, membership)
+    directory = Directory(log, network, membership, receiving.shown)
     for listeners in (membership.on_joined, membership.on_left):
         listeners.append(lambda _room: directory.emit_node_changed())
     await receiving.blocks.start(network)
@@ -205,4 +215,5 @@ async def start_chat(
         Conversations(log, membership, receiving.conversations, receiving.read_state),
         receiving.blocks,
         receiving.deliveries,
+        receiving.shown,
     )

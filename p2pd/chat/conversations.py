@@ -11,6 +11,9 @@ from p2pd.domain.records import Conversation, Direct
 from p2pd.errors import InvalidInputError, RoomNotJoinedError
 from p2pd.log.log import Log
 
+LOOKED_AT_ONCE = 20
+"""Messages, for the newest one that is shown."""
+
 
 class Conversations:
     """List conversations and mark how far they were read."""
@@ -55,9 +58,14 @@ class Conversations:
         return self._log.cursor(offset)
 
     def message_at(self, offset: int) -> Event | None:
-        """Read the message at an offset, in one of the store's threads; None where it is gone."""
+        """Read the newest message up to an offset that is shown, in one of the store's threads."""
         stored = self._log.store.read(offset - 1, offset, 1)
-        return self._log.entry(stored[0].message, offset).event if stored else None
+        if not stored or not self._log.hides(stored[0].message):
+            return self._log.entry(stored[0].message, offset).event if stored else None
+        conversation, before = stored[0].message.conversation, self._log.cursor(offset)
+        page = self._log.page(conversation, before=before, after=None, limit=LOOKED_AT_ONCE)
+        shown = page.events
+        return shown[-1] if shown else None
 
     @property
     def _of_peers(self) -> frozenset[Direct]:

@@ -8,6 +8,7 @@ from typing import Never
 import trio
 
 from p2pd.chat.membership import Membership
+from p2pd.chat.shown import Shown
 from p2pd.domain.events import NodeChanged
 from p2pd.domain.names import RoomName
 from p2pd.domain.peers import Node, Peer
@@ -22,8 +23,9 @@ NODE_CHECK_INTERVAL_S = 5.0
 class Directory:
     """Look at the log's state, the network and the joined rooms together."""
 
-    def __init__(self, log: Log, network: Network, membership: Membership) -> None:
+    def __init__(self, log: Log, network: Network, membership: Membership, shown: Shown) -> None:
         self._log = log
+        self._shown = shown
         self._network = network
         self._membership = membership
 
@@ -59,7 +61,12 @@ class Directory:
 
     def room(self, room: RoomName) -> Room:
         """Describe a room."""
-        return Room(room, len(self._network.peers_in(room)), self._log.store.count(room))
+        return Room(
+            room,
+            len(self._network.peers_in(room)),
+            self._log.store.count(room),
+            self._shown.is_muted(room),
+        )
 
     def with_rooms(self, peer: Peer) -> Peer:
         """Add the joined rooms that a peer is in."""

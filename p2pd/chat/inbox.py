@@ -82,7 +82,8 @@ class Inbox:
         for one, is_blocked in zip(messages, blocked, strict=True):
             if is_blocked:
                 self._rejections.count(RejectionReason.AUTHOR_BLOCKED)
-                self._log.items.refuse_unwanted(one)
+                if one.peer_id is None:
+                    self._log.items.refuse_unwanted(one)
         others = [one for one, is_out in zip(messages, blocked, strict=True) if not is_out]
         received = iter(await self.receive_messages(others) if others else ())
         return [Verdict.REFUSED if is_blocked else next(received) for is_blocked in blocked]

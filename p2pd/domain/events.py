@@ -136,6 +136,22 @@ class PeerBlocked:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageHidden:
+    """A message was hidden, or is shown again."""
+
+    message_id: MessageId
+    is_hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoomMuted:
+    """A room was muted, or is no more."""
+
+    room: RoomName
+    is_muted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CaughtUp:
     """A reader has been sent everything that was stored when it began."""
 
@@ -154,6 +170,8 @@ Fact: TypeAlias = (
     | NodeChanged
     | ProfileChanged
     | PeerBlocked
+    | MessageHidden
+    | RoomMuted
     | Gap
     | ReadMarkerChanged
     | MessageDelivery

@@ -11,6 +11,7 @@ from p2pd.domain.events import (
     Fact,
     Gap,
     MessageDelivery,
+    MessageHidden,
     NodeChanged,
     PeerBlocked,
     PeerConnected,
@@ -19,6 +20,7 @@ from p2pd.domain.events import (
     PeerLeft,
     ProfileChanged,
     ReadMarkerChanged,
+    RoomMuted,
     Snapshot,
 )
 from p2pd.domain.messages import Message
@@ -60,6 +62,8 @@ def state_after(state: State, fact: Fact) -> State:
             | ReadMarkerChanged()
             | MessageDelivery()
             | PeerBlocked()
+            | MessageHidden()
+            | RoomMuted()
         ):
             return state
         case NodeChanged(node):

@@ -29,6 +29,7 @@ from p2pd.domain.events import (
     ProfileChanged,
     Progress,
     ReadMarkerChanged,
+    RoomMuted,
     Snapshot,
 )
 from p2pd.domain.messages import Message
@@ -84,7 +85,12 @@ class Entry:
         Direct messages are of no room: only a reader of all rooms is given them.
         """
         match self.event.body:
-            case Message(room=room) | PeerJoined(room=room) | PeerLeft(room=room):
+            case (
+                Message(room=room)
+                | PeerJoined(room=room)
+                | PeerLeft(room=room)
+                | RoomMuted(room=room)
+            ):
                 return not rooms or room in rooms
             case (
                 ReadMarkerChanged(conversation=conversation)

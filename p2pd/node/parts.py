@@ -27,17 +27,19 @@ from p2pd.chat.own_name import follow_own_name
 from p2pd.config import Settings
 from p2pd.domain.clock import NodeClock
 from p2pd.domain.mentions import MentionRule
+from p2pd.domain.messages import Message
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.domain.storage import Damage
 from p2pd.errors import InvalidInputError
 from p2pd.log.log import Log
+from p2pd.net.direct.records import stored_record_reader
 from p2pd.net.identity import Identity, load_or_create_identity
 from p2pd.net.network import Network, author_bytes_from_key, peer_id_from_key
 from p2pd.net.opening import open_network
-from p2pd.net.profiles.exchange import open_profile_exchange
 from p2pd.net.profiles.record import ProfileKey
 from p2pd.net.pubsub.reading import SignedMessages
+from p2pd.net.pubsub.verified import signed_message_reader
 from p2pd.node import options
 from p2pd.node.clock_watch import open_clock, watch_clock
 from p2pd.node.closing import left_in_thread
@@ -46,7 +48,8 @@ from p2pd.node.loop_watch import LoopWatch
 from p2pd.node.machine import Machine
 from p2pd.node.metrics import CountsFeed
 from p2pd.node.metrics_server import serve_metrics
-from p2pd.node.recovery import StoreRecovery, message_reader
+from p2pd.node.profiles import open_profiles
+from p2pd.node.recovery import StoreRecovery
 from p2pd.node.snapshot import Sources
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import MessageStore
@@ -194,7 +197,7 @@ async def open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sy
             start.rejections,
             options.sync_options(start.settings, base.clock, machine.workers),
         ) as sync,
-        _open_profiles(start, base, network),
+        open_profiles(base.own, network, start.rejections, base.clock.now_ns),
         trio.open_nursery() as nursery,
     ):
         network.on_peer_joined(sync.peer_joined)
@@ -212,39 +215,13 @@ async def open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sy
         own.deliveries.save()
 
 
-@asynccontextmanager
-async def _open_profiles(start: Start, base: Base, network: Network) -> AsyncIterator[None]:
-    """Exchange profiles with the peers that are met."""
-    profiles, presence = base.own.profiles, base.own.presence
-    async with (
-        open_profile_exchange(
-            network.room_peers(), profiles, start.rejections, base.clock.now_ns
-        ) as exchange,
-        trio.open_nursery() as nursery,
-    ):
-        records = network.profile_records(profiles, start.rejections, base.clock.now_ns)
-        nursery.start_soon(run_guarded, "profile in the DHT", records.run)
-        presence.on_identified.append(exchange.peer_identified)
-        presence.on_gone.append(exchange.peer_gone)
-        profiles.on_own_changed += [exchange.own_changed, records.own_changed]
-        profiles.fetch += [exchange.ask, records.fetch]
-        yield
-        nursery.cancel_scope.cancel()
-
-
 def _start_upkeep(start: Start, base: Base, chat: Chat, nursery: trio.Nursery) -> None:
     """Start what looks after the store for as long as the node runs."""
     quarantine = base.disk if base.store is base.disk else None
     emit = chat.directory.emit_node_changed
-    membership, history = base.own.membership, base.own.history
+    membership = base.own.membership
     upkeep = {
-        "recovery": partial(
-            base.recovery.run,
-            base.log,
-            quarantine,
-            message_reader(base.log.state.node.peer_id),
-            emit,
-        ),
+        "recovery": partial(base.recovery.run, base.log, quarantine, _reader_of(base.log), emit),
         "loop watch": base.loop.run,
         "clock": partial(watch_clock, base.clock, base.disk, membership.correct_times),
         "retention": partial(
@@ -252,7 +229,7 @@ def _start_upkeep(start: Start, base: Base, chat: Chat, nursery: trio.Nursery) -
             base.store,
             options.retention(start.settings),
             base.clock,
-            history.messages_dropped,
+            base.own.messages_dropped,
         ),
     }
     for name, task in upkeep.items():
@@ -301,7 +278,14 @@ def _ports_of(chat: Chat) -> ChatPorts:
         chat.conversations,
         chat.blocks,
         chat.deliveries,
+        chat.shown,
     )
+
+
+def _reader_of(log: Log) -> Callable[[bytes], Message | None]:
+    """Return what reads stored messages, of rooms and of single peers."""
+    of_rooms, of_peers = signed_message_reader(), stored_record_reader(log.state.node.peer_id)
+    return lambda signed: of_rooms(signed) or of_peers(signed)
 
 
 def _keep_known(network: Network, peers: KnownPeerList) -> None:

@@ -31,6 +31,8 @@ EVENTS = {
     "read_marker_changed",
     "peer_blocked",
     "message_delivery",
+    "message_hidden",
+    "room_muted",
 }
 
 Frame = dict[str, Any]

@@ -120,6 +120,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "cursor": st.sampled_from(["", "c" * 256, "c" * 257, None, 1]),
     "peer_id": st.sampled_from(["", "p" * 128, "p" * 129, None, 1]),
     "page_size": st.sampled_from([0, 1000, 1001, -1, None, True, "1", 1.5]),
+    "is_hidden": st.sampled_from([True, False, None, 1]),
+    "is_muted": st.sampled_from([True, False, None, 1]),
     "forget": st.sampled_from([True, False, None, 1]),
     "page_token": st.sampled_from(["", "t" * 1024, "t" * 1025, None, 1]),
     "message_id": st.sampled_from(["", "m" * 256, "m" * 257, None, 1]),
@@ -250,6 +252,9 @@ def tell_everything(client: Client, a: NodeProcess, b: NodeProcess) -> None:
     client.ask("join", room="cats")
     client.ask("leave", room="cats")
     client.wait_frame(lambda frame: frame["type"] == "node_changed")
+    client.ask("hide_message", message_id="00ab" * 11)
+    client.ask("mute_room")
+    client.wait_frame(lambda frame: frame["type"] == "room_muted")
     client.ask("list_blocked_peers")
     client.ask("unblock_peer", peer_id=b.peer_id)
     client.ask("disconnect_peer", peer_id=b.peer_id, forget=True)

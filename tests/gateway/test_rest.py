@@ -38,7 +38,7 @@ def test_curl_can_chat(gateway: GatewayProcess, node: NodeProcess) -> None:
     assert (message["text"], message["message_id"]) == ("hi", published["message_id"])
     assert message["author_id"] == node.peer_id
     assert gateway.get("/api/rooms").json() == {
-        "rooms": [{"name": "chat-room", "peer_count": 0, "message_count": 1}],
+        "rooms": [{"name": "chat-room", "peer_count": 0, "message_count": 1, "is_muted": False}],
         "next_page_token": None,
     }
 
@@ -83,6 +83,10 @@ def test_messages_are_paged_both_ways(gateway: GatewayProcess) -> None:
         ("GET", f"peers/{NOBODY}/profile", None, (404, "PROFILE_UNKNOWN", 0)),
         ("GET", f"peers/{NOBODY}/avatar", None, (404, "PROFILE_UNKNOWN", 0)),
         ("PUT", "peers/nonsense/petname", {"petname": "x"}, (400, "INVALID_PEER_ID", "peer_id")),
+        ("PUT", "hidden/nonsense", None, (400, "INVALID_MESSAGE_ID", "message_id")),
+        ("DELETE", "hidden/nonsense", None, (400, "INVALID_MESSAGE_ID", "message_id")),
+        ("PUT", "rooms/nowhere/muted", None, (409, "ROOM_NOT_JOINED", "room")),
+        ("DELETE", "rooms/nowhere/muted", None, (409, "ROOM_NOT_JOINED", "room")),
         ("PUT", "blocked/nonsense", None, (400, "INVALID_PEER_ID", "peer_id")),
         ("DELETE", "blocked/nonsense", None, (400, "INVALID_PEER_ID", "peer_id")),
         ("DELETE", "peers/nonsense", None, (400, "INVALID_PEER_ID", "peer_id")),
@@ -148,6 +152,10 @@ def test_openapi_names_every_call(shared_gateway: GatewayProcess) -> None:
         ("post", "/api/invites"),
         ("post", "/api/invites/accept"),
         ("delete", "/api/peers/{peer_id}"),
+        ("put", "/api/hidden/{message_id}"),
+        ("delete", "/api/hidden/{message_id}"),
+        ("put", "/api/rooms/{room}/muted"),
+        ("delete", "/api/rooms/{room}/muted"),
         ("get", "/api/blocked"),
         ("put", "/api/blocked/{peer_id}"),
         ("delete", "/api/blocked/{peer_id}"),
@@ -158,8 +166,6 @@ def test_openapi_names_every_call(shared_gateway: GatewayProcess) -> None:
         ("get", "/api/peers/{peer_id}/avatar"),
         ("put", "/api/peers/{peer_id}/petname"),
         ("get", "/api/messages/{message_id}"),
-        ("get", "/api/peers/{peer_id}/messages"),
-        ("post", "/api/peers/{peer_id}/messages"),
         ("get", "/api/conversations"),
         ("put", "/api/read-markers"),
     }

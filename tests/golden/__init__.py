@@ -17,6 +17,7 @@ from p2pd.domain.events import (
     Gap,
     GapReason,
     MessageDelivery,
+    MessageHidden,
     NodeChanged,
     PeerBlocked,
     PeerConnected,
@@ -26,6 +27,7 @@ from p2pd.domain.events import (
     ProfileChanged,
     Progress,
     ReadMarkerChanged,
+    RoomMuted,
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
@@ -145,6 +147,8 @@ BODIES: dict[str, EventBody] = {
     "node_changed": NodeChanged(NODE),
     "caught_up": CaughtUp(),
     "progress": Progress(),
+    "message_hidden": MessageHidden(MessageId("00ab" * 11), is_hidden=True),
+    "room_muted": RoomMuted(DEFAULT_ROOM, is_muted=True),
     "peer_blocked": PeerBlocked(OTHER, is_blocked=True),
     "profile_changed": ProfileChanged(
         KnownProfile(

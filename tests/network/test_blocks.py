@@ -110,6 +110,52 @@ def rest_texts(url: str) -> list[str]:
     return [message["text"] for message in answer["messages"]]
 
 
+def test_a_hidden_message_and_a_muted_room_stay_so_over_a_restart(
+    start_node: StartNode, start_gateway: StartGateway
+) -> None:
+    a = start_node("a")
+    a.publish("shown")
+    gateway = start_gateway(a)
+    gateway.wait_node_reachable()
+    with Client(gateway.ws_url) as page:
+        page.hello(after="")
+        hidden = page.ask("publish", text="hidden")["message_id"]
+        page.wait_text("hidden")
+        assert page.ask("hide_message", message_id=hidden)["type"] == "ack"
+        told = page.wait_frame(lambda frame: frame["type"] == "message_hidden")
+        assert (told["message_id"], told["is_hidden"]) == (hidden, True)
+        assert page.ask("mute_room")["type"] == "ack"
+        assert page.wait_frame(lambda frame: frame["type"] == "room_muted")["is_muted"]
+    with Client(gateway.ws_url) as page:
+        page.hello(after="")
+        page.ask("publish", text="end")
+        page.wait_text("end")
+        assert page.texts == ["shown", "end"]
+    a.restart()
+    gateway.wait_node_reachable()
+    assert listed_at(a) == replayed_at(a) == rest_texts(gateway.url) == ["shown", "end"]
+    assert httpx.get(f"{gateway.url}/api/rooms", timeout=30).json()["rooms"][0]["is_muted"]
+    for path in (f"hidden/{hidden}", "rooms/chat-room/muted"):
+        assert httpx.delete(f"{gateway.url}/api/{path}", timeout=30).status_code == 204
+    assert listed_at(a) == ["shown", "hidden", "end"]
+    assert not httpx.get(f"{gateway.url}/api/rooms", timeout=30).json()["rooms"][0]["is_muted"]
+
+
+def test_the_newest_message_of_a_conversation_is_one_that_is_shown(
+    start_node: StartNode,
+) -> None:
+    a, b = start_node("a"), start_node("b")
+    a.connect(b)
+    a.wait_peer(b, "chat-room")
+    a.publish("ours")
+    b.publish("theirs")
+    wait_listed(a, "theirs")
+    block(a, b)
+    with stub_of(a) as stub:
+        listed = stub.ListConversations(chat_pb2.ListConversationsRequest(reader="me"))
+    assert listed.conversations[0].last_message.message.text == "ours"
+
+
 def test_there_is_no_connection_with_a_blocked_peer_either_way_over_a_restart_too(
     start_node: StartNode,
 ) -> None:

@@ -180,6 +180,7 @@ class RunningApi:
                     chat.conversations,
                     chat.blocks,
                     chat.deliveries,
+                    chat.shown,
                 )
             )
             self.stop_chat = chat.stop

@@ -24,6 +24,7 @@ from p2pd.domain.events import (
     Gap,
     GapReason,
     MessageDelivery,
+    MessageHidden,
     NodeChanged,
     PeerBlocked,
     PeerConnected,
@@ -33,10 +34,11 @@ from p2pd.domain.events import (
     ProfileChanged,
     Progress,
     ReadMarkerChanged,
+    RoomMuted,
     Snapshot,
 )
 from p2pd.domain.messages import Delivery, Message
-from p2pd.domain.names import DEFAULT_ROOM, PeerId
+from p2pd.domain.names import DEFAULT_ROOM, MessageId, PeerId
 from p2pd.domain.peers import Connection, ConnectionKind, Direction
 from p2pd.domain.profiles import KnownProfile
 from p2pd.domain.reach import (
@@ -68,6 +70,8 @@ BODIES: dict[str, EventBody] = {
     "read_marker_changed": ReadMarkerChanged(ReaderName("me"), Direct(PEER), "0123abcd-1", 3, 1),
     "peer_blocked": PeerBlocked(PEER, is_blocked=True),
     "message_delivery": MessageDelivery(make_message(1).message_id, DEFAULT_ROOM, (PEER,), ()),
+    "message_hidden": MessageHidden(MessageId("00ab"), is_hidden=True),
+    "room_muted": RoomMuted(DEFAULT_ROOM, is_muted=True),
 }
 YEAR_9999_NS = 253_402_300_799 * 10**9
 
