@@ -35,6 +35,12 @@ allow 1024-65535 192.168.0.0/16 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
 """
 
+NO_PCP_6 = [
+    f"add chain inet {TABLE} asked {{ type filter hook input priority 0 ; }}",
+    f"add rule inet {TABLE} asked meta nfproto ipv6 udp dport 5351 drop",
+]
+"""The daemon answers PCP over IPv6 whatever it is set to."""
+
 
 @contextmanager
 def port_mapping(
@@ -46,7 +52,7 @@ def port_mapping(
     max_lifetime_s: int = 86400,
 ) -> Iterator[None]:
     """Run the daemon on a router until the block ends; what it mapped goes with it."""
-    run_program(*router.prefix, "nft", "\n".join(_chains()))
+    run_program(*router.prefix, "nft", "\n".join(_chains() + ([] if is_pcp else NO_PCP_6)))
     configuration, log = directory / "miniupnpd.conf", directory / "miniupnpd.log"
     configuration.write_text(
         CONFIGURATION.format(

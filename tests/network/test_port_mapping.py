@@ -65,8 +65,16 @@ def test_node_is_reached_through_a_port_of_its_router(
         assert "dnat" not in mapped_ports(internet.router)
 
 
-def test_firewall_lets_peers_in_over_ipv6(tmp_path: Path, services: list[Service]) -> None:
-    with ipv6_internet(3, tmp_path, services) as internet, port_mapping(internet.router, tmp_path):
+@pytest.mark.parametrize(
+    ("protocol", "is_upnp", "is_pcp"), [("pcp", False, True), ("upnp", True, False)]
+)
+def test_firewall_lets_peers_in_over_ipv6(
+    tmp_path: Path, services: list[Service], protocol: str, is_upnp: bool, is_pcp: bool
+) -> None:
+    with (
+        ipv6_internet(3, tmp_path, services) as internet,
+        port_mapping(internet.router, tmp_path, is_upnp=is_upnp, is_pcp=is_pcp),
+    ):
         listen = "/ip6/::/tcp/4001"
         others = [internet.start(f"n{n}", m, listen) for n, m in enumerate(internet.machines[:2])]
         home = internet.start("home", internet.home, listen, port_mapping="on")
@@ -80,7 +88,7 @@ def test_firewall_lets_peers_in_over_ipv6(tmp_path: Path, services: list[Service
         own = f"/ip6/{HOME_6}/tcp/4001"
         (mapping,) = node.reach.port_mappings
         assert (mapping.protocol, mapping.external_address, mapping.internal_address) == (
-            "pcp",
+            protocol,
             own,
             own,
         )

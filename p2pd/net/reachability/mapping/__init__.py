@@ -1,5 +1,6 @@
-"""Ports that the router forwards to this node: PCP, NAT-PMP and UPnP.
+"""Ports that the router lets in to this node: PCP, NAT-PMP and UPnP.
 
-``mapper`` makes, renews and removes them; ``pcp`` and ``natpmp`` are codecs, ``udp``
-carries their messages, ``upnp`` calls ``miniupnpc`` in a thread.
+``ports`` has a ``mapper`` for each IP version, which makes, renews and removes them; ``pcp``
+and ``natpmp`` are codecs, ``udp`` carries their messages; ``upnp`` calls ``miniupnpc``, and
+``upnp_firewall`` the firewalls of IPv6, in threads.
 """

@@ -4,7 +4,7 @@ Run by ``p2pd.net.reachability.service`` in the background: neither the start no
 stop of the node waits for a router longer than ``REMOVE_TIMEOUT_S``. Of PCP, NAT-PMP
 and UPnP the first that answers is used. A mapping is renewed at half its time, and at
 least every minute, since a router that has restarted reports it to nobody. Of IPv6,
-where no address is translated, PCP opens the router's firewall in the same way.
+where no address is translated, PCP and UPnP open the router's firewall in the same way.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from p2pd.net.reachability.mapping.router import Granted, MappingError, Router, 
 from p2pd.net.reachability.mapping.routes import default_router, default_router_6, facing_ip
 from p2pd.net.reachability.mapping.udp import NatPmpRouter, PcpRouter
 from p2pd.net.reachability.mapping.upnp import UpnpRouter
+from p2pd.net.reachability.mapping.upnp_firewall import UpnpFirewall
 
 SECONDS = 1.0
 MINUTES = 60.0
@@ -65,7 +66,9 @@ def routers_of(own_ip: str) -> list[Router]:
 def firewalls_of(own_ip: str) -> list[Router]:
     """List how the firewall in front of an IPv6 address can be asked to let peers in."""
     address = default_router_6()
-    return [] if address is None else [PcpRouter(address, own_ip)]
+    if address is None:
+        return [UpnpFirewall(own_ip)]
+    return [PcpRouter(address, own_ip), UpnpFirewall(own_ip)]
 
 
 def is_translated(own_ip: str) -> bool:

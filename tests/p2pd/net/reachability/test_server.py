@@ -67,7 +67,7 @@ async def serving(*, is_dialled: bool = True) -> AsyncIterator[Serving]:
     ):
         server = AutonatServer(served, rejections, is_dialled=lambda _: is_dialled)
         server.open()
-        await asker.connect(PeerInfo(served.get_id(), served.get_transport_addrs()))
+        await asker.swarm.dial_addr(served.get_transport_addrs()[0], served.get_id())
         yield Serving(server, rejections, asker, served)
 
 
