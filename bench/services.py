@@ -55,8 +55,12 @@ class Running:
     def new_node(self, **settings: Any) -> NodeProcess:
         """Make a node without starting it."""
         node = NodeProcess(self._next_name(), self._directory, **{**NO_LIMITS, **settings})
-        self._services.append(node)
+        self.add(node)
         return node
+
+    def add(self, service: Service) -> None:
+        """Stop a service at the end of the run, however it was made."""
+        self._services.append(service)
 
     def start_forked_node(self, launcher: Launcher, **settings: Any) -> NodeProcess:
         """Start a node without the seconds that its imports take; see ``launcher``."""

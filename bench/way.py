@@ -66,11 +66,11 @@ async def _measure(
 ) -> dict[str, float]:
     page, other = [await open_page(address) for address in addresses]
     try:
-        await _paced(page, other, WARM_UP_MESSAGES, RATES_PER_S[0], pids, is_lossless=False)
+        await paced(page, other, WARM_UP_MESSAGES, RATES_PER_S[0], pids, is_lossless=False)
         figures: dict[str, float] = {}
         for rate_per_s in RATES_PER_S:
             count = sizes.paced * (1 if rate_per_s == RATES_PER_S[0] else 10)
-            found = await _paced(page, other, count, rate_per_s, pids, is_lossless=is_lossless)
+            found = await paced(page, other, count, rate_per_s, pids, is_lossless=is_lossless)
             figures |= {f"{name}_{rate_per_s}": value for name, value in found.items()}
         figures |= await _burst(page, other, sizes.burst, is_lossless=is_lossless)
         if is_lossless:
@@ -82,7 +82,7 @@ async def _measure(
         other.close()
 
 
-async def _paced(
+async def paced(
     page: Page,
     other: Page,
     count: int,
