@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gateway.browser.answers import FrameId
-from gateway.browser.people import PEOPLE_COMMANDS, PeopleCall, people_call_from_frame
+from gateway.browser.people import (
+    MAX_PEER_ID_CHARS,
+    PEOPLE_COMMANDS,
+    PeopleCall,
+    people_call_from_frame,
+)
 from gateway.browser.reading import BrokenFrameError, text_of
 from gateway.browser.reading_frames import READING_COMMANDS, ReadingCall, reading_call_from_frame
 from gateway.errors import Refusal
@@ -47,12 +52,13 @@ class Greeted:
 
 @dataclass(frozen=True, slots=True)
 class PublishAsked:
-    """``publish``: send a text to a room."""
+    """``publish``: send a text to a room, or to the peer where one is named."""
 
     id: FrameId
     room: str
     text: str
     client_message_id: str
+    peer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +87,13 @@ class LeaveAsked:
 
 @dataclass(frozen=True, slots=True)
 class HistoryAsked:
-    """``history``: a page of a room's stored messages; ``limit`` 0 is the node's own."""
+    """``history``: a page of a room, or of a peer; ``limit`` 0 is the node's own."""
 
     id: FrameId
     room: str
     before: str | None
     limit: int
+    peer_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,7 @@ def _command(kind: str, frame: dict[str, Any], frame_id: FrameId) -> Command:
         case "publish":
             text = text_of(frame, "text", None, required=True)
             own_id = text_of(frame, "client_message_id", MAX_ID_CHARS)
-            return PublishAsked(frame_id, _room(frame), text, own_id)
+            return PublishAsked(frame_id, _room(frame), text, own_id, _peer_id(frame))
         case "connect":
             return ConnectAsked(
                 frame_id, text_of(frame, "address", MAX_ADDRESS_CHARS, required=True)
@@ -194,11 +201,16 @@ def _command(kind: str, frame: dict[str, Any], frame_id: FrameId) -> Command:
         case _ if kind in READING_COMMANDS:
             return reading_call_from_frame(kind, frame, frame_id)
         case _:
-            return HistoryAsked(frame_id, _room(frame), _cursor(frame, "before"), _limit(frame))
+            before, limit = _cursor(frame, "before"), _limit(frame)
+            return HistoryAsked(frame_id, _room(frame), before, limit, _peer_id(frame))
 
 
 def _room(frame: dict[str, Any]) -> str:
     return text_of(frame, "room", MAX_ROOM_CHARS)
+
+
+def _peer_id(frame: dict[str, Any]) -> str:
+    return text_of(frame, "peer_id", MAX_PEER_ID_CHARS)
 
 
 def _cursor(frame: dict[str, Any], name: str) -> str | None:

@@ -210,7 +210,7 @@ class Session:
                 durations.observe(time.monotonic() - heard_at_s)
 
         self._services.publisher.submit(
-            command.room, command.text, command.client_message_id, answer
+            command.room, command.text, command.client_message_id, answer, peer_id=command.peer_id
         )
 
     async def _call(self, command: Call) -> None:
@@ -233,8 +233,9 @@ class Session:
                 return await commands.join(room)
             case LeaveAsked(room=room):
                 return await commands.leave(room)
-            case HistoryAsked(room=room, before=before, limit=limit):
-                return await commands.list_messages(room, before=before, limit=limit)
+            case HistoryAsked(room=room, before=before, limit=limit, peer_id=peer_id):
+                page = commands.list_messages(room, peer_id=peer_id, before=before, limit=limit)
+                return await page
             case CreateInviteAsked(room=room):
                 return await commands.create_invite(room)
             case AcceptInviteAsked(invite=invite):

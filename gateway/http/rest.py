@@ -19,6 +19,7 @@ from gateway.channel.events import Fields
 from gateway.delivery.session import Services
 from gateway.errors import NodeError, Refusal
 from gateway.http import models
+from gateway.http.direct import add_direct, check_place
 from gateway.http.openapi import SentenceRoute
 from gateway.http.people import add_people
 from gateway.http.reading_rest import add_reading
@@ -57,6 +58,7 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
     _add_rooms(router, services.commands, rates)
     _add_messages(router, services, rates)
     _add_peers(router, services.commands, rates)
+    add_direct(router, services, lambda request: rates.consume(_caller(request)))
     add_people(router, services.commands.people, lambda request: rates.consume(_caller(request)))
     add_reading(router, services.commands.reading, lambda call: rates.consume(_caller(call)))
     return router
@@ -120,10 +122,7 @@ def _add_messages(router: APIRouter, services: Services, rates: Rates) -> None:
         null `next_cursor` says that there is no more.
         """
         _check_room(room)
-        if before is not None and after is not None:
-            raise NodeError(
-                Refusal("INVALID_ARGUMENT", "INVALID_CURSOR", "before and after exclude each other")
-            )
+        check_place(before, after)
         return _json(await commands.list_messages(room, before=before, after=after, limit=limit))
 
     @router.post(

@@ -81,10 +81,16 @@ class Commands:
         return {"rooms": rooms, "next_page_token": answer.next_page_token or None}
 
     async def list_messages(
-        self, room: str, *, before: str | None = None, after: str | None = None, limit: int = 0
+        self,
+        room: str,
+        *,
+        peer_id: str = "",
+        before: str | None = None,
+        after: str | None = None,
+        limit: int = 0,
     ) -> Fields:
-        """Return a page of a room's stored messages."""
-        request = chat_pb2.ListMessagesRequest(room=room, limit=limit)
+        """Return a page of a room's stored messages, or of the conversation with a peer."""
+        request = chat_pb2.ListMessagesRequest(room=room, peer_id=peer_id, limit=limit)
         if before is not None:
             request.before = before
         if after is not None:

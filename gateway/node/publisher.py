@@ -75,14 +75,23 @@ class Publisher:
         """Undo ``wait_for_room``."""
         self._queue.forget(callback)
 
-    def submit(self, room: str, text: str, client_message_id: str, answer: Answer) -> None:
-        """Send a text; ``answer`` is called once, after this has returned."""
+    def submit(
+        self, room: str, text: str, client_message_id: str, answer: Answer, *, peer_id: str = ""
+    ) -> None:
+        """Send a text; ``answer`` is called once, after this has returned.
+
+        Args:
+            peer_id: Whom to send it to, and nobody else, where there is no room.
+        """
         loop = asyncio.get_running_loop()
         if not self._link.is_following:
             loop.call_soon(answer, NODE_AWAY)
             return
         request = chat_pb2.PublishRequest(
-            room=room, text=text, client_message_id=client_message_id or str(uuid.uuid4())
+            room=room,
+            peer_id=peer_id,
+            text=text,
+            client_message_id=client_message_id or str(uuid.uuid4()),
         )
         self._queue.add(Pending(request, answer, loop.time() + PATIENCE_S))
         self._idle.clear()
@@ -91,8 +100,10 @@ class Publisher:
         elif self._gathering is None:
             self._gathering = loop.call_later(self._gather_s, self._end_gathering)
 
-    async def publish(self, room: str, text: str, client_message_id: str) -> Fields:
-        """Send a text and return the node's answer.
+    async def publish(
+        self, room: str, text: str, client_message_id: str, *, peer_id: str = ""
+    ) -> Fields:
+        """Send a text and return the node's answer; see ``submit``.
 
         Raises:
             NodeError: Refused, or too much is under way.
@@ -105,7 +116,7 @@ class Publisher:
             if not future.done():
                 future.set_result(outcome)
 
-        self.submit(room, text, client_message_id, answer)
+        self.submit(room, text, client_message_id, answer, peer_id=peer_id)
         outcome = await future
         if isinstance(outcome, Refusal):
             raise NodeError(outcome)

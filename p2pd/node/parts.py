@@ -27,19 +27,16 @@ from p2pd.chat.own_name import follow_own_name
 from p2pd.config import Settings
 from p2pd.domain.clock import NodeClock
 from p2pd.domain.mentions import MentionRule
-from p2pd.domain.messages import Message
 from p2pd.domain.rejections import Rejections
 from p2pd.domain.state import State
 from p2pd.domain.storage import Damage
 from p2pd.errors import InvalidInputError
 from p2pd.log.log import Log
-from p2pd.net.direct.records import stored_record_reader
 from p2pd.net.identity import Identity, load_or_create_identity
 from p2pd.net.network import Network, author_bytes_from_key, peer_id_from_key
 from p2pd.net.opening import open_network
 from p2pd.net.profiles.record import ProfileKey
 from p2pd.net.pubsub.reading import SignedMessages
-from p2pd.net.pubsub.verified import signed_message_reader
 from p2pd.node import options
 from p2pd.node.clock_watch import open_clock, watch_clock
 from p2pd.node.closing import left_in_thread
@@ -49,7 +46,7 @@ from p2pd.node.machine import Machine
 from p2pd.node.metrics import CountsFeed
 from p2pd.node.metrics_server import serve_metrics
 from p2pd.node.profiles import open_profiles
-from p2pd.node.recovery import StoreRecovery
+from p2pd.node.recovery import StoreRecovery, message_reader
 from p2pd.node.snapshot import Sources
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import MessageStore
@@ -221,7 +218,13 @@ def _start_upkeep(start: Start, base: Base, chat: Chat, nursery: trio.Nursery) -
     emit = chat.directory.emit_node_changed
     membership = base.own.membership
     upkeep = {
-        "recovery": partial(base.recovery.run, base.log, quarantine, _reader_of(base.log), emit),
+        "recovery": partial(
+            base.recovery.run,
+            base.log,
+            quarantine,
+            message_reader(base.log.state.node.peer_id),
+            emit,
+        ),
         "loop watch": base.loop.run,
         "clock": partial(watch_clock, base.clock, base.disk, membership.correct_times),
         "retention": partial(
@@ -280,12 +283,6 @@ def _ports_of(chat: Chat) -> ChatPorts:
         chat.deliveries,
         chat.shown,
     )
-
-
-def _reader_of(log: Log) -> Callable[[bytes], Message | None]:
-    """Return what reads stored messages, of rooms and of single peers."""
-    of_rooms, of_peers = signed_message_reader(), stored_record_reader(log.state.node.peer_id)
-    return lambda signed: of_rooms(signed) or of_peers(signed)
 
 
 def _keep_known(network: Network, peers: KnownPeerList) -> None:

@@ -17,9 +17,12 @@ import structlog
 import trio
 
 from common.backoff import Backoff
+from p2pd.domain.names import PeerId
 from p2pd.domain.storage import Damage
 from p2pd.errors import ChatError, StorageFullError
 from p2pd.log.log import Log
+from p2pd.net.direct.records import stored_record_reader
+from p2pd.net.pubsub.verified import signed_message_reader
 from p2pd.store.salvage import Salvaged, Verify, salvage
 
 CHECK_INTERVAL_S = 5.0
@@ -84,6 +87,12 @@ class StoreRecovery:
             with trio.move_on_after(delay_s):
                 await self._wake.wait()
                 self._wake = trio.Event()
+
+
+def message_reader(own_id: PeerId) -> Verify:
+    """Return what reads stored messages again, those of rooms and those of single peers."""
+    of_rooms, of_peers = signed_message_reader(), stored_record_reader(own_id)
+    return lambda signed: of_rooms(signed) or of_peers(signed)
 
 
 async def salvage_all(log: Log, quarantine: Quarantine, verify: Verify) -> None:

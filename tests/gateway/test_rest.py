@@ -166,6 +166,8 @@ def test_openapi_names_every_call(shared_gateway: GatewayProcess) -> None:
         ("get", "/api/peers/{peer_id}/avatar"),
         ("put", "/api/peers/{peer_id}/petname"),
         ("get", "/api/messages/{message_id}"),
+        ("get", "/api/peers/{peer_id}/messages"),
+        ("post", "/api/peers/{peer_id}/messages"),
         ("get", "/api/conversations"),
         ("put", "/api/read-markers"),
     }

@@ -1,0 +1,71 @@
+"""The calls under /api about messages to and from one peer.
+
+Mounted by ``gateway.http.rest``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+from wsp.chat.v1 import chat_models as answers
+
+from gateway.channel.events import Fields
+from gateway.delivery.session import Services
+from gateway.errors import NodeError, Refusal
+from gateway.http import models
+
+OnePeer = Annotated[str, Path(min_length=1, max_length=128)]
+
+
+def add_direct(router: APIRouter, services: Services, admit: Callable[[Request], None]) -> None:
+    """Add the routes.
+
+    Args:
+        admit: Counts a call that changes something, and raises where it is over the rate.
+    """
+    commands, publisher = services.commands, services.publisher
+
+    @router.get("/peers/{peer_id}/messages", response_model=answers.ListMessagesResponse)
+    async def list_direct_messages(
+        peer_id: OnePeer,
+        before: Annotated[str | None, Query(max_length=256)] = None,
+        after: Annotated[str | None, Query(max_length=256)] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> Response:
+        """Return a page of the conversation with one peer; without a cursor the newest."""
+        check_place(before, after)
+        page = commands.list_messages("", peer_id=peer_id, before=before, after=after, limit=limit)
+        return _json(await page)
+
+    @router.post(
+        "/peers/{peer_id}/messages",
+        response_model=answers.PublishResponse,
+        status_code=HTTPStatus.CREATED,
+    )
+    async def send_direct(peer_id: OnePeer, body: models.PublishBody, request: Request) -> Response:
+        """Send a text to one peer, and to nobody else; it waits while the peer is away.
+
+        The same `client_message_id` again, with the same peer and text, returns the
+        first answer and sends nothing.
+        """
+        admit(request)
+        answer = await publisher.publish("", body.text, body.client_message_id, peer_id=peer_id)
+        return _json(answer, HTTPStatus.CREATED)
+
+
+def check_place(before: str | None, after: str | None) -> None:
+    """Refuse a page that would lie before one cursor and after another."""
+    if before is not None and after is not None:
+        raise NodeError(
+            Refusal("INVALID_ARGUMENT", "INVALID_CURSOR", "before and after exclude each other")
+        )
+
+
+def _json(fields: Fields, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(orjson.dumps(fields), status, media_type="application/json")
