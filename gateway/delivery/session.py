@@ -49,6 +49,15 @@ from gateway.node.queue import Outcome
 
 log = structlog.get_logger(__name__)
 
+HOLD_S = 2.0
+"""How long a publish waits while as many as may be are under way, as at the node."""
+OVERLOADED = Refusal(
+    "RESOURCE_EXHAUSTED",
+    "OVERLOADED",
+    "as many publishes as may be are under way; nothing of this one was carried out",
+    retry_after_ms=1000,
+)
+
 
 class Socket(Outlet, Protocol):
     """What a session needs of its WebSocket."""
@@ -87,12 +96,15 @@ class Session:
     """The conversation with one browser.
 
     A command starts once the bytes it may take are reserved. Until then it waits
-    alone in ``_waiting``, and the socket neither reads nor handles a frame.
+    alone in ``_waiting``, and the socket neither reads nor handles a frame. A publish
+    that has waited for ``HOLD_S`` is refused, and those behind it at once until one starts.
     """
 
     __slots__ = (
         "_allowance",
         "_heard_at_s",
+        "_hold_timer",
+        "_is_overloaded",
         "_machine",
         "_reader",
         "_services",
@@ -107,6 +119,9 @@ class Session:
         self._reader: Reader | None = None
         self._allowance = Allowance(services.max_in_flight)
         self._waiting: Command | None = None
+        self._hold_timer: asyncio.TimerHandle | None = None
+        self._is_overloaded = False
+        """Whether the last publish was refused because it could not start for so long."""
         self._heard_at_s = 0.0
         """When the newest command came; none comes while one waits."""
 
@@ -137,8 +152,7 @@ class Session:
 
     def lost(self) -> None:
         """Release everything: the socket is gone. Commands under way go on."""
-        self._waiting = None
-        self._services.publisher.forget(self._advance)
+        self._stop_holding()
         if self._reader is not None:
             self._services.fanout.remove_reader(self._reader)
             self._reader = None
@@ -163,22 +177,52 @@ class Session:
         if self._may_start(command):
             self._start(command)
             return
-        self._waiting = command
         self._services.counts.bounds["browser_commands"] += 1
+        is_publish = isinstance(command, PublishAsked)
+        if is_publish and self._is_overloaded and self._socket.is_writable:
+            self._refuse(command.id, OVERLOADED)
+            return
+        self._hold(command)
+
+    def _hold(self, command: Command) -> None:
+        """Have a command wait until it can start; a publish at most for ``HOLD_S``."""
+        self._waiting = command
         self._socket.pause_reading()
         self._wait_for_room()
+        if isinstance(command, PublishAsked):
+            loop = asyncio.get_running_loop()
+            self._hold_timer = loop.call_later(HOLD_S, self._end_hold, command)
+
+    def _end_hold(self, command: Command) -> None:
+        """Refuse a publish that has waited too long, unless its browser reads no answers."""
+        if not self._socket.is_writable:
+            self._hold_timer = asyncio.get_running_loop().call_later(
+                HOLD_S, self._end_hold, command
+            )
+            return
+        self._stop_holding()
+        self._is_overloaded = True
+        self._refuse(command.id, OVERLOADED)
+        self._socket.resume_reading()
+
+    def _stop_holding(self) -> None:
+        self._waiting = None
+        self._services.publisher.forget(self._advance)
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+            self._hold_timer = None
 
     def _may_start(self, command: Command) -> bool:
         """Whether there is room here and in the gateway, and answers are read."""
         return (
             self._socket.is_writable
             and self._allowance.fits(command)
-            and self._services.publisher.has_room()
+            and self._services.publisher.has_room(self)
         )
 
     def _wait_for_room(self) -> None:
         """Be called when the gateway has room; an answer of our own calls anyway."""
-        if not self._services.publisher.has_room():
+        if not self._services.publisher.has_room(self):
             self._services.publisher.wait_for_room(self._advance)
 
     def _advance(self) -> None:
@@ -189,11 +233,12 @@ class Session:
         if not self._may_start(command):
             self._wait_for_room()
             return
-        self._waiting = None
+        self._stop_holding()
         self._start(command)
         self._socket.resume_reading()
 
     def _start(self, command: Command) -> None:
+        self._is_overloaded = False
         self._allowance.reserve(command)
         if isinstance(command, PublishAsked):
             self._publish(command)
@@ -210,7 +255,12 @@ class Session:
                 durations.observe(time.monotonic() - heard_at_s)
 
         self._services.publisher.submit(
-            command.room, command.text, command.client_message_id, answer, peer_id=command.peer_id
+            command.room,
+            command.text,
+            command.client_message_id,
+            answer,
+            peer_id=command.peer_id,
+            sender=self,
         )
 
     async def _call(self, command: Call) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import grpc.aio
 import structlog
@@ -63,9 +63,9 @@ class Publisher:
         """Publishes not answered yet."""
         return len(self._queue)
 
-    def has_room(self) -> bool:
-        """Whether one more may be submitted."""
-        return self._queue.has_room()
+    def has_room(self, sender: Hashable = None) -> bool:
+        """Whether one more may be submitted; see ``PublishQueue.has_room``."""
+        return self._queue.has_room(sender)
 
     def wait_for_room(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` once when there is room again; callers take turns."""
@@ -76,12 +76,20 @@ class Publisher:
         self._queue.forget(callback)
 
     def submit(
-        self, room: str, text: str, client_message_id: str, answer: Answer, *, peer_id: str = ""
+        self,
+        room: str,
+        text: str,
+        client_message_id: str,
+        answer: Answer,
+        *,
+        peer_id: str = "",
+        sender: Hashable = None,
     ) -> None:
         """Send a text; ``answer`` is called once, after this has returned.
 
         Args:
             peer_id: Whom to send it to, and nobody else, where there is no room.
+            sender: Whose text it is; senders take turns.
         """
         loop = asyncio.get_running_loop()
         if not self._link.is_following:
@@ -93,7 +101,7 @@ class Publisher:
             text=text,
             client_message_id=client_message_id or str(uuid.uuid4()),
         )
-        self._queue.add(Pending(request, answer, loop.time() + PATIENCE_S))
+        self._queue.add(Pending(request, answer, loop.time() + PATIENCE_S, sender))
         self._idle.clear()
         if not self._queue.is_unanswered:
             self._filled.set()
@@ -108,15 +116,15 @@ class Publisher:
         Raises:
             NodeError: Refused, or too much is under way.
         """
-        if not self.has_room():
-            raise NodeError(TOO_MUCH)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        if not self.has_room(future):
+            raise NodeError(TOO_MUCH)
 
         def answer(outcome: Outcome) -> None:
             if not future.done():
                 future.set_result(outcome)
 
-        self.submit(room, text, client_message_id, answer, peer_id=peer_id)
+        self.submit(room, text, client_message_id, answer, peer_id=peer_id, sender=future)
         outcome = await future
         if isinstance(outcome, Refusal):
             raise NodeError(outcome)
