@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 
 import orjson
@@ -11,9 +13,11 @@ import psutil
 from websockets.asyncio.client import ClientConnection, connect
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
-from tests.driver import GatewayProcess, NodeProcess
+from gateway.delivery.catch_up import WRITE_MAX_BYTES
+from tests.driver import GatewayProcess, NodeProcess, wait_until
 from tests.driver.fixtures import StartGateway
 from tests.gateway.counting_proxy import counting_proxy
+from tests.gateway.raw import metric, raw_browser
 
 MIB = 2**20
 BROWSERS = 500
@@ -22,17 +26,30 @@ MISSED = 100
 """Messages that the one who is least behind has missed; the others up to twice as many."""
 BACKLOG_BYTES = 3 * MIB
 """What the gateway retains of the messages that all of them missed, and of its writes."""
+BURST = 100
+IDLE_BROWSERS = 30
+TEXT_BYTES = 1_000
+MISSED_BYTES = 2 * MIB
+STILL_LOOKS = 10
 LEAST_MEANWHILE = 3
 """Publishes of somebody else that are answered while all return."""
 
 
-def publish_all(node: NodeProcess) -> list[str]:
-    """Publish numbered messages; return their cursors."""
-    publishes = [chat_pb2.PublishRequest(text=str(number)) for number in range(PLACES + MISSED)]
+def publish_texts(node: NodeProcess, texts: Sequence[str]) -> list[str]:
+    """Publish texts, some to a request; return their cursors."""
+    publishes = [chat_pb2.PublishRequest(text=text) for text in texts]
     with node.open_channel() as channel:
         stub = chat_pb2_grpc.ChatServiceStub(channel)
-        answers = stub.PublishStream(iter([chat_pb2.PublishStreamRequest(publishes=publishes)]))
-        return [one.published.cursor for answer in answers for one in answer.results]
+        bursts = (publishes[at : at + BURST] for at in range(0, len(publishes), BURST))
+        asked = (chat_pb2.PublishStreamRequest(publishes=burst) for burst in bursts)
+        return [
+            one.published.cursor for answer in stub.PublishStream(asked) for one in answer.results
+        ]
+
+
+def publish_all(node: NodeProcess) -> list[str]:
+    """Publish numbered messages; return their cursors."""
+    return publish_texts(node, [str(number) for number in range(PLACES + MISSED)])
 
 
 async def return_to(gateway: GatewayProcess, cursor: str) -> list[int]:
@@ -116,3 +133,35 @@ def test_the_node_sends_once_what_many_browsers_missed(
     for_one, for_all = sent_bytes
     print(f"the node sent {for_one} bytes for one, {for_all} for all")
     assert for_all <= 1.5 * for_one
+
+
+def test_those_that_return_and_read_nothing_hold_one_small_write_each(
+    node: NodeProcess, start_gateway: StartGateway
+) -> None:
+    """They missed far more than their sockets take."""
+    texts = ["x" * TEXT_BYTES] * (MISSED_BYTES // TEXT_BYTES)
+    publish_texts(node, texts)
+    gateway = start_gateway(node)
+    gateway.wait_node_reachable()
+    hello = orjson.dumps({"type": "hello", "after": ""})
+    with ExitStack() as stack:
+        for _ in range(IDLE_BROWSERS):
+            stack.enter_context(raw_browser(gateway, hello))
+        wait_nothing_written(gateway)
+        most = metric(gateway, "gateway_held_bytes_most")
+        replayed = metric(gateway, "gateway_replayed_events_total")
+    print(f"at most {most} bytes each; {replayed} events fetched of {len(texts)}")
+    assert most <= WRITE_MAX_BYTES + 2 * TEXT_BYTES
+    assert replayed <= 1.2 * len(texts)
+
+
+def wait_nothing_written(gateway: GatewayProcess) -> None:
+    """Wait until the gateway has written to all and then nothing more for some looks."""
+    seen: list[float] = []
+
+    def look() -> list[float]:
+        seen.append(metric(gateway, "gateway_sent_bytes_total"))
+        return seen[-STILL_LOOKS:]
+
+    least = IDLE_BROWSERS * WRITE_MAX_BYTES
+    wait_until(look, lambda last: last[0] >= least and last == [last[0]] * STILL_LOOKS)
