@@ -48,7 +48,7 @@ class Sizes:
     kept: int = 1_000_000
     first_words: int = 5
     overload_s: float = 5.0
-    storms: int = 10
+    storms: int = 5
     idle_s: float = 20.0
     nodes: int = 20
     nodes_s: float = 15.0
