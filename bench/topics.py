@@ -83,9 +83,10 @@ gateways, and what two cores deliver does. [Scaling](scaling.md) reckons with it
 """,
     "storm": """
 A gateway just started, 2,000 WebSocket clients in one process, 100 different cursors,
-every frame looked at; five times a round, each with a new node. Somebody else publishes 100 a second
-at the node, for 2 s before and then until all browsers are served, by calls that begin when
-they are due whether or not those before have ended. The p99 is that of all five.
+every frame looked at; five times a round, each with a new node. Somebody else publishes
+100 a second at the node, for 2 s before and then until all browsers are served, by calls
+that begin when they are due whether or not those before have ended. The p99 is that of
+all five.
 """,
     "overload": """
 One node alone and a generator in Go that offers publishes at a rate whatever is answered:
