@@ -200,7 +200,9 @@ async def start_chat(
     nursery.start_soon(run_guarded, "profiles", receiving.profiles.run)
     nursery.start_soon(run_guarded, "node changes", directory.run)
     limits = options.limits
-    courier = Couriers(network, network.direct, receiving.conversations)
+    courier = Couriers(
+        network, network.direct, receiving.conversations, receiving.blocks.is_blocked
+    )
     publisher = Publisher(log, courier, membership, outbox, limits, options.clock_ns)
     nursery.start_soon(run_guarded, "readers of slow publishes", publisher.run)
     dialling = Dialling(network, receiving.known_peers, directory, receiving.blocks)

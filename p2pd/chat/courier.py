@@ -5,12 +5,13 @@ Used by ``publisher``; what a peer has not acknowledged is delivered by ``direct
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from p2pd.chat.direct_conversations import DirectConversations
 from p2pd.domain.names import PeerId, RoomName
 from p2pd.domain.records import Conversation, Direct
-from p2pd.errors import InvalidInputError
+from p2pd.errors import InvalidInputError, PeerBlockedError
 from p2pd.net.direct import SignedDirect
 from p2pd.net.pubsub.gossip import SignedMessage
 
@@ -74,8 +75,13 @@ class Couriers:
     """
 
     def __init__(
-        self, rooms: RoomCourier, directs: DirectSigning, conversations: DirectConversations
+        self,
+        rooms: RoomCourier,
+        directs: DirectSigning,
+        conversations: DirectConversations,
+        is_blocked: Callable[[PeerId], bool] = lambda _: False,
     ) -> None:
+        self._is_blocked = is_blocked
         self._rooms = rooms
         self._directs = directs
         self._conversations = conversations
@@ -85,6 +91,7 @@ class Couriers:
 
         Raises:
             InvalidInputError: It is a direct message to this node itself.
+            PeerBlockedError: It is a direct message to a peer that is blocked.
             ChatError: The conversation cannot be accepted, or the message not be sent.
         """
         if not isinstance(conversation, Direct):
@@ -93,6 +100,8 @@ class Couriers:
             raise InvalidInputError(
                 "peer_id", "DIRECT_TO_SELF", "this is the node's own id; write to another peer"
             )
+        if self._is_blocked(conversation.peer_id):
+            raise PeerBlockedError(conversation.peer_id)
         self._conversations.accept(conversation.peer_id)
         return self._directs.sign(conversation.peer_id, data)
 

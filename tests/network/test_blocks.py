@@ -12,6 +12,7 @@ import pytest
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import NodeProcess
+from tests.driver.direct import direct_page, send_direct
 from tests.driver.fixtures import StartGateway, StartNode
 from tests.driver.waiting import wait_until
 from tests.gateway.client import Client
@@ -154,6 +155,33 @@ def test_the_newest_message_of_a_conversation_is_one_that_is_shown(
     with stub_of(a) as stub:
         listed = stub.ListConversations(chat_pb2.ListConversationsRequest(reader="me"))
     assert listed.conversations[0].last_message.message.text == "ours"
+
+
+def test_a_blocked_peer_is_written_to_no_more_and_its_direct_messages_are_hidden(
+    start_node: StartNode,
+) -> None:
+    a, b = start_node("a"), start_node("b")
+    a.connect(b)
+    send_direct(a, b.peer_id, "ours")
+    send_direct(b, a.peer_id, "theirs")
+    wait_until(lambda: direct_texts(a, b), lambda texts: sorted(texts) == ["ours", "theirs"])
+    block(a, b)
+    assert direct_texts(a, b) == ["ours"]
+    with pytest.raises(grpc.RpcError) as caught:
+        send_direct(a, b.peer_id, "too late")
+    assert reason_of(caught.value) == "PEER_BLOCKED"
+    send_direct(b, a.peer_id, "while blocked")
+    with stub_of(a) as stub:
+        stub.UnblockPeer(chat_pb2.UnblockPeerRequest(peer_id=b.peer_id))
+    a.connect(b)
+    wait_until(
+        lambda: direct_texts(a, b),
+        lambda texts: sorted(texts) == ["ours", "theirs", "while blocked"],
+    )
+
+
+def direct_texts(node: NodeProcess, other: NodeProcess) -> list[str]:
+    return [message.text for message in direct_page(node, other.peer_id)]
 
 
 def test_there_is_no_connection_with_a_blocked_peer_either_way_over_a_restart_too(
