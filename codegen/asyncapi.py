@@ -39,6 +39,7 @@ ANSWERS = {
     "get_message": "GetMessageResponse",
     "hide_message": "HideMessageResponse",
     "mute_room": "MuteRoomResponse",
+    "search_messages": "SearchMessagesResponse",
 }
 """The message that answers each command."""
 OWN_MESSAGES = ("ack", "error", "node_state")

@@ -35,6 +35,7 @@ ROOTS = (
     "GetMessageResponse",
     "HideMessageResponse",
     "MuteRoomResponse",
+    "SearchMessagesResponse",
 )
 """The messages that are translated, with all that they consist of."""
 

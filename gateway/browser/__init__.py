@@ -32,6 +32,7 @@ from gateway.browser.reading_frames import (
     MessageAsked,
     ReadingCall,
     ReadMarkerAsked,
+    SearchAsked,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "ReadMarkerAsked",
     "ReadingCall",
     "Refused",
+    "SearchAsked",
 ]

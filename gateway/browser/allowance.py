@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.browser.events import Command, HistoryAsked, PublishAsked
-from gateway.browser.reading_frames import ConversationsAsked, MessageAsked
+from gateway.browser.reading_frames import ConversationsAsked, MessageAsked, SearchAsked
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -32,7 +32,7 @@ def cost_bytes(command: Command) -> int:
     match command:
         case PublishAsked(text=text):
             return PUBLISH_BYTES + len(text) * 4
-        case HistoryAsked() | ConversationsAsked():
+        case HistoryAsked() | ConversationsAsked() | SearchAsked():
             return PAGE_BYTES
         case MessageAsked():
             return MESSAGE_BYTES

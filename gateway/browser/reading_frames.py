@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,7 +16,12 @@ MAX_MESSAGE_ID_CHARS = 256
 MAX_PAGE_SIZE = 1000
 MAX_PAGE_TOKEN_CHARS = 1024
 MAX_CURSOR_CHARS = 256
-READING_COMMANDS = frozenset({"list_conversations", "set_read_marker", "get_message"})
+MAX_QUERY_CHARS = 512
+MAX_SEARCH_PAGE = 100
+READING_COMMANDS = frozenset(
+    {"list_conversations", "set_read_marker", "get_message", "search_messages"}
+)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,22 @@ class MessageAsked:
     message_id: str
 
 
-ReadingCall: TypeAlias = ConversationsAsked | ReadMarkerAsked | MessageAsked
+@dataclass(frozen=True, slots=True)
+class SearchAsked:
+    """``search_messages``: a page of messages that hold all words of a query."""
+
+    id: FrameId
+    query: str
+    room: str
+    peer_id: str
+    author_id: str
+    since: str
+    until: str
+    page_size: int
+    page_token: str
+
+
+ReadingCall: TypeAlias = ConversationsAsked | ReadMarkerAsked | MessageAsked | SearchAsked
 
 
 def reading_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId) -> ReadingCall:
@@ -59,6 +80,8 @@ def reading_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId)
     if kind == "get_message":
         message_id = text_of(frame, "message_id", MAX_MESSAGE_ID_CHARS, required=True)
         return MessageAsked(frame_id, message_id)
+    if kind == "search_messages":
+        return _search_from_frame(frame, frame_id)
     reader = text_of(frame, "reader", MAX_READER_CHARS, required=True)
     if kind == "list_conversations":
         token = text_of(frame, "page_token", MAX_PAGE_TOKEN_CHARS)
@@ -72,12 +95,35 @@ def reading_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId)
     )
 
 
-def page_size_of(frame: dict[str, Any]) -> int:
+def _search_from_frame(frame: dict[str, Any], frame_id: FrameId) -> SearchAsked:
+    return SearchAsked(
+        frame_id,
+        text_of(frame, "query", MAX_QUERY_CHARS, required=True),
+        text_of(frame, "room", MAX_ROOM_CHARS),
+        text_of(frame, "peer_id", MAX_PEER_ID_CHARS),
+        text_of(frame, "author_id", MAX_PEER_ID_CHARS),
+        _time_of(frame, "since"),
+        _time_of(frame, "until"),
+        page_size_of(frame, MAX_SEARCH_PAGE),
+        text_of(frame, "page_token", MAX_PAGE_TOKEN_CHARS),
+    )
+
+
+def _time_of(frame: dict[str, Any], name: str) -> str:
+    found = frame.get(name)
+    if found is None:
+        return ""
+    if not isinstance(found, str) or _TIME.fullmatch(found) is None:
+        raise BrokenFrameError(name, f"{name} is a time as in RFC 3339, in UTC")
+    return found
+
+
+def page_size_of(frame: dict[str, Any], most: int = MAX_PAGE_SIZE) -> int:
     """Read how long a page of a list is at most; 0 is as long as fits."""
     found = frame.get("page_size")
     if found is None:
         return 0
     is_whole = isinstance(found, int) and not isinstance(found, bool)
-    if not (is_whole and 0 <= found <= MAX_PAGE_SIZE):
-        raise BrokenFrameError("page_size", f"page_size is a whole number, 0 to {MAX_PAGE_SIZE}")
+    if not (is_whole and 0 <= found <= most):
+        raise BrokenFrameError("page_size", f"page_size is a whole number, 0 to {most}")
     return int(found)

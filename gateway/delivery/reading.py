@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from gateway.browser import ConversationsAsked, MessageAsked, ReadingCall, ReadMarkerAsked
+from gateway.browser import (
+    ConversationsAsked,
+    MessageAsked,
+    ReadingCall,
+    ReadMarkerAsked,
+    SearchAsked,
+)
 from gateway.channel.events import Fields
-from gateway.node.reading_commands import ReadingCommands
+from gateway.node.reading_commands import ReadingCommands, Search
 
 
 async def answer_to_reading(commands: ReadingCommands, command: ReadingCall) -> Fields:
@@ -22,6 +28,19 @@ async def answer_to_reading(commands: ReadingCommands, command: ReadingCall) -> 
             )
         case ReadMarkerAsked(reader=reader, room=room, peer_id=peer_id, cursor=cursor):
             return await commands.set_read_marker(reader, room, peer_id, cursor)
+        case SearchAsked():
+            return await commands.search_messages(
+                Search(
+                    command.query,
+                    command.room,
+                    command.peer_id,
+                    command.author_id,
+                    command.since,
+                    command.until,
+                ),
+                page_size=command.page_size,
+                page_token=command.page_token,
+            )
         case MessageAsked(message_id=message_id):
             return await commands.get_message(message_id)
         case _:

@@ -34,6 +34,7 @@ from gateway.browser import (
     PublishAsked,
     ReadMarkerAsked,
     Refused,
+    SearchAsked,
 )
 from gateway.browser.answers import FrameId, ack, error
 from gateway.channel.events import Fields
@@ -290,7 +291,7 @@ class Session:
                 return await commands.create_invite(room)
             case AcceptInviteAsked(invite=invite):
                 return await commands.accept_invite(invite)
-            case ConversationsAsked() | ReadMarkerAsked() | MessageAsked():
+            case ConversationsAsked() | ReadMarkerAsked() | MessageAsked() | SearchAsked():
                 return await answer_to_reading(commands.reading, command)
             case _:
                 return await answer_to_people_call(commands.people, command)

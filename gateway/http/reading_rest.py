@@ -16,7 +16,7 @@ from wsp.chat.v1 import chat_models as answers
 
 from gateway.channel.events import Fields
 from gateway.http import models
-from gateway.node.reading_commands import ReadingCommands
+from gateway.node.reading_commands import ReadingCommands, Search
 
 Reader = Annotated[models.Text, Query(min_length=1, max_length=64)]
 
@@ -38,6 +38,22 @@ def add_reading(
     ) -> Response:
         """List the conversations as one reader sees them, in pages."""
         page = commands.list_conversations(reader, page_size=page_size, page_token=page_token)
+        return _json(await page)
+
+    @router.get("/search", response_model=answers.SearchMessagesResponse)
+    async def search_messages(
+        query: Annotated[models.Text, Query(min_length=1, max_length=512)],
+        room: Annotated[str, Query(max_length=256)] = "",
+        peer_id: Annotated[str, Query(max_length=128)] = "",
+        author_id: Annotated[str, Query(max_length=128)] = "",
+        since: Annotated[str, Query(max_length=32)] = "",
+        until: Annotated[str, Query(max_length=32)] = "",
+        page_size: Annotated[int, Query(ge=0, le=100)] = 0,
+        page_token: Annotated[str, Query(max_length=1024)] = "",
+    ) -> Response:
+        """Find messages that hold every word of a query, in pages, the newest first."""
+        search = Search(query, room, peer_id, author_id, since, until)
+        page = commands.search_messages(search, page_size=page_size, page_token=page_token)
         return _json(await page)
 
     @router.get("/messages/{message_id}", response_model=answers.GetMessageResponse)

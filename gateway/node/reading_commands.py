@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
@@ -14,14 +15,28 @@ from wsp.chat.v1 import chat_pb2
 from wsp.chat.v1.chat_json import (
     fields_from_get_message_response,
     fields_from_list_conversations_response,
+    fields_from_search_messages_response,
     fields_from_set_read_marker_response,
 )
 
 from gateway.channel.events import Fields
+from gateway.errors import NodeError, Refusal
 from gateway.node.link import Link
 
 Call = Callable[[Callable[..., Awaitable[Any]], Message], Awaitable[Any]]
 """Calls a method of the node, in its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to search for; ``since`` and ``until`` are times as in RFC 3339, or empty."""
+
+    query: str
+    room: str = ""
+    peer_id: str = ""
+    author_id: str = ""
+    since: str = ""
+    until: str = ""
 
 
 class ReadingCommands:
@@ -60,3 +75,32 @@ class ReadingCommands:
         request = chat_pb2.GetMessageRequest(message_id=message_id)
         answer = await self._call(self._link.stub.GetMessage, request)
         return fields_from_get_message_response(answer)
+
+    async def search_messages(
+        self, search: Search, *, page_size: int = 0, page_token: str = ""
+    ) -> Fields:
+        """Return a page of the messages that match."""
+        request = chat_pb2.SearchMessagesRequest(
+            query=search.query,
+            room=search.room,
+            peer_id=search.peer_id,
+            author_id=search.author_id,
+            page_size=page_size,
+            page_token=page_token,
+        )
+        for name, text in (("since", search.since), ("until", search.until)):
+            if text:
+                _set_time(request, name, text)
+        async with self._page_turns:
+            answer = await self._call(self._link.stub.SearchMessages, request)
+            return fields_from_search_messages_response(answer)
+
+
+def _set_time(request: chat_pb2.SearchMessagesRequest, name: str, text: str) -> None:
+    try:
+        getattr(request, name).FromJsonString(text)
+    except ValueError:
+        refusal = Refusal(
+            "INVALID_ARGUMENT", "INVALID_TIME", f"{name} is a time as in RFC 3339", field=name
+        )
+        raise NodeError(refusal) from None

@@ -20,6 +20,7 @@ from p2pd.api.caller_from_context import CallerOf
 from p2pd.api.grpc_types import Context, Handler
 from p2pd.api.reading_calls import ReadingCalls
 from p2pd.api.request_from_bytes import with_decoded_request as decoded
+from p2pd.api.search_calls import SearchCalls
 from p2pd.api.service import ChatService
 from p2pd.api.status_from_error import abort
 from p2pd.errors import ChatError
@@ -130,7 +131,7 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
                 unary(decoded(chat_pb2.ListMessagesRequest, service.list_messages))
             ),
             **_people_handlers(service, edge),
-            **_reading_handlers(service.reading, unary),
+            **_reading_handlers(service.reading, service.search, unary),
             "Events": grpc.unary_stream_rpc_method_handler(
                 edge.stream(decoded(chat_pb2.EventsRequest, service.events)),
                 request_deserializer=None,
@@ -146,7 +147,7 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
 
 
 def _reading_handlers(
-    reading: ReadingCalls, unary: Callable[[UnaryMethod], UnaryMethod]
+    reading: ReadingCalls, search: SearchCalls, unary: Callable[[UnaryMethod], UnaryMethod]
 ) -> dict[str, Handler]:
     """Name the calls about what was read, and who has it."""
     return {
@@ -155,6 +156,9 @@ def _reading_handlers(
         ),
         "SetReadMarker": _unary(
             unary(decoded(chat_pb2.SetReadMarkerRequest, reading.set_read_marker))
+        ),
+        "SearchMessages": _unary(
+            unary(decoded(chat_pb2.SearchMessagesRequest, search.search_messages))
         ),
         "GetMessage": _unary(unary(decoded(chat_pb2.GetMessageRequest, reading.get_message))),
     }

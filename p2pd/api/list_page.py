@@ -47,6 +47,15 @@ class ListPage:
         self._digest = hashlib.sha256(repr(tuple(parameters)).encode()).digest()[:DIGEST_BYTES]
         self._after = self._key_from_token(page_token) if page_token else None
 
+    @property
+    def after(self) -> str | None:
+        """The key behind which the page starts; None for the first."""
+        return self._after
+
+    def token_after(self, key: str) -> str:
+        """Return the token of the page that starts behind a key."""
+        return self._token_from_key(key)
+
     def select(
         self,
         items: Sequence[ItemT],

@@ -43,6 +43,7 @@ FEATURES = (
     "reach",
     "read_marker_changed",
     "room_muted",
+    "search_messages",
     "set_petname",
     "set_profile",
     "set_read_marker",

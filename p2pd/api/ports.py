@@ -19,6 +19,7 @@ from p2pd.domain.profiles import KnownProfile, Profile
 from p2pd.domain.publishes import Publish, Published
 from p2pd.domain.records import Conversation
 from p2pd.domain.rooms import Room
+from p2pd.domain.search import FoundPage, SearchQuery
 from p2pd.errors import ChatError
 from p2pd.log.log import Page
 from p2pd.log.reader import Reader
@@ -183,6 +184,13 @@ class Delivering(Protocol):
         """Return a stored message, and who has it."""
 
 
+class Searching(Protocol):
+    """Search in stored messages."""
+
+    async def find(self, query: SearchQuery, before: int | None, limit: int) -> FoundPage:
+        """Return messages that match, the newest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatPorts:
     """All of it, handed to the API as one."""
@@ -198,3 +206,4 @@ class ChatPorts:
     blocks: Blocking
     deliveries: Delivering
     shown: Showing
+    searching: Searching

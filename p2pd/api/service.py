@@ -34,6 +34,7 @@ from p2pd.api.publish_from_request import (
 from p2pd.api.publish_stream import PublishStream
 from p2pd.api.publisher import UnaryPublisher
 from p2pd.api.reading_calls import ReadingCalls
+from p2pd.api.search_calls import SearchCalls
 from p2pd.domain.names import room_from_text
 from p2pd.domain.peers import Peer
 from p2pd.domain.rooms import Room
@@ -74,6 +75,7 @@ class ChatService:
         self.profiles = ProfileCalls(chat.profiles, bridge)
         self.reading = ReadingCalls(chat, bridge)
         self.people = PeopleCalls(chat, bridge)
+        self.search = SearchCalls(chat, bridge)
         self._replaying = asyncio.Semaphore(1)
 
     @property

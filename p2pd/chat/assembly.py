@@ -34,6 +34,7 @@ from p2pd.chat.presence import Presence
 from p2pd.chat.profiles import Profiles, Sealer
 from p2pd.chat.publisher import Publisher, PublishLimits
 from p2pd.chat.read_state import ReadState
+from p2pd.chat.search import Search
 from p2pd.chat.shown import Shown
 from p2pd.domain.names import RoomName
 from p2pd.domain.records import Conversation
@@ -45,6 +46,7 @@ from p2pd.store.entry_store import EntryStore
 from p2pd.store.message_store import Dropped, IsMention, mentions_nobody
 from p2pd.store.peer_store import PeerStore
 from p2pd.store.room_store import RoomStore
+from p2pd.store.search_index import SearchIndex
 from p2pd.sync import PROTOCOL
 from p2pd.tasks import run_guarded
 from p2pd.workers import WORKER_THREADS, Workers
@@ -164,6 +166,7 @@ class Chat:
     blocks: Blocks
     deliveries: Deliveries
     shown: Shown
+    searching: Search
 
     def stop(self) -> None:
         """Refuse what comes from now on; what is under way goes on."""
@@ -177,6 +180,7 @@ async def start_chat(
     receiving: Receiving,
     options: ChatOptions,
     nursery: trio.Nursery,
+    index: SearchIndex,
 ) -> Chat:
     """Subscribe to the joined rooms and start the tasks of the use cases."""
     membership, outbox = receiving.membership, receiving.outbox
@@ -189,11 +193,9 @@ async def start_chat(
     nursery.start_soon(run_guarded, "outbox", send_waiting)
     deliver = partial(receiving.direct_outbox.run, network.direct)
     nursery.start_soon(run_guarded, "direct outbox", deliver)
-    deliveries, peers = receiving.deliveries, network.room_peers()
-    deliveries.synchronises = lambda peer_id: peers.speaks(peer_id, PROTOCOL)
-    network.report_deliveries(deliveries)
-    acknowledge = partial(deliveries.run, network.announce)
-    nursery.start_soon(run_guarded, "deliveries", acknowledge)
+    _start_deliveries(receiving.deliveries, network, nursery)
+    search = Search(log, index, membership.__contains__, options.workers)
+    nursery.start_soon(run_guarded, "search index", search.run)
     nursery.start_soon(run_guarded, "inbox", receiving.inbox.run)
     nursery.start_soon(run_guarded, "membership", membership.run)
     nursery.start_soon(run_guarded, "known peers", receiving.known_peers.run)
@@ -218,4 +220,14 @@ async def start_chat(
         receiving.blocks,
         receiving.deliveries,
         receiving.shown,
+        search,
     )
+
+
+def _start_deliveries(deliveries: Deliveries, network: Network, nursery: trio.Nursery) -> None:
+    """Have the network report who was handed what, and acknowledge what others sent."""
+    peers = network.room_peers()
+    deliveries.synchronises = lambda peer_id: peers.speaks(peer_id, PROTOCOL)
+    network.report_deliveries(deliveries)
+    acknowledge = partial(deliveries.run, network.announce)
+    nursery.start_soon(run_guarded, "deliveries", acknowledge)

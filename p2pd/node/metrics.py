@@ -107,7 +107,10 @@ class NodeCollector(Collector):
             yield from _node_metrics(snapshot)
             yield from latency_metrics(snapshot.latencies)
             yield from storage_metrics(
-                snapshot.storage, snapshot.unsent_messages, snapshot.evicted_readers
+                snapshot.storage,
+                snapshot.unsent_messages,
+                snapshot.evicted_readers,
+                snapshot.unindexed_messages,
             )
             yield from room_metrics(snapshot.room_ages)
             yield from connection_metrics(snapshot.connections)

@@ -51,6 +51,8 @@ from p2pd.node.snapshot import Sources
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.message_store import MessageStore
 from p2pd.store.retention import keep_trimmed
+from p2pd.store.search_index import FILE_NAME as SEARCH_FILE
+from p2pd.store.search_index import SearchIndex
 from p2pd.store.sqlite_store import SqliteStore, open_store
 from p2pd.sync import Sync, open_sync
 from p2pd.tasks import run_guarded
@@ -197,19 +199,22 @@ async def open_chat(start: Start, base: Base) -> AsyncIterator[tuple[Network, Sy
         open_profiles(base.own, network, start.rejections, base.clock.now_ns),
         trio.open_nursery() as nursery,
     ):
+        path = start.data_dir / SEARCH_FILE if base.store is base.disk else None
+        index = SearchIndex(path)
         network.on_peer_joined(sync.peer_joined)
         own.inbox.on_recovered.append(sync.compare_now)
         sync.position = lambda: base.log.store.last_offset
         sync.on_equal.append(own.deliveries.compared)
         own.membership.on_left.append(sync.room_left)
         chat_options = options.chat_options(start.settings, base.clock, machine.workers)
-        chat = await start_chat(base.log, network, own, chat_options, nursery)
+        chat = await start_chat(base.log, network, own, chat_options, nursery, index)
         _keep_known(network, own.known_peers)
         _start_upkeep(start, base, chat, nursery)
         yield network, sync, chat
         nursery.cancel_scope.cancel()
         own.membership.save_updates()
         own.deliveries.save()
+        index.close()
 
 
 def _start_upkeep(start: Start, base: Base, chat: Chat, nursery: trio.Nursery) -> None:
@@ -282,6 +287,7 @@ def _ports_of(chat: Chat) -> ChatPorts:
         chat.blocks,
         chat.deliveries,
         chat.shown,
+        chat.searching,
     )
 
 

@@ -69,6 +69,7 @@ class NodeCounts:
     storage: Storage = field(default_factory=Storage)
     unsent_messages: int = 0
     evicted_readers: int = 0
+    unindexed_messages: int = 0
     room_ages: tuple[RoomAge, ...] = ()
     dial_failures: DialTotals = ()
 
@@ -110,6 +111,7 @@ class Sources:
             latencies=self._latencies(api),
             storage=log.store.storage,
             unsent_messages=self.own.outbox.unsent_count,
+            unindexed_messages=self.chat.searching.unindexed_count,
             evicted_readers=log.store.read_state.evicted_readers,
             room_ages=self.sync.room_ages(MAX_ROOMS_SHOWN),
             dial_failures=network.dial_failures(),

@@ -17,7 +17,7 @@ from p2pd.store.sqlite_store import FILE_NAME
 
 
 def storage_metrics(
-    storage: Storage, unsent_messages: int, evicted_readers: int
+    storage: Storage, unsent_messages: int, evicted_readers: int, unindexed_messages: int
 ) -> Iterator[Metric]:
     """Yield whether messages can be stored, how many wait for a peer, and what was evicted."""
     state = GaugeMetricFamily(
@@ -33,6 +33,11 @@ def storage_metrics(
     )
     yield GaugeMetricFamily(
         "p2pd_unsent_messages", "Own messages that no peer was there to take.", unsent_messages
+    )
+    yield GaugeMetricFamily(
+        "p2pd_unindexed_messages",
+        "Stored messages that the search index does not have yet.",
+        unindexed_messages,
     )
     yield CounterMetricFamily(
         "p2pd_evicted_readers",

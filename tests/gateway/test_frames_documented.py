@@ -125,6 +125,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "forget": st.sampled_from([True, False, None, 1]),
     "page_token": st.sampled_from(["", "t" * 1024, "t" * 1025, None, 1]),
     "message_id": st.sampled_from(["", "m" * 256, "m" * 257, None, 1]),
+    "query": st.sampled_from(["", "q" * 512, "q" * 513, None, 1]),
+    "author_id": st.sampled_from(["", "p" * 128, "p" * 129, None, 1]),
+    "since": st.sampled_from(["2026-01-02T03:04:05Z", "2026-01-02", "", None, 1]),
+    "until": st.sampled_from(["2026-01-02T03:04:05.678Z", "soon", None, 1]),
     "other": st.sampled_from([None, 1, "x"]),
 }
 
@@ -247,6 +251,7 @@ def tell_everything(client: Client, a: NodeProcess, b: NodeProcess) -> None:
     client.ask("list_conversations", reader="me")
     client.ask("set_read_marker", reader="me", cursor=client.cursor)
     client.wait_frame(lambda frame: frame["type"] == "read_marker_changed")
+    client.ask("search_messages", query="x")
     client.ask("get_message", message_id=client.wait_text("x")["message_id"])
     client.wait_frame(lambda frame: frame["type"] == "message_delivery")
     client.ask("join", room="cats")

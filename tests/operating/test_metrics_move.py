@@ -242,7 +242,7 @@ def test_a_collector_shows_what_the_snapshot_holds(tmp_path: Path) -> None:
         peers=1, rooms=1, first_offset=1, last_offset=0, send_pressure=0.5, sync_bytes=0,
         rejected=(), api=ApiCounters(0, 0, 0, 5, 0, 0),
         reach=reach, clock_is_steady=False, latencies=Latencies(messages=ages),
-        storage=damage, evicted_readers=4, room_ages=(room,),
+        storage=damage, evicted_readers=4, unindexed_messages=6, room_ages=(room,),
     )  # fmt: skip
     found = values_of(NodeCollector(OneSnapshot(snapshot), tmp_path).collect())
     expected = {
@@ -259,6 +259,7 @@ def test_a_collector_shows_what_the_snapshot_holds(tmp_path: Path) -> None:
         'p2pd_message_age_doubts_total{clock="ahead"}': 7.0,
         "p2pd_snapshot_age_seconds": 0.25,
         "p2pd_evicted_readers_total": 4.0,
+        "p2pd_unindexed_messages": 6.0,
     }
     assert {key: found[key] for key in expected} == expected
     assert {key.partition("{")[0] for key in expected} >= SHOWN_FROM_A_SNAPSHOT

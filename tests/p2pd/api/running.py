@@ -34,6 +34,7 @@ from p2pd.net.network import NetworkOptions, author_bytes_from_key, peer_id_from
 from p2pd.net.opening import open_network
 from p2pd.net.profiles.record import ProfileKey
 from p2pd.store.memory_store import MemoryStore
+from p2pd.store.search_index import SearchIndex
 from tests.p2pd.chat.ports import RoomsInMemory
 
 T = TypeVar("T")
@@ -167,7 +168,8 @@ class RunningApi:
             open_network(options, own.inbox, own.direct_inbox, own.presence, rejections) as network,
             trio.open_nursery() as nursery,
         ):
-            chat = await start_chat(self.log, network, own, chat_options, nursery)
+            index = SearchIndex(None)
+            chat = await start_chat(self.log, network, own, chat_options, nursery, index)
             self.chat = self.change(
                 ChatPorts(
                     chat.publishing,
@@ -181,6 +183,7 @@ class RunningApi:
                     chat.blocks,
                     chat.deliveries,
                     chat.shown,
+                    chat.searching,
                 )
             )
             self.stop_chat = chat.stop
