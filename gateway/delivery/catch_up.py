@@ -76,10 +76,10 @@ class CatchUps:
         """Serve a browser from its cursor on; from the present on at once."""
         self._readers[reader] = None
         self._counts.catch_ups = len(self._readers)
-        reader.outlet.limit_waiting(0)
         if reader.cursor is None and self._channel.is_started:
             self._serve(reader, time.monotonic())
         else:
+            reader.outlet.limit_waiting(0)
             self._queue(reader)
 
     def remove(self, reader: Reader) -> None:
