@@ -12,6 +12,7 @@ from gateway.channel.follower import PROGRESS_INTERVAL_S
 from gateway.channel.log import ENTRY_OVERHEAD_BYTES, Channel
 from gateway.channel.view import View
 from gateway.counts import Counts
+from gateway.delivery.catch_up import TURN_BYTES, WRITE_MAX_BYTES
 from gateway.delivery.fanout import Fanout
 from gateway.errors import NODE_AWAY, NodeError
 from gateway.http.framing import frames_from_payloads
@@ -553,3 +554,23 @@ def test_peers_that_came_behind_a_snapshot_and_were_evicted_are_in_another() -> 
         assert [peer["peer_id"] for peer in snapshots[-1]["peers"]] == ["new"]
 
     run(scene, SMALL_BYTES)
+
+
+def test_catch_ups_of_many_leave_the_loop_to_others_between_turns() -> None:
+    """Browsers whose cursors the channel holds, so that all could be served at once."""
+
+    async def scene(house: House) -> None:
+        await house.happen(snapshot("c0"), *map(message, range(1, 101)))
+        pipes = [Pipe() for _ in range(500)]
+        for pipe in pipes:
+            house.fanout.add_reader(pipe, "c0", ALL)
+        most_bytes = before_bytes = house.counts.bytes_sent
+        while house.counts.catch_ups:
+            await asyncio.sleep(0)
+            most_bytes = max(most_bytes, house.counts.bytes_sent - before_bytes)
+            before_bytes = house.counts.bytes_sent
+        assert all(len([one for one in pipe.told if one.isdigit()]) == 100 for pipe in pipes)
+        assert before_bytes > 4 * TURN_BYTES
+        assert most_bytes <= TURN_BYTES + 2 * WRITE_MAX_BYTES
+
+    run(scene)
