@@ -104,12 +104,15 @@ class ControlMessages:
                 return
             peer.queue.push(message.frame)
 
-    def handle_idontwant(self, ids: Sequence[bytes], unwanted: set[bytes]) -> None:
+    def handle_idontwant(self, ids: Sequence[bytes], unwanted: set[bytes], sender: ID) -> None:
         """Add to what a peer does not want, until the next heartbeat."""
+        peer = self._state.peers.get(sender)
         room = max(0, MAX_DONT_WANT_IDS - len(unwanted))
         for wire_id in map(canonical_id, ids[:room]):
             if len(wire_id) <= MAX_ID_BYTES:
                 unwanted.add(wire_id)
+                if peer is not None:
+                    peer.held.pop(wire_id, None)
             else:
                 self._rejections.count(RejectionReason.MESSAGE_ID_TOO_LONG)
 

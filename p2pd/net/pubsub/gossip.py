@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
+import trio
 from libp2p.abc import IHost
 from libp2p.peer.id import ID
 from libp2p.tools.anyio_service import background_trio_service
@@ -33,6 +34,7 @@ from p2pd.net.pubsub.messages import (
 )
 from p2pd.net.pubsub.router import GossipRouter, recent_messages
 from p2pd.net.pubsub.service import PubsubService
+from p2pd.tasks import run_guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +126,13 @@ async def open_gossip(
         for peer_id in list(host.get_network().connections):
             pubsub.adopt(peer_id)
         signer = MessageSigner(host.get_private_key(), first_seqno, options.clock_ns)
-        try:
-            yield Gossip(pubsub, state, edge, signer, options.send_wait_s)
-        finally:
-            await pubsub.finish(options.finish_s)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run_guarded, "held relays", pubsub.sender.held.run)
+            try:
+                yield Gossip(pubsub, state, edge, signer, options.send_wait_s)
+            finally:
+                await pubsub.finish(options.finish_s)
+                nursery.cancel_scope.cancel()
 
 
 class Gossip:

@@ -20,6 +20,7 @@ from p2pd.net.pubsub.intake import MessageIntake
 from p2pd.net.pubsub.mesh_state import MeshState
 from p2pd.net.pubsub.messages import WireMessage
 from p2pd.net.pubsub.ports import WireReceiver
+from p2pd.net.pubsub.recent_messages import RecentMessage
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,7 @@ class InboundPipeline:
 
     Args:
         relay: Caches a message and queues it for the mesh.
+        receive_copy: Handles that a peer sent what was relayed before.
         request_unstored: Asks peers for what could not be stored.
     """
 
@@ -42,6 +44,7 @@ class InboundPipeline:
         receiver: WireReceiver,
         state: MeshState,
         relay: Callable[[WireMessage, ID], None],
+        receive_copy: Callable[[RecentMessage, ID], None],
         request_unstored: Callable[[], None],
         rejections: Rejections,
         clock_ns: Callable[[], int],
@@ -50,6 +53,7 @@ class InboundPipeline:
         self._receiver = receiver
         self._state = state
         self._relay = relay
+        self._receive_copy = receive_copy
         self._request_unstored = request_unstored
         self._rejections = rejections
         self._clock_ns = clock_ns
@@ -63,6 +67,10 @@ class InboundPipeline:
         checked: list[WireMessage] = []
         try:
             for signed_bytes in published:
+                copy = self._state.recent.find_copy(signed_bytes)
+                if copy is not None:
+                    self._receive_copy(copy, forwarder)
+                    continue
                 try:
                     message = self._intake.check(signed_bytes)
                 except MessageRefusedError as refusal:

@@ -5,7 +5,7 @@ Made by ``open_gossip``. Each part of it has one writer, which is named.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from libp2p.peer.id import ID
@@ -29,11 +29,16 @@ class MeshPeer:
         given_bytes: What it asked for by IWANT in this heartbeat; of ``ControlMessages``.
         announcements_due: How often it is still to hear of recent messages, since some
             found no room in its queue; of ``GossipRouter``.
+        crossing_authors: A bit for each author whose messages it seems to have by another
+            way; of ``HeldRelays``.
+        held: What is held for it, by id; of ``HeldRelays``.
     """
 
     queue: SendQueue
     given_bytes: int = 0
     announcements_due: int = 0
+    crossing_authors: int = 0
+    held: dict[bytes, bytes] = field(default_factory=dict)
 
 
 class MeshState:

@@ -10,15 +10,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from p2pd.net.pubsub.messages import SEQNO_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class RecentMessage:
-    """A message that peers may still want; ``frame`` is ready to be sent."""
+    """A message that peers may still want; ``frame`` is ready to be sent.
+
+    Attributes:
+        fingerprint: The hash of the bytes that its author signed.
+    """
 
     wire_id: bytes
     topic: str
     frame: bytes
     beat: int
+    fingerprint: int
+
+    @property
+    def author(self) -> bytes:
+        """The bytes of the author's peer id."""
+        return self.wire_id[:-SEQNO_BYTES]
 
 
 class RecentMessages:
@@ -38,14 +50,16 @@ class RecentMessages:
         self._beat = 0
         self._bytes = 0
         self._by_id: dict[bytes, RecentMessage] = {}
+        self._by_fingerprint: dict[int, RecentMessage] = {}
         self._in_order: deque[RecentMessage] = deque()
 
-    def put(self, wire_id: bytes, topic: str, frame: bytes) -> None:
+    def put(self, wire_id: bytes, topic: str, frame: bytes, signed_bytes: bytes) -> None:
         """Keep a message that is here for the first time."""
         if wire_id in self._by_id:
             return
-        message = RecentMessage(wire_id, topic, frame, self._beat)
+        message = RecentMessage(wire_id, topic, frame, self._beat, hash(signed_bytes))
         self._by_id[wire_id] = message
+        self._by_fingerprint[message.fingerprint] = message
         self._in_order.append(message)
         self._bytes += len(frame)
         while self._bytes > self._max_bytes:
@@ -54,6 +68,11 @@ class RecentMessages:
     def get(self, wire_id: bytes) -> RecentMessage | None:
         """Return a message that is still here."""
         return self._by_id.get(wire_id)
+
+    def find_copy(self, signed_bytes: bytes) -> RecentMessage | None:
+        """Return the message that is still here of which these are the very bytes."""
+        message = self._by_fingerprint.get(hash(signed_bytes))
+        return message if message is not None and message.frame.endswith(signed_bytes) else None
 
     def window(self, topic: str) -> list[bytes]:
         """List the ids to gossip about, newest first."""
@@ -88,4 +107,5 @@ class RecentMessages:
     def _drop_oldest(self) -> None:
         message = self._in_order.popleft()
         del self._by_id[message.wire_id]
+        self._by_fingerprint.pop(message.fingerprint, None)
         self._bytes -= len(message.frame)

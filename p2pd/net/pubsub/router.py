@@ -132,7 +132,7 @@ class GossipRouter(GossipSub):
         for idontwant in bounded(control.idontwant):
             unwanted = self.dont_send_message_ids.get(sender_peer_id)
             if unwanted is not None:
-                self.control.handle_idontwant(idontwant.messageIDs, unwanted)
+                self.control.handle_idontwant(idontwant.messageIDs, unwanted, sender_peer_id)
 
     async def handle_ihave(self, ihave_msg: rpc_pb2.ControlIHave, sender_peer_id: ID) -> None:
         """Ask for what is not here yet, within the rate of announcements."""

@@ -13,8 +13,10 @@ from libp2p.peer.id import ID
 
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.net.pubsub.frames import frame_from_message
+from p2pd.net.pubsub.held_relays import HeldRelays
 from p2pd.net.pubsub.mesh_state import MeshState
 from p2pd.net.pubsub.messages import WireMessage
+from p2pd.net.pubsub.recent_messages import RecentMessage
 from p2pd.net.pubsub.router import DONT_WANT_MIN_BYTES, GossipRouter
 from p2pd.net.pubsub.send_queue import SendQueue, wait_for_room
 
@@ -31,6 +33,7 @@ class MessageSender:
 
     Attributes:
         on_handed: Called with one of our own messages and the peers it was handed to.
+        held: Relays that may not be needed.
     """
 
     def __init__(self, state: MeshState, router: GossipRouter, rejections: Rejections) -> None:
@@ -39,20 +42,29 @@ class MessageSender:
         self._rejections = rejections
         self._sent = 0
         self.on_handed: OnHanded | None = None
+        self.held = HeldRelays()
 
     def relay(self, message: WireMessage, forwarder: ID) -> None:
-        """Cache a message for those who ask, and queue it for the mesh."""
+        """Cache a message for those who ask, and queue or hold it for the mesh."""
         frame = frame_from_message(message.signed_bytes)
-        self._state.recent.put(message.wire_id, message.topic, frame)
+        self._state.recent.put(message.wire_id, message.topic, frame, message.signed_bytes)
         if len(message.data) >= DONT_WANT_MIN_BYTES:
             self._router.send_dont_want(message.topic, message.wire_id, forwarder)
         for peer_id in self._router.relays(
             message.topic, message.wire_id, forwarder, message.author
         ):
             # A peer can be in the mesh before it can be written to.
-            queue = self._state.queue_of(peer_id)
-            if queue is not None and not queue.push(frame):
+            peer = self._state.peers.get(peer_id)
+            if peer is None or self.held.hold(peer, message.author, message.wire_id, frame):
+                continue
+            if not peer.queue.push(frame):
                 self._rejections.count(RejectionReason.RELAY_QUEUE_FULL)
+
+    def receive_copy(self, message: RecentMessage, forwarder: ID) -> None:
+        """Handle that a peer sent a message that was relayed before."""
+        peer = self._state.peers.get(forwarder)
+        if peer is not None:
+            self.held.receive_copy(peer, message.author, message.wire_id)
 
     async def wait_for_relays(self) -> None:
         """Wait while peers have too much to read."""
@@ -89,7 +101,7 @@ class MessageSender:
         """
         frame = frame_from_message(message.signed_bytes)
         self._state.seen.add(message.wire_id)
-        self._state.recent.put(message.wire_id, message.topic, frame)
+        self._state.recent.put(message.wire_id, message.topic, frame, message.signed_bytes)
         peers = self._state.peers
         handed: list[ID] = []
         for peer_id in self._router.receivers(message.topic):

@@ -67,6 +67,7 @@ class PubsubService(Pubsub):
             receiver,
             state,
             self.sender.relay,
+            self.sender.receive_copy,
             router.control.request_unstored,
             rejections,
             clock_ns,
@@ -109,6 +110,7 @@ class PubsubService(Pubsub):
 
     async def finish(self, timeout_s: float) -> None:
         """Write what waits, then end every stream."""
+        self.sender.held.send_due()
         await self._outbound.finish(timeout_s)
 
     async def _handle_new_peer_with_retry(self, peer_id: ID, timeout: float | None = None) -> None:

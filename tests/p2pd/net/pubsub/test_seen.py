@@ -36,10 +36,10 @@ async def test_oldest_id_goes_at_the_bound() -> None:
 
 def test_message_is_told_for_a_few_beats_and_replayed_for_more() -> None:
     recent = RecentMessages(gossip_beats=2, replay_beats=4, max_bytes=1_000)
-    recent.put(b"old", "room", b"frame")
+    recent.put(b"old", "room", b"frame", b"me")
     recent.shift()
-    recent.put(b"new", "room", b"frame")
-    recent.put(b"other", "elsewhere", b"frame")
+    recent.put(b"new", "room", b"frame", b"me")
+    recent.put(b"other", "elsewhere", b"frame", b"me")
     assert recent.window("room") == [b"new", b"old"]
     recent.shift()
     assert recent.window("room") == [b"new"]
@@ -54,5 +54,5 @@ def test_message_is_told_for_a_few_beats_and_replayed_for_more() -> None:
 def test_oldest_message_goes_at_the_bound_of_bytes() -> None:
     recent = RecentMessages(gossip_beats=3, replay_beats=3, max_bytes=250)
     for number in range(5):
-        recent.put(b"%d" % number, "room", bytes(100))
+        recent.put(b"%d" % number, "room", bytes(100), bytes(10))
     assert recent.window("room") == [b"4", b"3"]
