@@ -2,7 +2,8 @@
 
 A thread that is woken earlier takes the processor, finds the interpreter's lock
 taken and sleeps again; and what was handed to peers is not on its way yet. Used by
-the bridge to the gRPC thread and by the thread of the store's fsync.
+the bridge to the gRPC thread and by the thread of the store's fsync; and by the queues of
+peers, which write what a turn of the loop has brought them, first of all.
 """
 
 from __future__ import annotations
@@ -20,18 +21,20 @@ class _BeforeSleep(trio.abc.Instrument):
 
     def __init__(self) -> None:
         self.waiting: list[Callable[[], None]] = []
+        self.sends: list[Callable[[], None]] = []
         self._turns = 0
 
     def before_io_wait(self, timeout: float) -> None:
         """Call what waits; trio is about to wait for so many seconds."""
-        if not self.waiting:
+        if not (self.waiting or self.sends):
             return
         self._turns += 1
         if timeout > 0 or self._turns >= MAX_TURNS:
             self._turns = 0
-            waiting, self.waiting = self.waiting, []
-            for wake in waiting:
-                wake()
+            due = [*self.sends, *self.waiting]
+            self.sends, self.waiting = [], []
+            for call in due:
+                call()
 
 
 _before_sleep: trio.lowlevel.RunVar[_BeforeSleep] = trio.lowlevel.RunVar("before_sleep")
@@ -43,10 +46,19 @@ def call_before_sleep(wake: Callable[[], None]) -> None:
     The function wakes another thread. It must not raise, nor wake a task of trio: the
     loop has settled by then how long it sleeps.
     """
+    _found().waiting.append(wake)
+
+
+def send_before_sleep(send: Callable[[], None]) -> None:
+    """Call a function that writes to a socket, before threads are woken; as above."""
+    _found().sends.append(send)
+
+
+def _found() -> _BeforeSleep:
     try:
-        before_sleep = _before_sleep.get()
+        return _before_sleep.get()
     except LookupError:
         before_sleep = _BeforeSleep()
         _before_sleep.set(before_sleep)
         trio.lowlevel.add_instrument(before_sleep)
-    before_sleep.waiting.append(wake)
+        return before_sleep

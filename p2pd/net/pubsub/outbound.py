@@ -198,6 +198,7 @@ class OutboundStreams:
                 ended = trio.Event()
                 scope, muxed = nursery.cancel_scope, muxed_stream_of(stream)
                 nursery.start_soon(self._watch, stream, scope, ended)
+                queue.use(muxed)
                 while data := await queue.take(WRITE_BYTES):
                     scope.deadline = trio.current_time() + WRITE_STALL_S
                     await muxed.write(data)

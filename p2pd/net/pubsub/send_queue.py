@@ -1,5 +1,8 @@
 """What waits to be written to one peer. Filled by the router, emptied by the peer's writer.
 
+While that has nothing to do, what a turn of the loop brings is written at the turn's end
+where the stream takes it at once: that saves a task's turn for each peer of each message.
+
 Bounded in bytes. Publishers and readers wait while a queue is above its mark, for
 all queues together; without a wait ``push`` refuses once the queue is full, and
 gossip announces to the peer later what it missed. A peer that was waited for in
@@ -10,8 +13,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
 
 import trio
+
+from p2pd.wakes import send_before_sleep
+
+MAX_AT_ONCE_BYTES = 32 * 1024
+"""More than this is the writer's."""
+
+
+@runtime_checkable
+class InstantStream(Protocol):
+    """A stream that can take bytes without waiting."""
+
+    def can_write_now(self, size: int) -> bool:
+        """Return whether so many bytes can be sent at once."""
+
+    def write_now(self, data: bytes) -> None:
+        """Send them."""
 
 
 class SendQueue:
@@ -32,6 +52,10 @@ class SendQueue:
         self._control_bytes = 0
         self._is_closed = False
         self._is_finishing = False
+        self._stream: InstantStream | None = None
+        self._is_awaited = False
+        self._is_send_due = False
+        self._token = trio.lowlevel.current_trio_token()
         self._filled = trio.Event()
         self._drained = trio.Event()
         self._drained_s = self._taken_s = trio.current_time()
@@ -55,7 +79,7 @@ class SendQueue:
             self._taken_s = trio.current_time()
         self._messages.append(frame)
         self._message_bytes += len(frame)
-        self._filled.set()
+        self._notify()
         return True
 
     def push_control(self, frame: bytes) -> bool:
@@ -64,8 +88,42 @@ class SendQueue:
             return False
         self._control.append(frame)
         self._control_bytes += len(frame)
-        self._filled.set()
+        self._notify()
         return True
+
+    def use(self, stream: object) -> None:
+        """Write to this stream at once while the writer waits in ``take``, if it can."""
+        self._stream = stream if isinstance(stream, InstantStream) else None
+
+    def _notify(self) -> None:
+        """Have what waits written at the end of the turn, or by the writer."""
+        if self._is_send_due:
+            return
+        if self._can_send_now():
+            self._is_send_due = True
+            send_before_sleep(self._send_now)
+        else:
+            self._filled.set()
+
+    def _can_send_now(self) -> bool:
+        size = self._message_bytes + self._control_bytes
+        if self._stream is None or not self._is_awaited or size > MAX_AT_ONCE_BYTES:
+            return False
+        is_open = not (self._refuses or self.is_released or self.is_half_full)
+        return is_open and self._stream.can_write_now(size)
+
+    def _send_now(self) -> None:
+        """Write what waits; the loop is about to sleep, so tasks are woken through its token."""
+        self._is_send_due = False
+        if not (self._messages or self._control):
+            return
+        if self._stream is None or not self._can_send_now():
+            self._token.run_sync_soon(self._filled.set)
+            return
+        self._stream.write_now(self._take(MAX_AT_ONCE_BYTES))
+        if not self._stream.can_write_now(0):
+            # The socket took a part, and the writer of the connection was woken.
+            self._token.run_sync_soon(_do_nothing)
 
     async def take(self, max_bytes: int) -> bytes:
         """Wait for frames and return them joined, the first whole even if larger.
@@ -75,10 +133,14 @@ class SendQueue:
             finished and empty.
         """
         while not (self._control or self._messages or self._refuses or self.is_released):
-            self._filled = trio.Event()
-            await self._filled.wait()
-        if self.is_released:
-            return b""
+            self._filled, self._is_awaited = trio.Event(), True
+            try:
+                await self._filled.wait()
+            finally:
+                self._is_awaited = False
+        return b"" if self.is_released else self._take(max_bytes)
+
+    def _take(self, max_bytes: int) -> bytes:
         taken: list[bytes] = []
         taken_bytes = 0
         while taken_bytes < max_bytes and not self._is_closed and (frame := self._pop()):
@@ -154,6 +216,10 @@ class SendQueue:
         self._control.clear()
         self._filled.set()
         self._drained.set()
+
+
+def _do_nothing() -> None:
+    """Have the loop turn once."""
 
 
 async def wait_for_room(queues: Iterable[SendQueue], timeout_s: float) -> None:

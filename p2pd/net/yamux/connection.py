@@ -130,6 +130,11 @@ class YamuxConnection(MuxedConnection[YamuxStream]):
 
     # What the streams call; none but ``wait_room`` waits.
 
+    @property
+    def is_free(self) -> bool:
+        """Whether ``send_now`` sends at once."""
+        return not self._is_closing and self._outbox.is_free
+
     def send(self, frame: bytes) -> None:
         """Put a frame into the outbox; dropped where the connection is ending."""
         if not self._is_closing:

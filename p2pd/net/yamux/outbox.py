@@ -52,6 +52,12 @@ class FrameOutbox:
         self._is_closed = False
         self.size_bytes = 0
 
+    @property
+    def is_free(self) -> bool:
+        """Whether ``put_now`` sends at once: nothing is before it, and the socket takes it."""
+        is_empty = not (self._frames or self._is_writing or self._is_closed)
+        return is_empty and self._instant is not None and self._instant.can_write_now
+
     def put(self, frame: bytes) -> None:
         """Add a frame; dropped where nobody writes any more."""
         if self._is_closed:
@@ -64,8 +70,7 @@ class FrameOutbox:
     def put_now(self, frame: bytes) -> None:
         """Send a frame at once where nothing is before it; else add it."""
         instant = self._instant
-        is_free = not (self._frames or self._is_writing or self._is_closed)
-        if instant is None or not is_free or not instant.can_write_now:
+        if instant is None or not self.is_free:
             self.put(frame)
             return
         try:

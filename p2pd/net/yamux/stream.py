@@ -24,6 +24,10 @@ from p2pd.net.yamux.frames import (
 class FrameWriter(Protocol):
     """What a stream asks of its connection."""
 
+    @property
+    def is_free(self) -> bool:
+        """Whether ``send_now`` sends at once."""
+
     def send(self, frame: bytes) -> None:
         """Put a frame into the outbox."""
 
@@ -64,6 +68,17 @@ class YamuxStream(BufferedStream):
             await self._writer.wait_room()
         if not data:
             await trio.lowlevel.checkpoint()
+
+    def can_write_now(self, size: int) -> bool:
+        """Return whether so many bytes can be sent at once, by ``write_now``."""
+        is_open = not (self._is_reset or self._is_write_closed)
+        return is_open and size <= min(self._send_credit, MAX_DATA_BYTES) and self._writer.is_free
+
+    def write_now(self, data: bytes) -> None:
+        """Send bytes at once; what the socket does not take goes before all that comes later."""
+        self._send_credit -= len(data)
+        header = encode_frame(FrameType.DATA, Flag.NONE, self.stream_id, len(data))
+        self._writer.send_now(header + data)
 
     # What the connection's reader calls; none of it waits.
 

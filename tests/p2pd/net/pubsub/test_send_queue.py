@@ -7,6 +7,7 @@ import trio
 import trio.testing
 
 from p2pd.net.pubsub.send_queue import SendQueue, wait_for_room
+from tests.upstream.waiting import wait_seen
 
 FRAME = bytes(100)
 
@@ -137,3 +138,61 @@ async def test_peer_that_takes_something_beside_stuck_ones_is_waited_for_again(
             pass
     assert stuck.is_lagging
     assert not slow.is_lagging
+
+
+class Stream:
+    """Takes at once what it has room for."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.written: list[bytes] = []
+
+    def can_write_now(self, size: int) -> bool:
+        return size <= self.room
+
+    def write_now(self, data: bytes) -> None:
+        self.room -= len(data)
+        self.written.append(data)
+
+
+@pytest.mark.trio
+async def test_what_a_turn_brings_is_written_at_its_end_without_the_writer() -> None:
+    queue, stream, taken = SendQueue(1_000_000), Stream(room=250), list[bytes]()
+    queue.use(stream)
+
+    async def write() -> None:
+        while True:
+            taken.append(await queue.take(1_000))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        await trio.testing.wait_all_tasks_blocked()
+        queue.push(FRAME)
+        queue.push(FRAME)
+        assert stream.written == []
+        await wait_seen(lambda: stream.written)
+        assert (stream.written, taken) == ([FRAME + FRAME], [])
+        queue.push(FRAME)
+        await wait_seen(lambda: taken)
+        assert (stream.written, taken) == ([FRAME + FRAME], [FRAME])
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.trio
+async def test_writer_is_woken_where_the_stream_has_no_room_any_more_at_the_end_of_the_turn() -> (
+    None
+):
+    queue, stream = SendQueue(1_000_000), Stream(room=250)
+    queue.use(stream)
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def push() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            queue.push(FRAME)
+            stream.room = 0
+
+        # Nothing else wakes the loop.
+        with trio.fail_after(5):
+            assert await queue.take(1_000) == FRAME
+    assert stream.written == []
