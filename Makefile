@@ -44,8 +44,9 @@ test: test-needs ## Run the tests; ARGS are pytest's
 test-compose: test-needs ## Run the tests of docker-compose.yml, which need Docker
 	$(BIN)/python -m pytest tests/compose $(ARGS)
 
-test-kills: test-needs ## Kill nodes 1,000 times while they publish; KILLS=N for another number
-	NODE_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest tests/faults/test_kills.py $(ARGS)
+test-kills: test-needs ## Kill nodes 1,000 times while they publish, 100 times while they write to one another; KILLS=N
+	NODE_KILLS=$(or $(KILLS),1000) DIRECT_KILLS=$(or $(KILLS),100) \
+	  $(BIN)/python -m pytest tests/faults/test_kills.py tests/faults/test_direct_kills.py $(ARGS)
 
 test-simulation: $(VENV)/.test ## Run nodes in virtual time; SEED=N of the first run, RUNS=N of each scenario, ARGS are scenarios
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) --runs $(or $(RUNS),1) $(ARGS)

@@ -76,6 +76,13 @@ def event_from_domain(event: Event) -> chat_pb2.Event:
     return target
 
 
+def message_from_domain(message: Message) -> chat_pb2.Message:
+    """Translate a message without its place in the log."""
+    target = chat_pb2.Message()
+    _fill_message(target, message)
+    return target
+
+
 def gap_from_domain(gap: Gap) -> chat_pb2.Gap:
     """Translate what is missing."""
     return chat_pb2.Gap(reason=_GAP_REASONS[gap.reason], missing=gap.missing)

@@ -131,6 +131,7 @@ def chat_handlers(service: ChatService, edge: Edge) -> grpc.GenericRpcHandler:
                 unary(decoded(chat_pb2.ListMessagesRequest, service.list_messages))
             ),
             **_people_handlers(service, edge),
+            **_direct_handlers(service, edge),
             **_reading_handlers(service.reading, service.search, unary),
             "Events": grpc.unary_stream_rpc_method_handler(
                 edge.stream(decoded(chat_pb2.EventsRequest, service.events)),
@@ -164,13 +165,27 @@ def _reading_handlers(
     }
 
 
-def _people_handlers(service: ChatService, edge: Edge) -> dict[str, Handler]:
-    """Name the calls about people: to one alone, profiles, petnames, and who is left alone."""
-    unary = edge.unary
+def _direct_handlers(service: ChatService, edge: Edge) -> dict[str, Handler]:
+    """Name the calls about messages to and from one peer."""
+    directs, unary = service.directs, edge.unary
     return {
         "SendDirect": _unary(
             edge.publish(decoded(chat_pb2.SendDirectRequest, service.send_direct))
         ),
+        "ListDirectRequests": _unary(
+            unary(decoded(chat_pb2.ListDirectRequestsRequest, directs.list_direct_requests))
+        ),
+        "AcceptDirect": _unary(unary(decoded(chat_pb2.AcceptDirectRequest, directs.accept_direct))),
+        "DeclineDirect": _unary(
+            unary(decoded(chat_pb2.DeclineDirectRequest, directs.decline_direct))
+        ),
+    }
+
+
+def _people_handlers(service: ChatService, edge: Edge) -> dict[str, Handler]:
+    """Name the calls about people: profiles, petnames, and who is left alone."""
+    unary = edge.unary
+    return {
         "SetProfile": _unary(
             unary(decoded(chat_pb2.SetProfileRequest, service.profiles.set_profile))
         ),

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from p2pd.domain.conversations import ConversationState, ReaderName
 from p2pd.domain.deliveries import MessageState
+from p2pd.domain.directs import DirectRequest
 from p2pd.domain.events import Event
 from p2pd.domain.invites import Accepted, Invite
 from p2pd.domain.names import MessageId, PeerId, RoomName
@@ -191,6 +192,20 @@ class Searching(Protocol):
         """Return messages that match, the newest first."""
 
 
+class Requesting(Protocol):
+    """Direct messages that wait for consent."""
+
+    @property
+    def waiting(self) -> tuple[DirectRequest, ...]:
+        """What waits, by peer id."""
+
+    async def accept(self, peer_id: PeerId) -> int:
+        """Accept the conversation with a peer; return how many messages waited."""
+
+    async def decline(self, peer_id: PeerId) -> None:
+        """Remove what waits of a peer, and want no more of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatPorts:
     """All of it, handed to the API as one."""
@@ -207,3 +222,4 @@ class ChatPorts:
     deliveries: Delivering
     shown: Showing
     searching: Searching
+    requests: Requesting

@@ -16,6 +16,7 @@ from wsp.chat.v1 import chat_pb2
 from p2pd.api.bridge import Bridge
 from p2pd.api.caller_from_context import CallerOf
 from p2pd.api.changes import Changes
+from p2pd.api.direct_calls import DirectCalls
 from p2pd.api.event_from_domain import batches_from_entries
 from p2pd.api.grpc_types import Context
 from p2pd.api.in_hand import InHand
@@ -76,6 +77,7 @@ class ChatService:
         self.reading = ReadingCalls(chat, bridge)
         self.people = PeopleCalls(chat, bridge)
         self.search = SearchCalls(chat, bridge)
+        self.directs = DirectCalls(chat.requests, bridge)
         self._replaying = asyncio.Semaphore(1)
 
     @property

@@ -21,6 +21,7 @@ from p2pd.chat.dialling import Dialling
 from p2pd.chat.direct_conversations import DirectConversations
 from p2pd.chat.direct_inbox import DirectInbox
 from p2pd.chat.direct_outbox import DirectOutbox
+from p2pd.chat.direct_requests import DirectRequests
 from p2pd.chat.directory import Directory
 from p2pd.chat.feed import Feed
 from p2pd.chat.history import History
@@ -100,9 +101,7 @@ class Receiving:
         sealer: Sealer,
         is_mention: IsMention = mentions_nobody,
     ) -> None:
-        last_seqno = partial(log.store.max_seqno, author_bytes)
-        defaults = RoomDefaults(options.history_ns, options.clock_ns, last_seqno)
-        self.membership = Membership(memory, options.rooms, defaults)
+        self.membership = _membership_of(log, memory, author_bytes, options)
         self.known_peers = KnownPeerList(memory)
         self.conversations = DirectConversations(memory)
         self.direct_outbox = DirectOutbox(
@@ -112,17 +111,24 @@ class Receiving:
             self.membership, log.store, author_bytes, self.direct_outbox.submit, options.workers
         )
         self.presence = Presence(log, self.outbox.room_filled, self.known_peers.peer_met)
-        self.presence.on_connected.append(self.direct_outbox.peer_connected)
         self.blocks = Blocks(log, memory, sealer.own_id)
         self.inbox = Inbox(log, rejections, is_blocked=self.blocks.is_blocked)
         self.profiles = Profiles(log, memory, sealer, rejections)
         self.read_state = ReadState(log, author_bytes, is_mention)
         self.shown = Shown(log, memory, self.blocks, self.membership.__contains__)
-        log.hides = self.shown.hides
-        self.blocks.on_unblocked.append(lambda _: log.items.forget_unwanted())
-        self.blocks.on_forgotten += [self.known_peers.forget, self.profiles.forget]
         is_met = Meetings(log, self.known_peers, self.conversations).is_met
-        self.direct_inbox = DirectInbox(log, self.inbox, is_met, rejections)
+        self.direct_requests = DirectRequests(
+            log, memory, self.conversations, rejections, options.clock_ns
+        )
+        self.direct_inbox = DirectInbox(
+            log,
+            self.inbox,
+            self.direct_requests,
+            memory,
+            is_met,
+            self.blocks.is_blocked,
+            rejections,
+        )
         self.deliveries = Deliveries(log, self.membership, author_bytes, memory, rejections)
         self.history = History(
             self.membership, log, options.max_age_ns, options.history_messages, options.clock_ns
@@ -133,6 +139,10 @@ class Receiving:
 
     def _connect(self, log: Log) -> None:
         """Have the parts report to one another."""
+        log.hides = self.shown.hides
+        self.blocks.on_unblocked.append(lambda _: log.items.forget_unwanted())
+        self.blocks.on_forgotten += [self.known_peers.forget, self.profiles.forget]
+        self.presence.on_connected.append(self.direct_outbox.peer_connected)
         self.read_state.hidden = lambda: self.blocks.blocked
         self.deliveries.acknowledged_until = self.conversations.acknowledged_until
         self.direct_outbox.on_acknowledged.append(self.deliveries.acknowledged)
@@ -167,11 +177,30 @@ class Chat:
     deliveries: Deliveries
     shown: Shown
     searching: Search
+    requests: DirectRequests
 
     def stop(self) -> None:
         """Refuse what comes from now on; what is under way goes on."""
         self.publishing.stop()
         self.feed.stop()
+
+
+def _membership_of(
+    log: Log, memory: NodeStore, author_bytes: bytes, options: ChatOptions
+) -> Membership:
+    last_seqno = partial(log.store.max_seqno, author_bytes)
+    defaults = RoomDefaults(options.history_ns, options.clock_ns, last_seqno)
+    return Membership(memory, options.rooms, defaults)
+
+
+def _publisher_of(
+    log: Log, network: Network, receiving: Receiving, options: ChatOptions
+) -> Publisher:
+    courier = Couriers(
+        network, network.direct, receiving.conversations, receiving.blocks.is_blocked
+    )
+    membership, outbox = receiving.membership, receiving.outbox
+    return Publisher(log, courier, membership, outbox, options.limits, options.clock_ns)
 
 
 async def start_chat(
@@ -201,11 +230,7 @@ async def start_chat(
     nursery.start_soon(run_guarded, "known peers", receiving.known_peers.run)
     nursery.start_soon(run_guarded, "profiles", receiving.profiles.run)
     nursery.start_soon(run_guarded, "node changes", directory.run)
-    limits = options.limits
-    courier = Couriers(
-        network, network.direct, receiving.conversations, receiving.blocks.is_blocked
-    )
-    publisher = Publisher(log, courier, membership, outbox, limits, options.clock_ns)
+    publisher = _publisher_of(log, network, receiving, options)
     nursery.start_soon(run_guarded, "readers of slow publishes", publisher.run)
     dialling = Dialling(network, receiving.known_peers, directory, receiving.blocks)
     return Chat(
@@ -221,6 +246,7 @@ async def start_chat(
         receiving.deliveries,
         receiving.shown,
         search,
+        receiving.direct_requests,
     )
 
 

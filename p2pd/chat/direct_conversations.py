@@ -5,6 +5,7 @@ The one writer of these facts; ``direct_outbox`` and ``direct_inbox`` ask and re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -22,9 +23,14 @@ log_line = structlog.get_logger(__name__)
 
 
 class DirectConversations:
-    """At most 4,096 conversations that this side has accepted, each with its record."""
+    """At most 4,096 conversations that this side has accepted, each with its record.
+
+    Attributes:
+        on_accepted: Called with each peer whose conversation is accepted now.
+    """
 
     def __init__(self, store: DirectStore) -> None:
+        self.on_accepted: list[Callable[[PeerId], object]] = []
         self._store = store
         self._records = store.direct_records()
         self._unsaved: set[PeerId] = set()
@@ -61,6 +67,8 @@ class DirectConversations:
         accepted = replace(record, is_joined=True)
         self._store.save_directs({peer_id: accepted})
         self._records[peer_id] = accepted
+        for call in self.on_accepted:
+            call(peer_id)
 
     def acknowledged_until(self, peer_id: PeerId) -> int:
         """Return the sequence number up to which a peer has acknowledged our messages."""

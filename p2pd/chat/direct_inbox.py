@@ -2,7 +2,7 @@
 
 The network verifies them and gives them here. Those of peers that this node has met go
 the way of all messages, through the rules of ``Inbox``; what the log has already is
-acknowledged again. Peers that it has not met are told to come back later.
+acknowledged again. Those of all others wait for consent (``direct_requests``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from common.rates import KeyedRates
+from p2pd.chat.direct_requests import DirectRequests
 from p2pd.chat.inbox import Inbox
 from p2pd.domain.directs import DirectVerdict
 from p2pd.domain.messages import Message
@@ -19,6 +20,7 @@ from p2pd.domain.names import PeerId
 from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.domain.verdicts import Verdict
 from p2pd.log.log import Log
+from p2pd.store.entry_store import EntryStore
 
 MET_RATE_PER_S = 200.0
 MET_BURST = 2_000
@@ -39,13 +41,24 @@ class DirectInbox:
     """A ``DirectReceiver``; called in the trio thread.
 
     Args:
+        requests: Where messages of peers that it has not met wait.
         is_met: Whether this node has met a peer: shares a room with it, was told its
             address by a caller, or has accepted its conversation.
     """
 
     def __init__(
-        self, log: Log, inbox: Inbox, is_met: Callable[[PeerId], bool], rejections: Rejections
+        self,
+        log: Log,
+        inbox: Inbox,
+        requests: DirectRequests,
+        entries: EntryStore,
+        is_met: Callable[[PeerId], bool],
+        is_blocked: Callable[[PeerId], bool],
+        rejections: Rejections,
     ) -> None:
+        self._requests = requests
+        self._entries = entries
+        self._is_blocked = is_blocked
         self._log = log
         self._inbox = inbox
         self._is_met = is_met
@@ -69,9 +82,20 @@ class DirectInbox:
 
         Cancellation: what was not answered is sent again, and known then.
         """
+        if self._is_blocked(peer_id) or self._requests.is_declined(peer_id):
+            return [DirectVerdict.DECLINED] * len(messages)
         if not self._is_met(peer_id):
-            return [DirectVerdict.BUSY] * len(messages)
+            return await self._request(peer_id, messages)
+        self._requests.release(peer_id)
         verdicts = [_VERDICTS[one] for one in await self._inbox.receive_messages(messages)]
         if DirectVerdict.STORED in verdicts:
             await self._log.store.wait_durable(self._log.store.last_offset)
+        return verdicts
+
+    async def _request(
+        self, peer_id: PeerId, messages: Sequence[Message]
+    ) -> Sequence[DirectVerdict]:
+        verdicts = self._requests.add(peer_id, messages)
+        if DirectVerdict.STORED in verdicts:
+            await self._entries.wait_committed()
         return verdicts

@@ -6,6 +6,7 @@ The network delivers and serves them, ``p2pd.chat`` decides.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -27,6 +28,14 @@ class DirectVerdict(Enum):
     BUSY = "busy"
     DECLINED = "declined"
     INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectRequest:
+    """What a peer that this node has never met has written, and waits for consent."""
+
+    peer_id: PeerId
+    messages: tuple[Message, ...]
 
 
 class DirectReceiver(Protocol):

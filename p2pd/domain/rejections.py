@@ -289,6 +289,14 @@ class RejectionReason(StrEnum):
         "direct_streams_over_limit",
         "A stream of direct messages was reset because too many are open.",
     )
+    DIRECT_REQUESTS_OVER_LIMIT = (
+        "direct_requests_over_limit",
+        "A direct message of a peer never met was refused because too many wait for consent.",
+    )
+    DIRECT_REQUESTS_EVICTED = (
+        "direct_requests_evicted",
+        "A direct message that had waited for consent for a day made room for a newer one.",
+    )
     DIRECT_RATE = "direct_rate", "A peer sent more direct messages than its rate allows."
     # What could not be sent to slow peers
     RELAY_QUEUE_FULL = (

@@ -288,6 +288,7 @@ def _ports_of(chat: Chat) -> ChatPorts:
         chat.deliveries,
         chat.shown,
         chat.searching,
+        chat.requests,
     )
 
 

@@ -21,6 +21,8 @@ class EntryKind(IntEnum):
         UNDIALLED: A peer that is not dialled, by peer id.
         HIDDEN: A message that is not shown, by message id.
         MUTED: A room that is muted, by name.
+        DIRECT_REQUEST: A direct message that waits for consent, by message id.
+        DIRECT_DECLINED: A peer whose direct messages are declined, by peer id.
         HELD_UNTIL: Up to where a peer has our own messages of a room, by both.
     """
 
@@ -31,6 +33,8 @@ class EntryKind(IntEnum):
     HIDDEN = 4
     MUTED = 5
     HELD_UNTIL = 6
+    DIRECT_REQUEST = 7
+    DIRECT_DECLINED = 8
 
 
 class EntryStore(Protocol):

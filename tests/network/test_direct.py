@@ -121,3 +121,42 @@ def room_texts(node: NodeProcess) -> list[str]:
         stub = chat_pb2_grpc.ChatServiceStub(channel)
         page = stub.ListMessages(chat_pb2.ListMessagesRequest(), timeout=30)
     return [event.message.text for event in page.messages]
+
+
+def test_a_peer_never_met_waits_until_it_is_accepted(start_node: StartNode) -> None:
+    ann, bob = start_node("ann", rooms="here"), start_node("bob", rooms="elsewhere")
+    ann.connect(bob)
+    for text in ("one", "two"):
+        send_direct(ann, bob.peer_id, text)
+    with bob.open_channel() as channel, EventListener(bob) as at_bob:
+        stub = chat_pb2_grpc.ChatServiceStub(channel)
+        look = partial(stub.ListDirectRequests, chat_pb2.ListDirectRequestsRequest(), timeout=30)
+        (request,) = wait_until(
+            lambda: list(look().requests), lambda found: [len(one.messages) for one in found] == [2]
+        )
+        assert request.peer_id == ann.peer_id
+        assert [message.text for message in request.messages] == ["one", "two"]
+        assert direct_texts(bob, ann) == at_bob.texts == []
+        answer = stub.AcceptDirect(chat_pb2.AcceptDirectRequest(peer_id=ann.peer_id), timeout=30)
+        assert answer.message_count == 2
+        send_direct(ann, bob.peer_id, "three")
+        at_bob.wait_text("three")
+        assert at_bob.texts == ["one", "two", "three"]
+        assert not look().requests
+
+
+def test_a_declined_peer_is_heard_no_more(start_node: StartNode) -> None:
+    ann, bob = start_node("ann", rooms="here"), start_node("bob", rooms="elsewhere")
+    ann.connect(bob)
+    send_direct(ann, bob.peer_id, "one")
+    with bob.open_channel() as channel:
+        stub = chat_pb2_grpc.ChatServiceStub(channel)
+        look = partial(stub.ListDirectRequests, chat_pb2.ListDirectRequestsRequest(), timeout=30)
+        wait_until(lambda: list(look().requests))
+        stub.DeclineDirect(chat_pb2.DeclineDirectRequest(peer_id=ann.peer_id), timeout=30)
+        assert not look().requests
+        send_direct(bob, ann.peer_id, "now I write")
+        wait_until(partial(direct_texts, ann, bob), lambda texts: "now I write" in texts)
+        send_direct(ann, bob.peer_id, "welcome again")
+        wait_until(partial(direct_texts, bob, ann), lambda texts: "welcome again" in texts)
+    assert "one" not in direct_texts(bob, ann)

@@ -109,9 +109,8 @@ export class Chat {
     if (frame.peer_id) return [];
     const conversation = this.conversation(frame.room);
     const isNew = conversation.append(messageFromFrame(frame));
-    if (isNew && frame.room !== this.activeRoom && frame.author_id !== this.node?.peer_id) {
-      conversation.unread += 1;
-    }
+    const isUnread = frame.room !== this.activeRoom && frame.author_id !== this.node?.peer_id;
+    if (isNew && isUnread) conversation.unread += 1;
     return ["messages", "rooms"];
   }
 }

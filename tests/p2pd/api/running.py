@@ -184,6 +184,7 @@ class RunningApi:
                     chat.deliveries,
                     chat.shown,
                     chat.searching,
+                    chat.requests,
                 )
             )
             self.stop_chat = chat.stop

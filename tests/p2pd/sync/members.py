@@ -12,7 +12,9 @@ import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
 
+from p2pd.chat.direct_conversations import DirectConversations
 from p2pd.chat.direct_inbox import DirectInbox
+from p2pd.chat.direct_requests import DirectRequests
 from p2pd.chat.history import History
 from p2pd.chat.inbox import Inbox
 from p2pd.chat.membership import Membership, RoomDefaults
@@ -112,7 +114,10 @@ async def open_member(
         membership.on_left.append(log.items.forget_room)
         presence = Presence(log, lambda room: None, lambda peer: None)
         inbox = Inbox(log, rejections)
-        directs = DirectInbox(log, inbox, lambda peer: True, rejections)
+        requests = DirectRequests(log, store, DirectConversations(store), rejections, time.time_ns)
+        directs = DirectInbox(
+            log, inbox, requests, store, lambda _: True, lambda _: False, rejections
+        )
         history = History(membership, log, 30 * DAY_NS, newest, time.time_ns)
         options = NetworkOptions(
             key_pair,
