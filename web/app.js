@@ -1,6 +1,8 @@
 /** Builds the page: the model, the link to the gateway, and the views on both. */
 import { Actions } from "./actions/actions.js";
+import { Membership } from "./actions/membership.js";
 import { Meetings } from "./actions/meetings.js";
+import { Profiles } from "./actions/people.js";
 import { Outgoing } from "./actions/outgoing.js";
 import { Chat } from "./model/chat.js";
 import { Drafts } from "./model/drafts.js";
@@ -10,25 +12,12 @@ import { DraftStore } from "./storage/draft-store.js";
 import { OutboxStore } from "./storage/outbox-store.js";
 import { openStorage } from "./storage/page-storage.js";
 import { Token } from "./storage/token.js";
-import { mountAddresses } from "./views/addresses.js";
-import { mountBanners } from "./views/banners.js";
-import { mountComposer } from "./views/composer.js";
-import { ConversationView } from "./views/conversation-view.js";
-import { mountDial } from "./views/dial.js";
-import { mountDrawers } from "./views/drawers.js";
 import { watchFailures } from "./views/failures.js";
-import { mountHeader } from "./views/header.js";
 import { mountInputMethod } from "./views/input-method.js";
-import { mountInvite } from "./views/invite.js";
-import { mountInvited } from "./views/invited.js";
 import { askBeforeLeaving } from "./views/leaving.js";
-import { mountMe } from "./views/me.js";
-import { mountPeers } from "./views/peers.js";
-import { mountReach } from "./views/reach.js";
-import { mountRooms } from "./views/rooms.js";
+import { mountPage } from "./views/page.js";
 import { route } from "./views/route.js";
 import { Screen } from "./views/screen.js";
-import { mountToken } from "./views/token.js";
 
 const screen = new Screen();
 const touch = (topics) => screen.touch(topics);
@@ -50,44 +39,15 @@ const source = new Source(token, {
 export { source as link };
 export const outgoing = new Outgoing({ chat, outbox, source, touch });
 const draw = () => screen.draw();
-const actions = new Actions({ chat, source, outgoing, token, route, touch, draw });
-const meetings = new Meetings({ source, route, enter: (room) => actions.enter(room) });
+const profiles = new Profiles({ chat, source, touch });
+const actions = new Actions({ chat, source, outgoing, profiles, token, route, touch, draw });
+const enter = (room) => actions.enter(room);
+const meetings = new Meetings({ source, route, enter });
+const membership = new Membership({ chat, source, outgoing, enter });
 watchFailures((error) => actions.failed(error));
 
 mountInputMethod();
-const conversation = new ConversationView(chat, {
-  retry: (clientId) => outgoing.retry(clientId),
-  remove: (clientId) => outgoing.remove(clientId),
-  loadOlder: () => actions.loadOlder(),
-});
-const closeDrawers = mountDrawers();
-const enter = (room) => {
-  closeDrawers();
-  actions.enter(room);
-};
-const send = (text, room) => {
-  outgoing.send(text, room);
-  conversation.follow();
-};
-const composer = mountComposer(chat, drafts, send);
-screen.add(["messages", "node", "link", "peers"], () => conversation.render());
-screen.add(["node", "rooms", "peers", "link"], mountHeader(chat));
-screen.add(["rooms", "node", "peers"], mountRooms(chat, { enter, join: (room) => actions.join(room), leave: (room) => actions.leave(room) }));
-screen.add(["peers", "node"], mountPeers(chat));
-screen.add(["peers", "node"], mountReach(chat));
-screen.add(["node"], mountAddresses(chat));
-screen.add(["node"], mountMe(chat));
-screen.add(["rooms", "node"], composer.render);
-screen.add(["drafts"], composer.showDraft);
-screen.add(["link", "node"], mountBanners(chat, {
-  retry: () => source.open(),
-  reload: () => location.reload(),
-  dismiss: (kind) => actions.dismiss(kind),
-}));
-screen.add(["link"], mountToken(chat, (value) => actions.enterToken(value)));
-screen.add(["rooms", "node", "link"], mountInvite(chat, (room) => meetings.create(room)));
-screen.add(["rooms", "node", "link"], mountInvited(chat, meetings));
-mountDial((text) => meetings.meet(text));
+mountPage({ chat, screen, actions, outgoing, drafts, meetings, membership, profiles, source, touch });
 
 store.watch((id) => outgoing.droppedElsewhere(id));
 draftStore.watch((room, draft) => {

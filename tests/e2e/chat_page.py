@@ -107,6 +107,33 @@ class ChatPage:
         self.page.fill("#composer-text", text)
         self.page.press("#composer-text", "Enter")
 
+    def join(self, room: str) -> None:
+        """Join a room by the dialog, and wait until it is shown."""
+        self.page.click("#open-add")
+        self.page.fill("#join-room", room)
+        self.page.press("#join-room", "Enter")
+        self.wait_text("#room-title", room)
+
+    def leave(self) -> None:
+        """Leave the room that is shown by its menu."""
+        self.page.click("#room-menu-button")
+        self.page.click("#leave-room")
+
+    def enter(self, room: str) -> None:
+        """Choose a room of the list; return at once."""
+        self.page.click(f".room:has(.room-name:text-is('{room}'))")
+
+    def dial(self, text: str) -> None:
+        """Paste an invite or an address into the dialog; it stays open with the outcome."""
+        if not self.page.is_visible("#add-dialog"):
+            self.page.click("#open-add")
+        self.page.fill("#dial-address", text)
+        self.page.press("#dial-address", "Enter")
+
+    def close_dialog(self) -> None:
+        """Close the dialog that is open."""
+        self.page.keyboard.press("Escape")
+
     def wait_message(self, text: str, **expected: object) -> dict[str, Any]:
         """Wait for a message with this text, and these other properties."""
 
@@ -118,7 +145,8 @@ class ChatPage:
 
     def wait_all_kept(self) -> None:
         """Wait until nothing that was written here waits for its answer."""
-        wait_until(lambda: self.page.evaluate("Object.keys(localStorage)"), lambda keys: keys == [])
+        kept = "Object.keys(localStorage).filter((key) => /^wsp\\.(outbox|draft)\\./.test(key))"
+        wait_until(lambda: self.page.evaluate(kept), lambda keys: keys == [])
 
     def show_beginning(self) -> None:
         """Scroll up until there is nothing older."""

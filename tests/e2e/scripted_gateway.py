@@ -21,6 +21,13 @@ from gateway.http.page import web_dir
 
 ME = "12D3KooWQ8vXr2mPzL4kT9nYcB7hJdFgS3eWuAi5oRt6xVbN1MkZ"
 PEER = "12D3KooWBmwkafWE2Fs1mkGEzZbiKHTkZvKrGd7aL3uQ2NxePp9y"
+CONNECTION = {
+    "kind": "direct",
+    "direction": "outbound",
+    "transport": "tcp",
+    "remote_address": "/ip4/192.0.2.9/tcp/4001",
+    "round_trip_ms": 12.5,
+}
 TIME = "2026-11-23T10:00:{second:02}.{micros:06}Z"
 
 
@@ -66,13 +73,16 @@ class ScriptedGateway:
         answer: Status and JSON body of every HTTP call; by default there is no such call.
         published: Room and text of every publish, in order.
         requested: The types of the other commands.
+        rooms: The rooms that the node has joined.
+        peers: The peers that are connected, each in the first room.
     """
 
     def __init__(self) -> None:
         self.answer: tuple[int, dict[str, Any]] = (404, {"code": "NOT_FOUND", "reason": ""})
         self.published: list[tuple[str, str]] = []
         self.requested: list[str] = []
-        self._rooms = ["chat-room"]
+        self.rooms = ["chat-room"]
+        self.peers = [PEER]
         self._numbers = itertools.count(1)
         self._log: list[dict[str, Any]] = []
         self._pages: list[WebSocketRoute] = []
@@ -99,6 +109,10 @@ class ScriptedGateway:
         """Have the peer say something in the room; other fields can be changed."""
         self._append(self._message(room="chat-room", text=text, author_id=PEER) | changes)
 
+    def send_frame(self, frame: dict[str, Any]) -> None:
+        """Send a frame as it is to all pages."""
+        self._send_all(frame)
+
     def _accept_page(self, page: WebSocketRoute) -> None:
         self._pages.append(page)
         page.on_message(lambda data: self._handle(page, json.loads(data)))
@@ -113,10 +127,10 @@ class ScriptedGateway:
                 return
             case "join":
                 self.requested.append("join")
-                self._rooms = [*self._rooms, frame["room"]]
+                self.rooms = [*self.rooms, frame["room"]]
                 answer: dict[str, Any] = {"room": {"name": frame["room"]}}
             case "leave":
-                self._rooms = [room for room in self._rooms if room != frame["room"]]
+                self.rooms = [room for room in self.rooms if room != frame["room"]]
                 answer = {}
             case "history":
                 answer = self._history(frame.get("before"), frame.get("limit", 100))
@@ -159,18 +173,22 @@ class ScriptedGateway:
         return {"type": "message", **stamp, **times, **rest, **fields}
 
     def _snapshot(self) -> dict[str, Any]:
-        peer: dict[str, object] = {
-            "peer_id": PEER,
-            "addresses": [],
-            "agent": "",
-            "rooms": ["chat-room"],
-        }
-        peers: list[dict[str, object]] = [peer | {"protocols": [], "connection": None}]
+        peers: list[dict[str, object]] = [
+            {
+                "peer_id": peer_id,
+                "addresses": [],
+                "agent": "",
+                "rooms": ["chat-room"],
+                "protocols": [],
+                "connection": CONNECTION,
+            }
+            for peer_id in self.peers
+        ]
         return {"type": "snapshot", **self._stamp(), "node": self._node(), "peers": peers}
 
     def _node(self) -> dict[str, Any]:
         address = f"/ip4/192.0.2.7/tcp/4001/p2p/{ME}"
-        facts = {"peer_id": ME, "addresses": [address], "agent": "wsp", "rooms": self._rooms}
+        facts = {"peer_id": ME, "addresses": [address], "agent": "wsp", "rooms": self.rooms}
         return facts | {"max_message_bytes": 32_768, "storage": {"state": "ok"}}
 
     def _stamp(self) -> dict[str, str]:

@@ -10,23 +10,32 @@ from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 from tests.driver import GatewayProcess, NodeProcess, wait_until
 from tests.e2e.chat_page import ChatPage
 from tests.e2e.conftest import OpenPage
+from tests.e2e.scripted_gateway import ME
 
 UNKNOWN_ID = "12D3KooWBmwkafWE2Fs1mkGEzZbiKHTkZvKrGd7aL3uQ2NxePp9y"
 
 
-def test_my_address_can_be_copied_and_scanned(
-    node: NodeProcess, gateway: GatewayProcess, open_page: OpenPage
-) -> None:
-    page = open_page(gateway, permissions=["clipboard-read", "clipboard-write"])
+def test_my_address_can_be_copied_and_scanned(scripted_page: ChatPage) -> None:
+    page = scripted_page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.page.click("#me")
     page.page.click("#addresses button[aria-label^='Copy']")
     page.wait_text("#copy-result", "Copied.")
-    assert page.page.evaluate("navigator.clipboard.readText()") == node.address
+    address = f"/ip4/192.0.2.7/tcp/4001/p2p/{ME}"
+    assert page.page.evaluate("navigator.clipboard.readText()") == address
     code = page.page.locator("#qr svg")
-    assert code.get_attribute("aria-label") == f"QR code of {node.address}"
+    assert code.get_attribute("aria-label") == f"QR code of {address}"
     box = code.bounding_box()
     assert box is not None
     assert box["width"] == box["height"] > 100
     page.assert_nothing_ran()
+
+
+def test_an_address_that_leads_to_nobody_else_is_not_offered(page: ChatPage) -> None:
+    page.page.click("#me")
+    page.wait_text("#address-hint", "no address that another machine could use")
+    assert page.page.locator("#addresses li").count() == 0
+    assert page.page.locator("#qr svg").count() == 0
 
 
 def test_dialling_tells_what_came_of_it(
@@ -34,14 +43,14 @@ def test_dialling_tells_what_came_of_it(
 ) -> None:
     page = open_page(gateway)
     peer: NodeProcess = start_node("peer")  # type: ignore[operator]
-    dial(page, peer.address)
+    page.dial(peer.address)
     page.wait_text("#dial-result", f"Connected directly to {peer.peer_id[-8:]}.")
     wait_until(lambda: page.page.inner_text("#peers-here"), lambda seen: peer.peer_id[-8:] in seen)
     for address, words in (
         ("nonsense", "address"),
         (f"/ip4/127.0.0.1/tcp/1/p2p/{UNKNOWN_ID}", ""),
     ):
-        dial(page, address)
+        page.dial(address)
         expect(page.page.locator("#dial-result")).to_have_attribute(
             "data-state", "failed", timeout=30_000
         )
@@ -68,10 +77,9 @@ def test_a_message_that_failed_says_why_and_is_sent_when_retried(
     page.page.locator(".message", has_text="to be removed").get_by_role(
         "button", name="Remove"
     ).click()
-    page.page.click("#join-here")
-    expect(page.page.locator("#composer")).to_be_visible(timeout=30_000)
-    row.get_by_role("button", name="Retry").click()
+    row.get_by_role("button", name="Join and send").click()
     page.wait_message("to a room that was left", state="Sent, nobody here yet")
+    expect(page.page.locator("#join-bar")).to_be_hidden()
     assert page.texts == ["to a room that was left"]
     page.wait_all_kept()
 
@@ -81,6 +89,10 @@ def test_a_message_over_the_limit_is_not_sent_and_says_so(page: ChatPage) -> Non
     page.wait_text("#composer-note", "2 bytes too long")
     assert page.texts == []
     assert page.page.input_value("#composer-text") != ""
+    page.page.click("#composer-split")
+    wait_until(lambda: len(page.texts), lambda number: number == 2)
+    assert page.page.input_value("#composer-text") == ""
+    page.wait_all_kept()
 
 
 def test_the_largest_message_arrives(page_pair: tuple[ChatPage, ChatPage]) -> None:
@@ -107,12 +119,6 @@ def test_a_gateway_with_a_token_asks_for_it_once(
     expect(page.page.locator("#token-form")).to_be_hidden()
     page.page.reload()
     page.wait_ready()
-
-
-def dial(page: ChatPage, address: str) -> None:
-    """Fill in the form and send it."""
-    page.page.fill("#dial-address", address)
-    page.page.click("#dial-form button")
 
 
 def leave(node: NodeProcess, room: str) -> None:

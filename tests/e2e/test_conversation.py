@@ -53,9 +53,16 @@ def test_the_page_tells_who_is_here_and_how_they_are_connected(
         "#peers-here .peer-name", "all => all.map((one) => one.textContent)"
     )
     assert names == [f"{node_a.peer_id[-8:]} (you)", node_b.peer_id[-8:]]
-    line = "#peers-here .peer:nth-child(2) .peer-line"
-    measured = re.compile(r"tcp · (<1|\d+) ms")
-    wait_until(lambda: a.page.inner_text(line), measured.fullmatch, timeout_s=60)
+    wait_until(
+        lambda: a.page.inner_text("#peers-here li:nth-child(2) .peer-line"),
+        lambda seen: seen == "Direct",
+    )
+    a.page.click("#peers-here li:nth-child(2) .peer")
+    measured = re.compile(r"Round trip\s+(<1|\d+) ms")
+    facts = wait_until(lambda: a.page.inner_text("#person-facts"), measured.search, timeout_s=60)
+    assert "tcp" in facts
+    assert a.page.inner_text("#person-card .peer-id") == node_b.peer_id
+    a.close_dialog()
     node_b.stop()
     wait_until(lambda: a.subtitle, lambda seen: seen == "Nobody else is here yet")
 
@@ -63,27 +70,28 @@ def test_the_page_tells_who_is_here_and_how_they_are_connected(
 def test_rooms_are_joined_switched_and_left(page_pair: Pages) -> None:
     a, b = page_pair
     for page in page_pair:
-        page.page.fill("#join-room", "boats & cafés")
-        page.page.press("#join-room", "Enter")
-        page.wait_text("#room-title", "boats & cafés")
+        page.join("boats & cafés")
     wait_until(lambda: a.subtitle, lambda seen: seen == "You and 1 other")
     a.type("only in boats")
     b.wait_message("only in boats")
-    b.page.click(".room:has-text('chat-room')")
+    b.enter("chat-room")
     b.wait_text("#room-title", "chat-room")
     assert b.texts == []
     a.type("while you were elsewhere")
     wait_until(
         lambda: b.page.inner_text(".room:has-text('boats') .unread"), lambda seen: seen == "1"
     )
-    b.page.click(".room:has-text('boats')")
+    b.enter("boats & cafés")
     b.wait_message("while you were elsewhere")
     b.page.reload()
     b.wait_message("only in boats")
-    b.page.click("#leave-room")
+    b.leave()
     b.wait_text("#room-title", "chat-room")
     wait_until(lambda: b.page.inner_text("#rooms"), lambda seen: "boats" not in seen)
     wait_until(lambda: a.subtitle, lambda seen: seen == "Nobody else is here yet")
+    b.page.click("#toasts button")
+    b.wait_text("#room-title", "boats & cafés")
+    wait_until(lambda: a.subtitle, lambda seen: seen == "You and 1 other")
 
 
 def test_a_reader_of_old_messages_is_not_moved_and_told_of_new_ones(
@@ -100,6 +108,7 @@ def test_a_reader_of_old_messages_is_not_moved_and_told_of_new_ones(
     for number in range(3):
         peer.publish(f"new {number}")
     page.wait_text("#new-messages", "3 new messages")
+    assert page.page.inner_text("#new-messages-count") == "3"
     assert page.page.evaluate(top) == before
     page.page.click("#new-messages")
     page.wait_message("new 2")

@@ -23,17 +23,17 @@ def page(scripted_page: ChatPage) -> ChatPage:
 
 
 def test_a_draft_stays_with_its_room_and_is_sent_nowhere_else(page: ChatPage) -> None:
-    join(page, "boats")
+    page.join("boats")
     page.page.fill("#composer-text", "about boats")
-    enter(page, "chat-room")
+    page.enter("chat-room")
     page.page.press("#composer-text", "Enter")
     assert page.page.input_value("#composer-text") == ""
     page.page.fill("#composer-text", "about chat")
-    enter(page, "boats")
+    page.enter("boats")
     assert page.page.input_value("#composer-text") == "about boats"
     page.page.press("#composer-text", "Enter")
     page.wait_message("about boats", state="Sent")
-    enter(page, "chat-room")
+    page.enter("chat-room")
     assert page.page.input_value("#composer-text") == "about chat"
     page.page.press("#composer-text", "Enter")
     page.wait_message("about chat", state="Sent")
@@ -42,19 +42,19 @@ def test_a_draft_stays_with_its_room_and_is_sent_nowhere_else(page: ChatPage) ->
 
 
 def test_a_draft_outlives_a_reload_a_left_room_and_a_closed_tab(page: ChatPage) -> None:
-    join(page, "boats")
+    page.join("boats")
     page.page.fill("#composer-text", "half\nwritten")
     page.page.reload()
     wait_draft(page, "half\nwritten")
-    page.page.click("#leave-room")
+    page.leave()
     page.wait_text("#room-title", "chat-room")
     wait_draft(page, "")
-    join(page, "boats")
+    page.join("boats")
     wait_draft(page, "half\nwritten")
     page.page.close()
     page.open()
     page.wait_ready()
-    enter(page, "boats")
+    page.enter("boats")
     wait_draft(page, "half\nwritten")
     page.page.press("#composer-text", "Enter")
     page.wait_message("half\nwritten")
@@ -102,25 +102,13 @@ def test_a_page_that_is_denied_storage_keeps_drafts_by_room(page: ChatPage) -> N
     page.page.reload()
     page.wait_ready()
     page.page.fill("#composer-text", "here")
-    join(page, "boats")
+    page.join("boats")
     wait_draft(page, "")
-    enter(page, "chat-room")
+    page.enter("chat-room")
     wait_draft(page, "here")
     page.page.press("#composer-text", "Enter")
     page.wait_message("here", state="Sent")
     assert page.complaints == []
-
-
-def join(page: ChatPage, room: str) -> None:
-    """Join a room by the form."""
-    page.page.fill("#join-room", room)
-    page.page.press("#join-room", "Enter")
-    page.wait_text("#room-title", room)
-
-
-def enter(page: ChatPage, room: str) -> None:
-    """Choose a room of the list; return at once."""
-    page.page.click(f".room:has-text('{room}')")
 
 
 def wait_draft(page: ChatPage, text: str) -> None:

@@ -59,19 +59,22 @@ def test_the_enter_that_ends_a_composition_sends_nothing(
     page: ChatPage, scripted: ScriptedGateway, way: str
 ) -> None:
     for field in FIELDS:
+        show(page, field)
         page.page.fill(field, "half written")
         assert page.page.evaluate(END_COMPOSITION, [field, WAYS[way]]) is False
         assert page.page.input_value(field) == "half written"
+    page.close_dialog()
     page.page.press("#composer-text", "Enter")
     page.wait_message("half written", state="Sent")
     assert page.texts == ["half written"]
     assert (scripted.published, scripted.requested) == ([("chat-room", "half written")], [])
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("field", FIELDS[:2])
 def test_a_real_composition_that_enter_ends_sends_nothing(
     page: ChatPage, scripted: ScriptedGateway, field: str
 ) -> None:
+    show(page, field)
     page.page.focus(field)
     keyboard = page.context.new_cdp_session(page.page)
     keyboard.send("Input.imeSetComposition", COMPOSING)
@@ -104,9 +107,14 @@ def test_the_token_is_not_entered_by_the_end_of_a_composition(
 def test_escape_that_ends_a_composition_leaves_the_drawer_open(page: ChatPage) -> None:
     page.page.set_viewport_size({"width": 390, "height": 844})
     page.page.click('[data-open-panel="rooms-panel"]')
-    page.page.focus("#join-room")
     escape = {"key": "Escape", "keyCode": 229, "isComposing": True}
-    page.page.evaluate(END_COMPOSITION, ["#join-room", [escape, "compositionend"]])
+    page.page.evaluate(END_COMPOSITION, ["#rooms-panel", [escape, "compositionend"]])
     assert page.page.evaluate("document.getElementById('frame').dataset.drawer") == "rooms-panel"
     page.page.keyboard.press("Escape")
     wait_until(lambda: page.page.is_hidden("#join-room"))
+
+
+def show(page: ChatPage, field: str) -> None:
+    """Open the dialog that has a field, where it is in one."""
+    if field != "#composer-text" and not page.page.is_visible("#add-dialog"):
+        page.page.click("#open-add")

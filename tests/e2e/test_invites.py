@@ -11,15 +11,9 @@ from p2pd.domain.names import PeerId
 from p2pd.net.addresses import bytes_from_address, bytes_from_peer_id
 from tests.driver import NodeProcess
 from tests.driver.fixtures import StartGateway, StartNode
-from tests.e2e.chat_page import ChatPage
 from tests.e2e.conftest import OpenPage
 
 STALE = [f"/ip4/127.0.0.1/tcp/{port}" for port in (1, 2, 3, 4)]
-
-
-def enter(page: ChatPage, text: str) -> None:
-    page.page.fill("#dial-address", text)
-    page.page.press("#dial-address", "Enter")
 
 
 def test_a_line_from_one_page_brings_another_into_the_room(
@@ -28,9 +22,7 @@ def test_a_line_from_one_page_brings_another_into_the_room(
     host, guest = start_node("host"), start_node("guest")
     ours = open_page(start_gateway(host), permissions=["clipboard-read", "clipboard-write"])
     theirs = open_page(start_gateway(guest))
-    ours.page.fill("#join-room", "garden")
-    ours.page.press("#join-room", "Enter")
-    ours.wait_text("#room-title", "garden")
+    ours.join("garden")
     ours.page.click("#invite")
     line = ours.wait_text("#invite-line", "wsp:")
     assert ours.page.inner_text("#invite-room") == "garden"
@@ -40,9 +32,10 @@ def test_a_line_from_one_page_brings_another_into_the_room(
     link = ours.page.evaluate("navigator.clipboard.readText()")
     assert link == f"{ours.url}/#invite={line}".replace("//#", "/#")
     ours.page.click("#invite-close")
-    enter(theirs, f"Come in: {line}")
+    theirs.dial(f"Come in: {line}")
     theirs.wait_text("#dial-result", f"Connected directly to {host.peer_id[-8:]}.")
     theirs.wait_text("#room-title", "garden")
+    theirs.close_dialog()
     theirs.type("I am here")
     ours.wait_message("I am here", author=guest.peer_id)
     for page in (ours, theirs):
@@ -78,10 +71,10 @@ def test_an_invite_that_leads_nowhere_or_is_none_says_so(
     line = line_of(host, STALE[:1])
     host.kill()
     page = open_page(start_gateway(start_node("guest")))
-    enter(page, line)
+    page.dial(line)
     said = page.wait_text("#dial-result", "Nobody answered")
     assert f"at {STALE[0]}; they may be offline" in said
-    enter(page, "wsp:nonsense")
+    page.dial("wsp:nonsense")
     page.wait_text("#dial-result", "Not an invite")
     assert page.page.input_value("#dial-address") == "wsp:nonsense"
 

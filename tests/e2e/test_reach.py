@@ -15,15 +15,16 @@ def test_a_peer_behind_a_relay_is_shown_with_its_relay(
     hidden = start_node("hidden", listen="none", relays=relay.address)
     relayed_address(hidden, relay)
     theirs = open_page(start_gateway(hidden))
+    theirs.page.click("#me")
     theirs.wait_text("#reach-drawing", relay.peer_id[-8:])
     theirs.page.click("#reach-details summary")
     theirs.wait_text("#reach-lines", f"Others reach this node over the relay {relay.peer_id[-8:]}")
+    theirs.close_dialog()
     theirs.page.click("#invite")
     line = theirs.wait_text("#invite-line", "wsp:")
     caller = start_node("caller")
     ours = open_page(start_gateway(caller))
-    ours.page.fill("#dial-address", line)
-    ours.page.press("#dial-address", "Enter")
+    ours.dial(line)
     ours.wait_text(
         "#dial-result",
         f"Connected to {hidden.peer_id[-8:]} over the relay {relay.peer_id[-8:]}.",
@@ -33,7 +34,8 @@ def test_a_peer_behind_a_relay_is_shown_with_its_relay(
         lambda: ours.page.eval_on_selector_all("#reach-drawing polyline", drawn),
         lambda lines: "reach-line relayed" in lines,
     )
-    ours.wait_text("#peers-here", "relayed")
+    ours.close_dialog()
+    ours.wait_text("#peers-here", "Over a relay")
     ours.type("over the relay")
     theirs.wait_message("over the relay", author=caller.peer_id)
     ours.assert_nothing_ran()

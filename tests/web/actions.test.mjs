@@ -2,14 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Actions } from "../../web/actions/actions.js";
+import { Membership } from "../../web/actions/membership.js";
 import { Meetings } from "../../web/actions/meetings.js";
+import { Profiles } from "../../web/actions/people.js";
 import { loadOlder } from "../../web/actions/older-messages.js";
 import { Outgoing } from "../../web/actions/outgoing.js";
 import { Chat } from "../../web/model/chat.js";
 import { HISTORY_PAGE, LOOK_FOR_UNSENT_MS, REFUSED_PAUSE_MS } from "../../web/model/limits.js";
 import { Outbox } from "../../web/model/outbox.js";
 import { RequestError } from "../../web/socket/requests.js";
-import { ME, ROOM, messageFrame, snapshotFrame } from "./frames.mjs";
+import { ANN, ME, ROOM, messageFrame, snapshotFrame } from "./frames.mjs";
 import { turn } from "./sockets.mjs";
 
 /** Takes requests; the test settles them in their order. */
@@ -44,16 +46,18 @@ function openPage(context, { stored = [] } = {}) {
   const touched = [];
   const touch = (topics) => touched.push(...topics);
   const outgoing = new Outgoing({ chat, outbox, source, touch });
-  const route = { room: null, shown: [], show: (room) => route.shown.push(room), watch: (changed) => (route.changed = changed) };
+  const route = { room: null, begin: () => undefined, shown: [], show: (room) => route.shown.push(room), watch: (changed) => (route.changed = changed) };
   const token = { keep: (value) => (token.value = value) };
-  const actions = new Actions({ chat, source, outgoing, token, route, touch, draw: () => touched.push("drawn") });
+  const profiles = new Profiles({ chat, source, touch });
+  const actions = new Actions({ chat, source, outgoing, profiles, token, route, touch, draw: () => touched.push("drawn") });
+  const membership = new Membership({ chat, source, outgoing, enter: (room) => actions.enter(room) });
   outgoing.start();
   actions.start();
   const connect = () => {
     actions.linkChanged("open", 0);
     actions.receive(snapshotFrame());
   };
-  return { actions, chat, source, outgoing, outbox, kept, touched, route, token, connect };
+  return { actions, membership, chat, source, outgoing, outbox, kept, touched, route, token, connect };
 }
 
 const ENTRY = { id: "old", room: "other", text: "left behind", time: "2026-11-23T09:00:00Z", position: 1 };
@@ -69,27 +73,65 @@ test("the page opens the room of its address, and follows the address", (context
 });
 
 test("a room is joined under the name that the node gives it, and shown", async (context) => {
-  const { actions, chat, source, route } = openPage(context);
-  const joining = actions.join("boats");
+  const { membership, chat, source, route } = openPage(context);
+  const joining = membership.join("boats");
   source.of("join")[0].resolve({ room: { name: "boats" } });
   await joining;
   assert.deepEqual([chat.activeRoom, route.shown], ["boats", ["boats"]]);
-  await assert.rejects(actions.join("a\u0007b"), /control character/);
+  await assert.rejects(membership.join("a\u0007b"), /control character/);
   assert.equal(source.of("join").length, 1, "what breaks the rule is not sent");
 });
 
 test("a room that is left gives way to another one, if there is one", async (context) => {
-  const { actions, chat, source, connect } = openPage(context);
+  const { membership, chat, source, connect } = openPage(context);
   connect();
-  let leaving = actions.leave(ROOM);
+  let leaving = membership.leave(ROOM);
   source.of("leave")[0].resolve({});
   await leaving;
   assert.equal(chat.activeRoom, "other");
   chat.receive({ type: "node_changed", cursor: "c", node: { ...chat.node, rooms: ["other"] } });
-  leaving = actions.leave("other");
+  leaving = membership.leave("other");
   source.of("leave")[1].resolve({});
   await leaving;
   assert.equal(chat.activeRoom, "other");
+});
+
+test("a text to a room that is not joined is sent once it is, and one that was refused for that as well", async (context) => {
+  const { chat, membership, source, outgoing, connect } = openPage(context);
+  connect();
+  const joining = membership.send(["first", "second"], "boats");
+  assert.equal(source.of("publish").length, 0);
+  source.of("join")[0].resolve({ room: { name: "boats" } });
+  await joining;
+  assert.deepEqual(source.of("publish").map(({ frame }) => [frame.room, frame.text]), [["boats", "first"], ["boats", "second"]]);
+  outgoing.send("refused", "left");
+  const refusal = { code: "FAILED_PRECONDITION", reason: "ROOM_NOT_JOINED", message: "not joined" };
+  const { frame: { id } } = source.of("publish").pop();
+  source.of("publish").pop().reject(new RequestError(refusal));
+  await turn();
+  assert.equal(chat.conversation("left").pending.get(id).failureReason, "ROOM_NOT_JOINED");
+  const retrying = membership.joinAndRetry(id);
+  source.of("join")[1].resolve({ room: { name: "left" } });
+  await retrying;
+  assert.equal(source.of("publish").pop().frame.id, id);
+});
+
+test("names are learnt page by page after each snapshot, from a node that has them", async (context) => {
+  const { actions, chat, source, connect } = openPage(context);
+  connect();
+  assert.equal(source.of("list_profiles").length, 0);
+  const { node } = snapshotFrame();
+  actions.receive(snapshotFrame({ node: { ...node, features: ["list_profiles"] } }));
+  const profile = (id, name) => ({ peer_id: id, name, petname: "", lookalike_ids: [] });
+  source.of("list_profiles")[0].resolve({ profiles: [profile(ANN, "Ann")], next_page_token: "more" });
+  await turn();
+  assert.equal(source.of("list_profiles")[1].frame.page_token, "more");
+  source.of("list_profiles")[1].resolve({ profiles: [profile(ME, "Me")], next_page_token: null });
+  await turn();
+  assert.deepEqual([chat.nameOf(ANN), chat.nameOf(ME)], ["Ann", "Me"]);
+  actions.receive({ type: "profile_changed", cursor: "p", profile: profile(ANN, "Bob"), name_seen_before: true });
+  assert.equal(chat.nameOf(ANN), "Bob");
+  assert.equal(chat.lookalike.peer_id, ANN, "who is called like somebody else is pointed out");
 });
 
 test("a token that is entered is kept and tried at once", (context) => {

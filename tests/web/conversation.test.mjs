@@ -175,3 +175,13 @@ test("what was answered is the node's own, also where its event is long past", (
   live(conversation, 1, { message_id: "other", client_message_id: "another tab's" });
   assert.deepEqual(["own", "another tab's", "nobody's"].map((id) => conversation.holds(id)), [true, true, false]);
 });
+
+test("what nobody had received is on its way once somebody comes, and stays so", () => {
+  const conversation = new Conversation(ROOM);
+  conversation.propose(messageFromEntry({ id: "a", room: ROOM, text: "hello", time: "2026-11-23T10:00:00Z" }, ME));
+  assert.equal(conversation.last.isProposed, true, "what is not sent has no time yet");
+  conversation.confirm("a", { messageId: "m", author: ME, recipients: 0 });
+  assert.equal(conversation.last.recipients, 0);
+  conversation.handOver();
+  assert.equal(conversation.last.recipients, undefined);
+});

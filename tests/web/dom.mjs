@@ -174,6 +174,10 @@ class Element extends Events {
     });
   }
 
+  contains(node) {
+    return node === this || this.all.includes(node);
+  }
+
   querySelectorAll(selector) {
     return this.all.filter((one) => one.matches(selector));
   }
@@ -248,6 +252,7 @@ export function openDocument(context) {
   root.parentNode = document;
   document.getElementById = (id) => root.all.find((one) => one.getAttribute("id") === id) ?? null;
   document.body = root.querySelector("body");
+  document.querySelectorAll = (selector) => root.querySelectorAll(selector);
   document.querySelector = (selector) => root.querySelector(selector);
   const window = new Events();
   window.matchMedia = () => new Events();

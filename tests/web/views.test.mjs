@@ -5,6 +5,7 @@ import { Chat } from "../../web/model/chat.js";
 import { Drafts } from "../../web/model/drafts.js";
 import { FOLD_LINES } from "../../web/model/limits.js";
 import { mountAddresses } from "../../web/views/addresses.js";
+import { Avatars } from "../../web/views/avatars.js";
 import { mountBanners } from "../../web/views/banners.js";
 import { copyText } from "../../web/views/clipboard.js";
 import { mountComposer } from "../../web/views/composer.js";
@@ -13,7 +14,7 @@ import { el, icon, setText } from "../../web/views/dom.js";
 import { mountDrawers } from "../../web/views/drawers.js";
 import { reportError, watchFailures } from "../../web/views/failures.js";
 import { bindButton, bindForm } from "../../web/views/form.js";
-import { arrivalTime, count, dayName, milliseconds, number } from "../../web/views/formats.js";
+import { arrivalTime, count, dayName, listTime, milliseconds, number } from "../../web/views/formats.js";
 import { mountHeader } from "../../web/views/header.js";
 import { identicon } from "../../web/views/identicon.js";
 import { mountInputMethod } from "../../web/views/input-method.js";
@@ -27,7 +28,11 @@ import { messageRow } from "../../web/views/message-row.js";
 import { messageState } from "../../web/views/message-state.js";
 import { messageText } from "../../web/views/message-text.js";
 import { ConversationView } from "../../web/views/conversation-view.js";
-import { connectionText, mountPeers } from "../../web/views/peers.js";
+import { mountDialogs } from "../../web/views/dialogs.js";
+import { mountFocus } from "../../web/views/focus.js";
+import { bindMenu } from "../../web/views/menu.js";
+import { mountPeers } from "../../web/views/peers.js";
+import { mountPerson } from "../../web/views/person.js";
 import { Place } from "../../web/views/place.js";
 import { qrCode } from "../../web/views/qr.js";
 import { whenResized } from "../../web/views/resize.js";
@@ -35,6 +40,7 @@ import { mountReach } from "../../web/views/reach.js";
 import { mountRooms } from "../../web/views/rooms.js";
 import { route } from "../../web/views/route.js";
 import { Screen } from "../../web/views/screen.js";
+import { showToast } from "../../web/views/toast.js";
 import { mountToken } from "../../web/views/token.js";
 import { define, openDocument } from "./dom.mjs";
 import { ANN, ME, ROOM, messageFrame, snapshotFrame } from "./frames.mjs";
@@ -42,6 +48,7 @@ import { ANN, ME, ROOM, messageFrame, snapshotFrame } from "./frames.mjs";
 const byId = (id) => document.getElementById(id);
 const textsOf = (list) => list.children.map((one) => one.textContent);
 const turn = () => new Promise((resolve) => setImmediate(resolve));
+const avatarsOf = (chat) => new Avatars(chat.people, () => Promise.reject(new Error("none")), () => undefined);
 const NO_STORE = { load: () => null, save: () => true, drop: () => undefined };
 
 function openChat(changes) {
@@ -188,7 +195,7 @@ view("on Android an Enter behind a word is a key of the page, since every word i
 function openComposer(chat) {
   const sent = [];
   const drafts = new Drafts(NO_STORE);
-  const composer = mountComposer(chat, drafts, (text, room) => sent.push([room, text]));
+  const composer = mountComposer(chat, drafts, (texts, room) => void texts.forEach((text) => sent.push([room, text])));
   composer.render();
   const field = byId("composer-text");
   const write = (text) => {
@@ -245,7 +252,35 @@ view("a text that fails to be sent stays in the composer", () => {
   assert.equal(field.value, "kept");
 });
 
-view("the composer says how many bytes are left, and gives way where the room is not joined", () => {
+view("a text that is too long can be sent as several messages", () => {
+  const { field, sent, write } = openComposer(openChat());
+  write("word ".repeat(8_000));
+  const split = byId("composer-split");
+  assert.deepEqual([split.hidden, split.textContent], [false, "Send as 2 messages"]);
+  split.click();
+  assert.deepEqual([sent.length, field.value, split.hidden], [2, "", true]);
+});
+
+view("what is written to a room that is not joined stays until it is joined", async () => {
+  const chat = openChat();
+  chat.enter("elsewhere");
+  let outcome;
+  const joining = () => new Promise((resolve, reject) => (outcome = { resolve, reject }));
+  const composer = mountComposer(chat, new Drafts(NO_STORE), joining);
+  composer.render();
+  const field = byId("composer-text");
+  field.value = "kept";
+  field.fire("keydown", { key: "Enter" });
+  outcome.reject(new Error("the node is away"));
+  await turn();
+  assert.deepEqual([field.value, byId("composer-note").textContent], ["kept", "the node is away"]);
+  field.fire("keydown", { key: "Enter" });
+  outcome.resolve();
+  await turn();
+  assert.equal(field.value, "");
+});
+
+view("the composer says how many bytes are left, and offers to join where the room is not joined", () => {
   const chat = openChat();
   const { composer, sent, write, enter } = openComposer(chat);
   const said = () => byId("composer-note").textContent;
@@ -259,7 +294,8 @@ view("the composer says how many bytes are left, and gives way where the room is
   assert.deepEqual(sent, []);
   chat.enter("elsewhere");
   composer.render();
-  assert.deepEqual([byId("composer").hidden, byId("join-bar").hidden], [true, false]);
+  assert.deepEqual([byId("composer").hidden, byId("join-bar").hidden], [false, false]);
+  assert.equal(byId("send").getAttribute("aria-label"), "Join and send");
   byId("skip").click();
   assert.equal(document.activeElement, byId("composer-text"));
 });
@@ -309,7 +345,7 @@ view("a button says why what it does failed", async () => {
 
 view("a dial tells who was reached and how", async () => {
   const peer = { peer_id: ANN, connection: { kind: "relayed", transport: "tcp", round_trip_ms: 0.4 } };
-  mountDial(async () => ({ peer }));
+  mountDial(openChat(), async () => ({ peer }));
   byId("dial-address").value = "/ip4/192.0.2.1";
   byId("dial-form").fire("submit");
   await turn();
@@ -318,7 +354,6 @@ view("a dial tells who was reached and how", async () => {
 
 view("an invite to the room is shown as a line, a link and a code", async () => {
   const chat = openChat();
-  byId("invite-dialog").showModal = () => (byId("invite-dialog").open = true);
   const render = mountInvite(chat, async (room) => ({ invite: `wsp:${room}` }));
   render();
   assert.equal(byId("invite").hidden, false);
@@ -333,7 +368,6 @@ view("an invite to the room is shown as a line, a link and a code", async () => 
 });
 
 view("an invite that cannot be made says why", async () => {
-  byId("invite-dialog").showModal = () => undefined;
   mountInvite(openChat(), () => Promise.reject(new Error("the node is stopping")))();
   byId("invite").click();
   await turn();
@@ -342,9 +376,9 @@ view("an invite that cannot be made says why", async () => {
 
 view("an invite that the page was opened with is asked about, and accepted or forgotten", async () => {
   const dialog = byId("invited-dialog");
-  dialog.showModal = () => (dialog.open = true);
+  const isOpen = () => dialog.getAttribute("open") !== null;
   dialog.close = () => {
-    dialog.open = false;
+    dialog.removeAttribute("open");
     dialog.fire("close");
   };
   const chat = openChat();
@@ -353,10 +387,10 @@ view("an invite that the page was opened with is asked about, and accepted or fo
   const meetings = { invite: null, accept: async () => answer, decline: () => declined.push(meetings.invite) };
   const render = mountInvited(chat, meetings);
   render();
-  assert.ok(!dialog.open);
+  assert.ok(!isOpen());
   meetings.invite = "wsp:CgZnYXJkZW4";
   render();
-  assert.ok(dialog.open);
+  assert.ok(isOpen());
   assert.equal(byId("invited-room").textContent, "garden");
   byId("invited-decline").click();
   assert.deepEqual(declined, ["wsp:CgZnYXJkZW4"]);
@@ -404,42 +438,50 @@ view("banners say what is due, and do what their button says", (context) => {
 
 view("the header names the room, who is there, and what is unread", () => {
   const chat = openChat();
-  const render = mountHeader(chat);
+  const left = [];
+  const render = mountHeader(chat, { leave: (room) => left.push(room) });
   render();
   assert.equal(byId("room-title").textContent, ROOM);
   assert.equal(byId("room-subtitle").textContent, "You and 1 other");
   chat.receive(messageFrame(1, { room: "other" }));
   render();
   assert.equal(document.title, `(1) ${ROOM} · wsp`);
-  assert.equal(byId("leave-room").hidden, false);
+  assert.equal(byId("room-menu-button").hidden, false);
+  byId("leave-room").click();
+  assert.deepEqual(left, [ROOM]);
   chat.changeLink("waiting", 0, 0);
   render();
   assert.equal(byId("room-subtitle").textContent, "Away");
-  assert.equal(byId("leave-room").hidden, true);
+  assert.equal(byId("room-menu-button").hidden, true);
   chat.node = null;
   render();
   assert.equal(byId("room-subtitle").textContent, "Connecting…");
 });
 
-view("rooms are listed with what is unread, entered, joined and left", async () => {
+view("conversations are listed with their last line and what is unread, entered and joined", async () => {
   const chat = openChat();
   const asked = [];
   const promise = (name) => async (room) => asked.push([name, room]);
-  const render = mountRooms(chat, { enter: (room) => asked.push(["enter", room]), join: promise("join"), leave: promise("leave") });
+  const render = mountRooms(chat, avatarsOf(chat), {
+    enter: (room) => asked.push(["enter", room]),
+    join: promise("join"),
+    joined: () => asked.push(["joined"]),
+    draftIn: () => "",
+  });
   for (let number = 1; number <= 120; number += 1) chat.receive(messageFrame(number, { room: "other" }));
   render();
   const [first, second] = byId("rooms").querySelectorAll("button");
-  assert.equal(first.getAttribute("aria-current"), "true");
-  assert.equal(second.querySelector(".unread").textContent, "99+");
-  assert.equal(second.querySelector(".unread").getAttribute("aria-label"), "120 unread");
-  assert.equal(first.querySelector(".room-count").title, "1 other");
-  second.click();
-  byId("leave-room").click();
+  assert.equal(second.getAttribute("aria-current"), "true");
+  assert.equal(first.querySelector(".unread").textContent, "99+");
+  assert.equal(first.querySelector(".unread").getAttribute("aria-label"), "120 unread");
+  assert.equal(first.querySelector(".room-line").textContent, `${ANN.slice(-8)}: text 120`);
+  assert.equal(second.querySelector(".room-line").textContent, "Nothing here yet");
+  first.click();
   byId("join-here").click();
   byId("join-room").value = "boats";
   byId("join-form").fire("submit");
   await turn();
-  assert.deepEqual(asked, [["enter", "other"], ["leave", ROOM], ["join", ROOM], ["join", "boats"]]);
+  assert.deepEqual(asked, [["enter", "other"], ["join", ROOM], ["join", "boats"], ["joined"]]);
   chat.enter("elsewhere");
   render();
   assert.equal(byId("rooms").children.length, 3, "the room shown is listed though it is not joined");
@@ -447,7 +489,8 @@ view("rooms are listed with what is unread, entered, joined and left", async () 
 
 view("peers are listed by whether they are in the room, the node itself first", () => {
   const chat = openChat();
-  const render = mountPeers(chat);
+  const shown = [];
+  const render = mountPeers(chat, avatarsOf(chat), (peerId) => shown.push(peerId));
   render();
   assert.deepEqual(byId("peers-here").querySelectorAll(".peer-name").map((one) => one.textContent), [
     `${ME.slice(-8)} (you)`,
@@ -459,24 +502,107 @@ view("peers are listed by whether they are in the room, the node itself first", 
   assert.equal(byId("peers-here").children.length, 1);
   assert.equal(byId("peers-elsewhere").children.length, 1);
   assert.equal(byId("peers-elsewhere-section").hidden, false);
+  byId("peers-elsewhere").querySelector("button").click();
+  assert.deepEqual(shown, [ANN]);
 });
 
-test("a connection is told in a few words", () => {
-  const text = (connection) => connectionText({ connection });
-  assert.equal(text(null), "");
-  assert.equal(text({ kind: "direct", transport: "quic", round_trip_ms: null }), "quic");
-  assert.equal(text({ kind: "relayed", transport: "tcp", round_trip_ms: 12.6 }), "relayed · tcp · 13 ms");
+view("while the node is away people stay listed, as how it was then", () => {
+  const chat = openChat();
+  const render = mountPeers(chat, avatarsOf(chat), () => undefined);
+  render();
+  assert.equal(byId("peers-old").hidden, true);
+  chat.receive({ type: "node_state", state: "away" });
+  render();
+  assert.match(byId("peers-old").textContent, /^The node is away. This is how it was at /);
+  assert.equal(byId("peers").dataset.state, "old");
+  assert.equal(byId("peers-here").children.length, 2);
+  chat.receive({ type: "node_state", state: "ready" });
+  render();
+  assert.deepEqual([byId("peers-old").hidden, byId("peers").dataset.state], [true, "current"]);
+});
+
+view("a person's card says who it is and how they are connected", () => {
+  const chat = openChat();
+  const { show, render } = mountPerson(chat, avatarsOf(chat));
+  show(ANN);
+  assert.equal(byId("person-card").querySelector(".peer-id").textContent, ANN);
+  assert.notEqual(byId("person-dialog").getAttribute("open"), null);
+  chat.peers.measure([{ peer_id: ANN, connection: { kind: "direct", transport: "quic", round_trip_ms: 4 } }]);
+  render();
+  assert.match(byId("person-facts").textContent, /ConnectionDirectTransportquicRound trip4 ms.*Rooms you sharechat-room/);
+  chat.receive({ type: "peer_disconnected", cursor: "c", peer_id: ANN });
+  render();
+  assert.match(byId("person-facts").textContent, /Not connected now/);
+  show(ME);
+  assert.notEqual(byId("me-dialog").getAttribute("open"), null);
+});
+
+view("a menu is gone through with the arrow keys and closed with Escape", () => {
+  const [button, menu] = [byId("room-menu-button"), byId("room-menu")];
+  const second = el("button", { role: "menuitem" });
+  menu.append(second);
+  bindMenu(button, menu);
+  button.click();
+  assert.deepEqual([menu.hidden, document.activeElement], [false, byId("leave-room")]);
+  const press = (key) => menu.fire("keydown", { key, stopPropagation: () => undefined });
+  press("ArrowDown");
+  assert.equal(document.activeElement, second);
+  press("ArrowDown");
+  assert.equal(document.activeElement, byId("leave-room"));
+  press("Escape");
+  assert.deepEqual([menu.hidden, document.activeElement, button.getAttribute("aria-expanded")], [true, button, "false"]);
+});
+
+view("dialogs are opened and closed by their buttons, also where a browser has none", () => {
+  mountDialogs();
+  const dialog = byId("add-dialog");
+  byId("open-add").click();
+  assert.notEqual(dialog.getAttribute("open"), null);
+  dialog.querySelector("[data-close-dialog]").click();
+  assert.equal(dialog.getAttribute("open"), null);
+});
+
+view("a word about what was done goes after a while, and undoes it when asked", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const undone = [];
+  showToast("You left.", { label: "Undo", run: () => undone.push(1) });
+  const [toast] = byId("toasts").children;
+  toast.fire("focusin");
+  context.mock.timers.tick(60_000);
+  assert.equal(byId("toasts").children.length, 1, "who is in it has time");
+  toast.querySelector("button").click();
+  assert.deepEqual([undone, byId("toasts").children.length], [[1], 0]);
+  showToast("Done.");
+  context.mock.timers.tick(60_000);
+  assert.equal(byId("toasts").children.length, 0);
+});
+
+view("what is typed goes to the message box of each room that is shown, except on touch screens", () => {
+  const chat = openChat();
+  window.matchMedia = () => ({ matches: false });
+  const render = mountFocus(chat);
+  render();
+  assert.equal(document.activeElement, byId("composer-text"));
+  byId("open-add").focus();
+  render();
+  assert.equal(document.activeElement, byId("open-add"), "the same room takes it from nobody");
+  chat.enter("other");
+  window.matchMedia = () => ({ matches: true });
+  render();
+  assert.equal(document.activeElement, byId("open-add"));
 });
 
 view("the node's addresses are listed, one is scanned, and that is one others can use", () => {
-  const node = { ...snapshotFrame().node, addresses: [`/ip4/127.0.0.1/tcp/1/p2p/${ME}`, `/ip4/192.0.2.1/tcp/1/p2p/${ME}`] };
+  const places = ["/ip4/127.0.0.1/tcp/1", "/ip4/192.0.2.1/tcp/1", "/ip6/::1/tcp/1", "/ip4/192.0.2.2/tcp/1", "/ip4/0.0.0.0/tcp/1"];
+  const node = { ...snapshotFrame().node, addresses: places.map((place) => `${place}/p2p/${ME}`) };
   const render = mountAddresses(openChat({ node }));
   render();
   const scanned = () => byId("qr").querySelector("svg").getAttribute("aria-label");
   assert.equal(scanned(), `QR code of ${node.addresses[1]}`);
-  const [scan] = byId("addresses").querySelectorAll("button");
+  assert.equal(byId("addresses").children.length, 2, "nobody else can use the others");
+  const scan = byId("addresses").children[1].querySelector("button");
   scan.click();
-  assert.equal(scanned(), `QR code of ${node.addresses[0]}`);
+  assert.equal(scanned(), `QR code of ${node.addresses[3]}`);
   assert.equal(scan.getAttribute("aria-pressed"), "true");
 });
 
@@ -524,13 +650,18 @@ view("the token is asked for only where it is wanted", () => {
 });
 
 view("a peer looks like itself, and a node names itself once", () => {
-  const render = mountMe(openChat());
+  const chat = openChat();
+  const render = mountMe(chat, avatarsOf(chat));
   render();
   const [picture] = byId("me").children;
+  assert.match(byId("me-card").textContent, new RegExp(ME));
   render();
   assert.equal(byId("me").children[0], picture);
   assert.match(byId("me").textContent, new RegExp(ME.slice(-8)));
   assert.equal(picture.style["--hue"], identicon(ME).style["--hue"]);
+  chat.people.learn([{ peer_id: ME, name: "Max", petname: "", lookalike_ids: [] }]);
+  render();
+  assert.match(byId("me").textContent, /^Max/);
 });
 
 view("an address is drawn as a code of square modules", () => {
@@ -542,13 +673,14 @@ view("an address is drawn as a code of square modules", () => {
 
 const laid = (message, changes) => ({
   message: { key: "k", author: ANN, time: "2026-11-23T10:00:00Z", received: 0, state: "sent", text: "hello", ...message },
-  ...{ isOwn: false, isWaiting: false, isAlone: false, startsDay: false, startsGroup: true, isLate: false, lateCount: 0 },
+  ...{ isNewestOwn: false, isOwn: false, isWaiting: false, isAlone: false, startsDay: false, startsGroup: true, isLate: false, lateCount: 0 },
   ...changes,
 });
 
 view("a message's row has author, text and time, and a day where one begins", () => {
   const first = laid({}, { startsDay: true });
-  const row = messageRow(first, {});
+  const chat = openChat();
+  const row = messageRow(first, { chat, avatars: avatarsOf(chat), actions: {} });
   row.update(first);
   const { element } = row;
   assert.equal(element.querySelector(".author").title, ANN);
@@ -564,7 +696,7 @@ view("a message's row has author, text and time, and a day where one begins", ()
 
 view("a message of one's own says how far it is, and what to do where it failed", () => {
   const asked = [];
-  const state = messageState("id", { retry: (id) => asked.push(["retry", id]), remove: (id) => asked.push(["remove", id]) });
+  const state = messageState("id", { retry: (id) => asked.push(["retry", id]), remove: (id) => asked.push(["remove", id]), joinAndRetry: (id) => asked.push(["join", id]) });
   const markOf = (message, changes = {}) => {
     state.update(laid(message, { isOwn: true, ...changes }));
     return state.mark.textContent;
@@ -573,12 +705,19 @@ view("a message of one's own says how far it is, and what to do where it failed"
   assert.equal(markOf({ state: "sending" }, { isWaiting: true }), "Waiting");
   assert.equal(markOf({ recipients: 0 }, { isAlone: true }), "Sent, nobody here yet");
   assert.equal(markOf({ recipients: 0 }), "Sent");
+  assert.equal(state.mark.dataset.isNews, "false", "that it is sent is news of the newest only");
+  markOf({}, { isNewestOwn: true });
+  assert.equal(state.mark.dataset.isNews, "true");
   assert.equal(markOf({}, { isOwn: false }), "");
   assert.equal(state.actions.hidden, true);
   assert.equal(markOf({ state: "failed", failure: "why" }), "Not sent");
   assert.equal(state.actions.hidden, false);
   for (const button of state.actions.querySelectorAll("button")) button.click();
-  assert.deepEqual(asked, [["retry", "id"], ["remove", "id"]]);
+  markOf({ state: "failed", failure: "why", failureReason: "ROOM_NOT_JOINED" });
+  const [join] = state.actions.querySelectorAll("button");
+  assert.equal(join.textContent, "Join and send");
+  join.click();
+  assert.deepEqual(asked, [["retry", "id"], ["remove", "id"], ["join", "id"]]);
 });
 
 view("a long text is folded, opened and folded again; its links are links", () => {
@@ -604,12 +743,14 @@ view("a link that the fold cuts is no link, and no character is cut in half", ()
 });
 
 test("what stands above the first message says what the log has before it", () => {
-  const note = (older, changes) => startNote({ room: ROOM, older, messages: [1], pending: new Map(), ...changes });
+  const note = (older, changes, around) => startNote({ room: ROOM, older, messages: [1], pending: new Map(), ...changes }, { isReady: true, isJoined: true, ...around });
   assert.match(note({ state: "loading" }), /^Bringing/);
   assert.equal(note({ state: "more" }), "");
   assert.match(note({ state: "nothing", expired: true }), /no longer kept/);
   assert.match(note({ state: "nothing" }), /^This is the beginning of chat-room/);
   assert.match(note({ state: "nothing" }, { messages: [] }), /^Nothing was said/);
+  assert.match(note({ state: "unknown" }, { messages: [] }, { isReady: false }), /^The node is away/);
+  assert.match(note({ state: "nothing" }, { messages: [] }, { isJoined: false }), /^You are not in this room/);
 });
 
 test("times and amounts are said as people read them", () => {
@@ -619,6 +760,10 @@ test("times and amounts are said as people read them", () => {
   assert.match(dayName(day(1), day(23)), /November|1/);
   assert.equal(arrivalTime(day(23), day(23)).includes(":"), true);
   assert.ok(arrivalTime(day(23), day(20)).length > arrivalTime(day(23), day(23)).length);
+  assert.match(listTime(day(23), day(23)), /12/);
+  assert.match(listTime(day(20), day(23)), /^Fri/);
+  assert.match(listTime(day(1), day(23)), /Nov/);
+  assert.match(listTime(new Date(2025, 1, 3), day(23)), /2025/);
   assert.deepEqual([count(1, "other"), count(2, "other")], ["1 other", "2 others"]);
   assert.deepEqual([milliseconds(0.2), milliseconds(3.6)], ["<1 ms", "4 ms"]);
 });
@@ -653,23 +798,31 @@ view("a change of size is heard, with an observer or without", (context) => {
 
 view("the room is in the page's address, and an address that cannot be read names none", (context) => {
   const shown = [];
-  define(context, { location: { hash: "" }, history: { replaceState: (_, __, hash) => shown.push(hash) } });
+  const write = (way) => (_, __, hash) => shown.push((location.hash = hash)) && ways.push(way);
+  const ways = [];
+  define(context, { location: { hash: "" }, history: { replaceState: write("replace"), pushState: write("push") } });
   assert.equal(route.room, null);
+  route.begin(ROOM);
+  assert.equal(route.room, ROOM);
+  route.begin("not again");
+  location.hash = "";
   route.show("boats & cafés");
-  [location.hash] = shown;
   assert.equal(route.room, "boats & cafés");
+  route.show("boats & cafés");
+  route.show("other");
+  assert.deepEqual(ways, ["replace", "replace", "push"], "Back leads to the room before");
   location.hash = "#room=%E0%A4%A";
   assert.equal(route.room, null);
   let changes = 0;
   route.watch(() => (changes += 1));
-  window.fire("hashchange");
+  window.fire("popstate");
   assert.equal(changes, 1);
 });
 
 function openConversation(context, chat) {
   define(context, { ResizeObserver: undefined });
   const asked = [];
-  const shown = new ConversationView(chat, { retry: () => 0, remove: () => 0, loadOlder: () => asked.push("older") });
+  const shown = new ConversationView(chat, avatarsOf(chat), { retry: () => 0, remove: () => 0, loadOlder: () => asked.push("older") });
   const log = byId("log");
   Object.assign(log, { scrollHeight: 5_000, clientHeight: 500 });
   const scrollTo = (top) => {
@@ -689,7 +842,8 @@ view("the conversation follows the newest message until somebody reads above it"
   assert.equal(chat.active.isHeld, true);
   chat.receive(messageFrame(2));
   shown.render();
-  assert.equal(byId("new-messages").textContent, "1 new message");
+  assert.match(byId("new-messages-label").textContent, /^1 new message,/);
+  assert.deepEqual([byId("new-messages-count").textContent, byId("new-messages-count").hidden], ["1", false]);
   assert.equal(log.scrollTop, 2_000);
   byId("new-messages").click();
   assert.deepEqual([texts(), log.scrollTop, byId("new-messages").hidden], [["text 1", "text 2"], 5_000, true]);

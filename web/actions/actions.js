@@ -1,5 +1,4 @@
 /** What people and the gateway do to the page, each as one step. */
-import { flawOfRoomName } from "../model/room-names.js";
 import { loadOlder } from "./older-messages.js";
 
 /** Frames after which what waited for the node can go on. */
@@ -11,14 +10,16 @@ export class Actions {
   #outgoing;
   #token;
   #route;
+  #profiles;
   #touch;
   #draw;
 
   /** @param touch has the topics it is given drawn soon; `draw` draws them now */
-  constructor({ chat, source, outgoing, token, route, touch, draw }) {
+  constructor({ chat, source, outgoing, profiles, token, route, touch, draw }) {
     this.#chat = chat;
     this.#source = source;
     this.#outgoing = outgoing;
+    this.#profiles = profiles;
     this.#token = token;
     this.#route = route;
     this.#touch = touch;
@@ -29,6 +30,7 @@ export class Actions {
     const followAddress = () => this.#showRoom(this.#route.room ?? this.#chat.activeRoom);
     this.#route.watch(followAddress);
     followAddress();
+    this.#route.begin(this.#chat.activeRoom);
     this.#source.start();
   }
 
@@ -36,6 +38,7 @@ export class Actions {
     this.#touch(this.#chat.receive(frame));
     if (frame.client_message_id) this.#outgoing.foundInLog(frame.client_message_id);
     if (frame.type === "gap") this.#chat.conversations.forgetHistory();
+    if (frame.type === "snapshot") this.#profiles.loadAll();
     if (WAKING.has(frame.type)) this.#resume();
   }
 
@@ -63,19 +66,6 @@ export class Actions {
   enter(room) {
     this.#route.show(room);
     this.#showRoom(room);
-  }
-
-  async join(room) {
-    const flaw = flawOfRoomName(room);
-    if (flaw) throw new Error(flaw);
-    const answer = await this.#source.request({ type: "join", room });
-    this.enter(answer.room.name);
-  }
-
-  async leave(room) {
-    await this.#source.request({ type: "leave", room });
-    const next = this.#chat.rooms.find((other) => other !== room);
-    if (next) this.enter(next);
   }
 
   /** Say that the page itself failed; what it was about may not have been done. */

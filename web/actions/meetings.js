@@ -36,8 +36,14 @@ export class Meetings {
   }
 
   /** Accept an invite, or dial an address, whichever was entered. */
-  meet(text) {
+  async meet(text) {
     const invite = inviteIn(text);
-    return invite ? this.accept(invite) : this.#source.request({ type: "connect", address: text });
+    if (invite) return this.accept(invite);
+    if (!ADDRESS.test(text)) throw new Error(NO_ADDRESS);
+    return this.#source.request({ type: "connect", address: text });
   }
 }
+
+/** What a peer's address has at least; the node says what else is wrong with one. */
+const ADDRESS = /^\/.+\/p2p\/\w+$/;
+const NO_ADDRESS = "this is neither an invite, which begins with wsp:, nor an address, which begins with / and ends in /p2p/ and a peer id";

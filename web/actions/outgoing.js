@@ -52,9 +52,14 @@ export class Outgoing {
   }
 
   retry(clientId) {
-    this.#conversationOf(clientId)?.mark(clientId, { state: "sending", failure: "" });
+    this.#conversationOf(clientId)?.mark(clientId, { state: "sending", failure: "", failureReason: "" });
     this.#touch(["messages"]);
     this.#courier.retry(clientId);
+  }
+
+  /** The room of a message that is not sent. */
+  roomOf(clientId) {
+    return this.#outbox.entry(clientId)?.room;
   }
 
   /** Follow another tab, where a message that failed was removed. */
@@ -85,7 +90,7 @@ export class Outgoing {
   #refused(entry, error) {
     const { id, room } = entry;
     if (error.reason === ID_REUSED && !entry.isRenamed) return this.#sendRenamed(entry);
-    this.#chat.conversation(room).mark(id, { state: "failed", failure: error.message });
+    this.#chat.conversation(room).mark(id, { state: "failed", failure: error.message, failureReason: error.reason });
     this.#touch(["messages"]);
   }
 

@@ -5,21 +5,25 @@
 import { DEFAULT_ROOM } from "./limits.js";
 import { Conversations } from "./conversations.js";
 import { LinkState } from "./link-state.js";
-import { messageFromEntry, messageFromFrame } from "./messages.js";
+import { messageFromEntry } from "./messages.js";
 import { Peers } from "./peers.js";
-
-/** What a frame can change, as the views name it. */
-export const TOPICS = ["link", "node", "rooms", "peers", "messages"];
+import { People } from "./people.js";
+import { receiveFrame } from "./receiving.js";
 
 export class Chat {
   node = null;
   link = new LinkState();
   /** What the gateway reports of the node: null until then, `ready` or `away`. */
   nodeState = null;
+  /** Since when the node is out of reach, in ms since the epoch; 0 while it answers. */
+  awaySince = 0;
   gap = null;
   /** What failed on this page itself, in the error's words. */
   failure = null;
+  /** Somebody new who is called like somebody known: a profile, or null. */
+  lookalike = null;
   peers = new Peers();
+  people = new People();
   conversations = new Conversations();
   activeRoom = DEFAULT_ROOM;
   /** Where the log is to be read on; null before the first event. */
@@ -43,24 +47,33 @@ export class Chat {
     return { me: this.node?.peer_id, isWaiting: !this.isReady, isAlone };
   }
 
-  conversation(room) {
-    return this.conversations.of(room);
+  /** Whether what is written to a conversation is accepted by the node as things stand. */
+  isJoined(key) {
+    return this.node === null || this.rooms.includes(key);
   }
 
-  /**
-   * Take an event or a word of the gateway; return the topics it changed. Of an event
-   * of an unknown kind only the cursor is stored: it may be of a later version.
-   */
+  /** Whether the node does something, by the name of the call or event. */
+  can(feature) {
+    return this.node?.features?.includes(feature) ?? false;
+  }
+
+  /** What somebody is called. */
+  nameOf(peerId) {
+    return this.people.nameOf(peerId);
+  }
+
+  conversation(key) {
+    return this.conversations.of(key);
+  }
+
+  /** Take an event or a word of the gateway; return the topics it changed. */
   receive(frame) {
-    const topics = this.#handlers.get(frame.type)?.(frame) ?? [];
-    const isNext = frame.type !== "snapshot" || this.cursor === null;
-    if (isNext && typeof frame.cursor === "string") this.cursor = frame.cursor;
-    return topics;
+    return receiveFrame(this, frame);
   }
 
-  /** Show a room; what came in meanwhile is read. */
-  enter(room) {
-    this.activeRoom = room;
+  /** Show a conversation; what came in meanwhile is read. */
+  enter(key) {
+    this.activeRoom = key;
     this.active.unread = 0;
     return ["rooms", "peers", "messages"];
   }
@@ -69,48 +82,19 @@ export class Chat {
   changeLink(state, retryTime, now) {
     this.link.change(state, retryTime, now);
     if (state === "open") this.nodeState = null;
-    return ["link"];
+    this.noteAway(now);
+    return ["link", "peers"];
+  }
+
+  /** Remember since when the node is out of reach. */
+  noteAway(now) {
+    const isAway = this.link.state !== "open" || this.nodeState === "away";
+    this.awaySince = isAway ? this.awaySince || now : 0;
   }
 
   /** Show a message that is about to be sent. */
   propose(entry) {
     this.conversation(entry.room).propose(messageFromEntry(entry, this.node?.peer_id ?? ""));
     return ["messages"];
-  }
-
-  #handlers = new Map([
-    ["snapshot", ({ node, peers }) => this.#receiveSnapshot(node, peers)],
-    ["node_changed", ({ node }) => this.#changed({ node })],
-    ["node_state", ({ state }) => this.#changed({ nodeState: state })],
-    ["message", (frame) => this.#receiveMessage(frame)],
-    ["peer_connected", (frame) => this.#receivePeer(frame)],
-    ["peer_disconnected", (frame) => this.#receivePeer(frame)],
-    ["peer_joined", (frame) => this.#receivePeer(frame)],
-    ["peer_left", (frame) => this.#receivePeer(frame)],
-    ["gap", ({ reason, missing }) => this.#changed({ gap: { reason, missing } })],
-  ]);
-
-  #receiveSnapshot(node, peers) {
-    this.peers.replace(peers);
-    return this.#changed({ node });
-  }
-
-  #changed(facts) {
-    Object.assign(this, facts);
-    return TOPICS;
-  }
-
-  #receivePeer(frame) {
-    this.peers.receive(frame);
-    return ["peers", "rooms"];
-  }
-
-  #receiveMessage(frame) {
-    if (frame.peer_id) return [];
-    const conversation = this.conversation(frame.room);
-    const isNew = conversation.append(messageFromFrame(frame));
-    const isUnread = frame.room !== this.activeRoom && frame.author_id !== this.node?.peer_id;
-    if (isNew && isUnread) conversation.unread += 1;
-    return ["messages", "rooms"];
   }
 }

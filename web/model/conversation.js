@@ -1,7 +1,4 @@
-/**
- * The messages of one room: what the log reported, by time, and behind it what is
- * not sent yet. Owned by the chat, read by the views.
- */
+/** The messages of one conversation: what the log reported, by time, then what is not sent yet. */
 import { KEPT_AFTER_CUT, LATE_AFTER_MS, MAX_KEPT, MAX_KEPT_WHILE_READ } from "./limits.js";
 import { orderFromTime, placeOf } from "./times.js";
 
@@ -11,8 +8,8 @@ export class Conversation {
   /** Own messages without an answer yet, by client id, in the order written. */
   pending = new Map();
   /**
-   * What the log has before what is here: unknown, loading, more, or nothing. The
-   * log is in order of arrival, so that may be before or between what is here.
+   * What the log has before what is here: unknown, loading, more, or nothing. It is in
+   * order of arrival, so that may be between what is here.
    */
   older = { state: "unknown", cursor: null, expired: false };
   /** Messages that came live, since the page was opened. */
@@ -24,6 +21,11 @@ export class Conversation {
 
   constructor(room) {
     this.room = room;
+  }
+
+  /** The newest message, also of those not sent yet; undefined where nothing is known. */
+  get last() {
+    return [...this.pending.values()].pop() ?? this.messages[this.messages.length - 1];
   }
 
   /** Take a message that just happened; false where it was known. */
@@ -56,21 +58,30 @@ export class Conversation {
 
   /** Whether a message of one's own is here as the log reported it. */
   holds(clientId) {
-    return this.messages.some((message) => message.clientId === clientId);
+    return this.messages.some((one) => one.clientId === clientId);
   }
 
   /** Mark a message of one's own as stored by the node. */
   confirm(clientId, { messageId, author, recipients }) {
     const proposed = this.pending.get(clientId);
-    if (proposed) this.#put({ ...proposed, id: messageId, author });
-    const kept = this.#byId.get(messageId);
-    if (kept) Object.assign(kept, { state: "sent", recipients });
+    if (proposed && !this.#byId.has(messageId)) this.#put({ ...proposed, id: messageId, author });
+    this.pending.delete(clientId);
+    Object.assign(this.#byId.get(messageId) ?? {}, { state: "sent", recipients });
+  }
+
+  /** Somebody came: the node sends what nobody had received yet. */
+  handOver() {
+    for (const message of this.messages) if (message.recipients === 0) message.recipients = undefined;
+  }
+
+  /** Find a message by its id, one that is not sent by its client id. */
+  find(id) {
+    return this.#byId.get(id) ?? this.pending.get(id);
   }
 
   /** Change what is shown of a message that is not sent. */
   mark(clientId, change) {
-    const proposed = this.pending.get(clientId);
-    if (proposed) Object.assign(proposed, change);
+    Object.assign(this.pending.get(clientId) ?? {}, change);
   }
 
   /** Forget a message that is not sent. */

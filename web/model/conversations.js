@@ -9,6 +9,11 @@ export class Conversations {
     return this.#byRoom.get(room);
   }
 
+  /** Somebody is in these rooms: what nobody had received is on its way. */
+  handOver(rooms) {
+    for (const room of rooms) this.#byRoom.get(room)?.handOver();
+  }
+
   /** Have the newest messages of every room asked for once more. */
   forgetHistory() {
     for (const conversation of this.#byRoom.values()) {

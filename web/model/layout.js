@@ -12,7 +12,7 @@ import { latenessOf } from "./lateness.js";
 export function laidOut(messages, { me, isWaiting, isAlone }) {
   const lateness = latenessOf(messages);
   let previous = null;
-  return messages.map((message, index) => {
+  const laid = messages.map((message, index) => {
     const date = new Date(message.time);
     const isOwn = message.state !== "sent" || !message.author || message.author === me;
     const who = isOwn ? "" : message.author;
@@ -21,8 +21,19 @@ export function laidOut(messages, { me, isWaiting, isAlone }) {
       startsDay || previous.who !== who || date - previous.date > GROUP_WITHIN_MS;
     previous = { date, who };
     const now = { isOwn, isWaiting, isAlone, startsDay, startsGroup };
-    return { key: `${message.key} ${isOwn}`, message, ...now, ...lateness[index] };
+    return { key: `${message.key} ${isOwn}`, message, ...now, ...lateness[index], isNewestOwn: false };
   });
+  markNewestOwn(laid);
+  return laid;
+}
+
+/** What became of one's own is news for the newest only; for others where something is wrong. */
+function markNewestOwn(laid) {
+  for (let index = laid.length - 1; index >= 0; index -= 1) {
+    if (!laid[index].isOwn) continue;
+    laid[index].isNewestOwn = true;
+    return;
+  }
 }
 
 function isSameDate(a, b) {

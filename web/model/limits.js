@@ -30,6 +30,14 @@ export const MAX_IN_FLIGHT = 256;
 export const FIRST_ROUND_TRIPS_MS = 3_000;
 export const ROUND_TRIPS_MS = 15_000;
 
+/** A finger that rests so long on a message asks what can be done with it. */
+export const LONG_PRESS_MS = 500;
+/** Pictures of people that are in memory at once. */
+export const MAX_PICTURES = 200;
+/** From this round trip on a connection is called slow. */
+export const SLOW_ROUND_TRIP_MS = 300;
+/** How long a word about what was done, and a way to undo it, is there. */
+export const TOAST_MS = 10_000;
 /** How long "Copied" is to be read. */
 export const COPIED_NOTE_MS = 2_500;
 /** The gateway may be unreachable this long before the first banner reports it. */

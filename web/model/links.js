@@ -39,8 +39,11 @@ export function firstParts(parts, length) {
   return first;
 }
 
-/** An address with a name or password shows another host than it leads to, so it is no link. */
-function hrefOf(shown) {
+/**
+ * Return the address that a text leads to, or null. An address with a name or password
+ * shows another host than it leads to, so it is no link.
+ */
+export function hrefOf(shown) {
   const url = urlFromText(shown);
   if (!url) return null;
   const isWeb = url.protocol === "http:" || url.protocol === "https:";

@@ -17,7 +17,7 @@ export function messageFromFrame(frame) {
   };
 }
 
-/** Make what is shown of an outbox entry until its answer is there. */
+/** Make what is shown of an outbox entry until the log has it; only then its time is known. */
 export function messageFromEntry(entry, author) {
   return {
     key: entry.id,
@@ -30,6 +30,7 @@ export function messageFromEntry(entry, author) {
     time: entry.time,
     order: orderFromTime(entry.time),
     state: "sending",
+    isProposed: true,
   };
 }
 

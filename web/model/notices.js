@@ -1,11 +1,12 @@
 /** What the banners say: the worst of the link first, then what is missing. */
+import { shortId } from "./author.js";
 import { UNREACHABLE_NOTICE_AFTER_MS } from "./limits.js";
 
 /** List the banners that are due at a moment: `{kind, text, action}`. */
 export function noticesOf(chat, now) {
-  const { link, node, gap, failure } = chat;
+  const { link, node, gap, failure, lookalike } = chat;
   const ofNode = [storageNotice(node?.storage), ...(node?.warnings ?? []).map(warningNotice)];
-  return [failureNotice(failure), linkNotice(chat, link, now), ...ofNode, gapNotice(gap)].filter(Boolean);
+  return [failureNotice(failure), linkNotice(chat, link, now), ...ofNode, gapNotice(gap), lookalikeNotice(lookalike)].filter(Boolean);
 }
 
 function failureNotice(failure) {
@@ -58,6 +59,13 @@ function gapNotice(gap) {
   const which = missing > 0 ? `${missing} message${missing === 1 ? "" : "s"}` : "Some messages";
   const verb = missing > 0 ? (missing === 1 ? "is" : "are") : "may be";
   return { kind: "gap", text: `${which} ${verb} missing here. ${WHY[gap.reason] ?? ""}`.trim(), action: "dismiss" };
+}
+
+/** Anybody may take any name: whoever may be taken for another one is pointed out. */
+function lookalikeNotice(profile) {
+  if (!profile) return null;
+  const text = `Somebody new is called ${profile.name}, like somebody you know. It may be another person: this one is ${shortId(profile.peer_id)}.`;
+  return { kind: "lookalike", text, action: "dismiss" };
 }
 
 const WHY = {

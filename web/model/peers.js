@@ -25,6 +25,10 @@ export class Peers {
     }
   }
 
+  get(peerId) {
+    return this.#byId.get(peerId);
+  }
+
   get all() {
     return this.#sorted();
   }

@@ -14,9 +14,10 @@ export function mountAddresses(chat) {
   };
   const list = new KeyedList(byId("addresses"), (row) => row.address, (row) => addressRow(row, choose));
   function render() {
-    const addresses = chat.node?.addresses ?? [];
+    const addresses = (chat.node?.addresses ?? []).filter((address) => !isLocal(address));
+    setText(byId("address-hint"), addresses.length > 0 ? GIVE : NONE);
     if (!addresses.includes(scanned)) {
-      const best = addresses.find((address) => !isLoopback(address)) ?? addresses[0] ?? null;
+      const best = addresses[0] ?? null;
       if (best !== scanned) return choose(best);
     }
     list.show(addresses.map((address) => ({ address, isScanned: address === scanned })));
@@ -49,6 +50,10 @@ function iconButton(name, label) {
   return el("button", { class: "icon-button", type: "button", "aria-label": label, title: label }, icon(name));
 }
 
-function isLoopback(address) {
-  return /^\/ip4\/127\.|^\/ip6\/::1\//.test(address);
+/** Whether an address means another machine to whoever is given it: it leads to nobody's own. */
+function isLocal(address) {
+  return /^\/ip4\/(?:127\.|0\.0\.0\.0\/)|^\/ip6\/(?:::1?|fe80:[^/]*)\/|^\/dns[46]?\/localhost\//i.test(address);
 }
+
+const GIVE = "Give it to somebody so that they can connect to you.";
+const NONE = "This node has no address that another machine could use yet. An invite works as soon as it has one.";

@@ -6,7 +6,7 @@ import { byId, setText } from "./dom.js";
 import { whenResized } from "./resize.js";
 import { count } from "./formats.js";
 import { KeyedList } from "./keyed.js";
-import { startNote } from "./log-start.js";
+import { showStart } from "./log-start.js";
 import { messageRow } from "./message-row.js";
 import { Place } from "./place.js";
 
@@ -23,11 +23,11 @@ export class ConversationView {
   #laid = [];
   #readArrivals = 0;
 
-  /** @param actions `retry`, `remove` a message by client id; `loadOlder` of the active room */
-  constructor(chat, actions) {
+  /** @param actions what message-state.js does with a message by client id; `loadOlder` of the active room */
+  constructor(chat, avatars, actions) {
     this.#chat = chat;
     this.#actions = actions;
-    this.#rows = new KeyedList(this.#list, (laid) => laid.key, (laid) => messageRow(laid, actions));
+    this.#rows = new KeyedList(this.#list, (laid) => laid.key, (laid) => messageRow(laid, { chat, avatars, actions }));
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#button.addEventListener("click", () => this.follow());
     whenResized(this.#log, () => this.#window.follows && this.#place.goToEnd());
@@ -45,7 +45,7 @@ export class ConversationView {
     conversation.isHeld = !this.#window.follows;
     this.#log.setAttribute("aria-busy", String(conversation.older.state === "loading"));
     this.#laid = laidOut(this.#visible(conversation), this.#chat.surroundings);
-    setText(byId("log-start"), startNote(conversation));
+    showStart(conversation, { isReady: this.#chat.isReady, isJoined: this.#chat.isJoined(conversation.room) });
     if (this.#window.follows) {
       this.#rows.show(this.#laid);
       this.#place.goToEnd();
@@ -73,7 +73,9 @@ export class ConversationView {
 
   #showButton(arrived) {
     this.#button.hidden = this.#window.follows;
-    setText(this.#button.firstElementChild, arrived > 0 ? count(arrived, "new message") : "To the newest");
+    setText(byId("new-messages-label"), arrived > 0 ? `${count(arrived, "new message")}, go to the newest` : "Go to the newest message");
+    byId("new-messages-count").hidden = arrived <= 0;
+    setText(byId("new-messages-count"), arrived > 99 ? "99+" : String(arrived));
   }
 
   #scrolled() {

@@ -1,8 +1,12 @@
 /** Times and amounts as people of this browser's language read them. */
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: "short" });
+const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const DATE_OF_YEAR = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short" });
+const DAYS_BY_WEEKDAY = 7;
 const NUMBER = new Intl.NumberFormat();
 const DAY_MS = 86_400_000;
 
@@ -18,6 +22,14 @@ export function dayName(date, today = new Date()) {
   const daysAgo = Math.round((startOfDay(today) - startOfDay(date)) / DAY_MS);
   if (daysAgo === 0) return "Today";
   return daysAgo === 1 ? "Yesterday" : DAY.format(date);
+}
+
+/** Say when in as few letters as a list has room for: the time today, then the day. */
+export function listTime(date, today = new Date()) {
+  const daysAgo = Math.round((startOfDay(today) - startOfDay(date)) / DAY_MS);
+  if (daysAgo <= 0) return clockTime(date);
+  if (daysAgo < DAYS_BY_WEEKDAY) return WEEKDAY.format(date);
+  return date.getFullYear() === today.getFullYear() ? DATE.format(date) : DATE_OF_YEAR.format(date);
 }
 
 /** Say when a message arrived, with the day where it is not the one it was sent on. */

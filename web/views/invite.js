@@ -2,19 +2,21 @@
 import { inviteLink } from "../model/invites.js";
 import { COPIED_NOTE_MS } from "../model/limits.js";
 import { copyText } from "./clipboard.js";
+import { openDialog } from "./dialogs.js";
 import { byId, setText } from "./dom.js";
 import { qrCode } from "./qr.js";
 
 /** @param invite promises the answer of the node for the room that is shown */
 export function mountInvite(chat, invite) {
   const dialog = byId("invite-dialog");
-  const button = byId("invite");
-  button.addEventListener("click", () => show(chat.activeRoom, invite));
+  const buttons = ["invite", "log-invite", "add-invite"].map(byId);
+  for (const button of buttons) button.addEventListener("click", () => show(chat.activeRoom, invite));
   bindCopy(byId("copy-invite"), () => byId("invite-line").textContent);
   bindCopy(byId("copy-invite-link"), () => dialog.dataset.link);
-  byId("invite-close").addEventListener("click", () => dialog.close());
   return function render() {
-    button.hidden = !chat.isReady || !chat.rooms.includes(chat.activeRoom);
+    const canInvite = chat.isReady && chat.rooms.includes(chat.activeRoom);
+    byId("invite").hidden = !canInvite;
+    byId("add-invite").disabled = !canInvite;
   };
 }
 
@@ -24,7 +26,7 @@ async function show(room, invite) {
   setText(byId("invite-line"), "");
   report("Making an invite…", "busy");
   byId("invite-qr").replaceChildren();
-  dialog.showModal();
+  openDialog(dialog);
   try {
     const { invite: line } = await invite(room);
     dialog.dataset.link = inviteLink(document.baseURI, line);

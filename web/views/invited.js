@@ -1,5 +1,6 @@
 /** Asks whether to accept the invite that the page was opened with. */
 import { roomOfInvite } from "../model/invites.js";
+import { closeDialog, openDialog } from "./dialogs.js";
 import { byId, setText } from "./dom.js";
 import { meetingText } from "./dial.js";
 
@@ -15,7 +16,7 @@ export function mountInvited(chat, meetings) {
     report("Connecting…", "busy");
     try {
       const answer = await meetings.accept(invite);
-      report(meetingText(answer), answer.failure ? "failed" : "done");
+      report(meetingText(answer, (id) => chat.nameOf(id)), answer.failure ? "failed" : "done");
       accept.hidden = true;
       setText(byId("invited-decline"), "Close");
     } catch (error) {
@@ -25,7 +26,7 @@ export function mountInvited(chat, meetings) {
   }
 
   accept.addEventListener("click", run);
-  byId("invited-decline").addEventListener("click", () => dialog.close());
+  byId("invited-decline").addEventListener("click", () => closeDialog(dialog));
   dialog.addEventListener("close", () => {
     if (!accept.hidden) meetings.decline(chat.activeRoom);
   });
@@ -38,7 +39,7 @@ export function mountInvited(chat, meetings) {
     setText(byId("invited-decline"), "Not now");
     accept.hidden = false;
     report("", "done");
-    if (!dialog.open) dialog.showModal();
+    openDialog(dialog);
   };
 }
 

@@ -1,16 +1,17 @@
-/** Who this node is, for its own people. */
-import { shortId } from "../model/author.js";
+/** This node, for its own people: at the foot of the list, and on its card. */
 import { byId, el } from "./dom.js";
-import { identicon } from "./identicon.js";
 
-export function mountMe(chat) {
+export function mountMe(chat, avatars) {
   let shown = null;
   return function render() {
     const id = chat.node?.peer_id;
-    if (!id || id === shown) return;
-    shown = id;
-    const name = el("p", { class: "me-name", title: id }, shortId(id));
-    const words = el("div", {}, name, el("p", { class: "hint" }, "is how others see you"));
-    byId("me").replaceChildren(identicon(id), words);
+    const look = id && `${id} ${avatars.lookOf(id)}`;
+    if (!id || look === shown) return;
+    shown = look;
+    const name = () => el("bdi", { class: "me-name", title: id }, chat.nameOf(id));
+    const hint = el("span", { class: "hint" }, "You: address and connections");
+    byId("me").replaceChildren(avatars.of(id), el("span", { class: "me-words" }, name(), hint));
+    byId("me").hidden = false;
+    byId("me-card").replaceChildren(avatars.of(id), el("div", {}, name(), el("code", { class: "peer-id" }, id)));
   };
 }

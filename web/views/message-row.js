@@ -1,36 +1,43 @@
 /** One message of the conversation: author, text, time and state. */
-import { shortId } from "../model/author.js";
 import { el, setText } from "./dom.js";
 import { arrivalTime, clockTime, count, dayName, fullTime } from "./formats.js";
-import { coloured, identicon } from "./identicon.js";
+import { coloured } from "./identicon.js";
 import { messageState } from "./message-state.js";
 import { messageText } from "./message-text.js";
 
-/** Make the row of a message; `update` receives what `laidOut` of layout.js returned. */
-export function messageRow(laid, actions) {
+/**
+ * Make the row of a message; `update` receives what `laidOut` of layout.js returned.
+ *
+ * @param around `chat`, and `avatars` of views/avatars.js; what its `actions` do is in message-state.js
+ */
+export function messageRow(laid, { chat, avatars, actions }) {
   const { message, isOwn } = laid;
-  const author = el("span", { class: "author" });
+  const author = el("bdi", { class: "author" });
   const time = el("time");
-  const late = el("span", { class: "late", hidden: true });
+  const late = el("p", { class: "late", hidden: true });
   const state = messageState(message.clientId, actions);
-  const body = el("div", { class: "bubble" }, messageText(message));
-  body.append(el("p", { class: "meta" }, late, time, state.mark));
-  const head = el("p", { class: "message-head" }, author);
-  const row = el("div", { class: "message-row" }, head, body, state.actions);
-  if (!isOwn) row.prepend(identicon(message.author));
-  const element = el("li", { class: "message" }, row);
+  const names = chat.people.namesOf(chat.node?.peer_id);
+  const body = el("div", { class: "bubble" }, messageText(message, isOwn ? [] : names));
+  const head = el("p", { class: "message-head" }, author, " ", time);
+  const row = el("div", { class: "message-row" }, late, head, body, state.mark, state.actions);
+  const picture = isOwn ? null : el("span", { class: "author-picture" });
+  if (picture) row.prepend(picture);
+  const element = el("li", { class: "message", tabindex: "-1" }, row);
   if (!isOwn) coloured(author, message.author);
   const day = el("p", { class: "day" }, el("span"));
   let shown = "";
   return {
     element,
     update(next) {
-      const signature = signatureOf(next);
+      const look = picture ? avatars.lookOf(next.message.author) : "";
+      const signature = signatureOf(next, look);
       if (signature === shown) return;
       shown = signature;
       const date = new Date(next.message.time);
       author.title = next.message.author;
-      setText(author, next.isOwn ? "You" : shortId(next.message.author));
+      setText(author, next.isOwn ? "You" : chat.nameOf(next.message.author));
+      if (picture && next.startsGroup) avatars.showIn(picture, next.message.author);
+      element.dataset.id = next.message.id;
       showTime(time, date, next);
       showLate(late, date, next);
       showDay(element, day, next.startsDay ? dayName(date) : "");
@@ -42,23 +49,24 @@ export function messageRow(laid, actions) {
   };
 }
 
-function signatureOf({ message, ...laid }) {
-  const { author, state, time, failure, recipients, received } = message;
-  return JSON.stringify([author, state, time, failure, recipients, received, laid]);
+function signatureOf({ message, ...laid }, look) {
+  const { id, author, state, time, failure, recipients, received, isProposed } = message;
+  return JSON.stringify([id, author, state, time, failure, recipients, received, isProposed, laid, look]);
 }
 
+/** What is not sent yet has no time: it would be another one once it is. */
 function showTime(time, date, { isLate, message }) {
   time.dateTime = date.toISOString();
   time.title = isLate ? `${fullTime(date)}, ${arrivedAt(message)}` : fullTime(date);
-  setText(time, clockTime(date));
+  setText(time, message.isProposed ? "" : clockTime(date));
 }
 
 function showLate(late, sent, { lateCount, message }) {
   late.hidden = lateCount === 0;
-  if (late.hidden) return;
+  if (late.hidden) return setText(late, "");
   const which = lateCount > 1 ? `${count(lateCount, "message")} ` : "";
   late.title = arrivedAt(message);
-  setText(late, `${which}arrived late, ${arrivalTime(new Date(message.received), sent)}`);
+  return setText(late, `${which}arrived late, at ${arrivalTime(new Date(message.received), sent)}`);
 }
 
 function arrivedAt({ received }) {

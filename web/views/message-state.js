@@ -1,5 +1,5 @@
 /** Whether a message of one's own is sent, and what to do where it is not. */
-import { el, icon } from "./dom.js";
+import { el, icon, setText } from "./dom.js";
 
 /** Make the mark and the buttons of a message; both follow its state. */
 export function messageState(clientId, actions) {
@@ -8,22 +8,30 @@ export function messageState(clientId, actions) {
   const remove = el("button", { class: "text-button", type: "button" }, "Remove");
   const why = el("span", { class: "failure" });
   const buttons = el("p", { class: "message-actions", hidden: true }, why, retry, remove);
-  retry.addEventListener("click", () => actions.retry(clientId));
+  let isNotJoined = false;
+  retry.addEventListener("click", () => (isNotJoined ? actions.joinAndRetry(clientId) : actions.retry(clientId)));
   remove.addEventListener("click", () => actions.remove(clientId));
   return {
     mark,
     actions: buttons,
-    update({ message, isOwn, isWaiting, isAlone }) {
+    update({ message, isOwn, isWaiting, isAlone, isNewestOwn }) {
+      const words = isOwn ? markOf(message, isWaiting, isAlone) : null;
+      isNotJoined = message.failureReason === NOT_JOINED;
       buttons.hidden = message.state !== "failed";
-      why.textContent = message.failure ?? "";
-      mark.replaceChildren(...(isOwn ? markOf(message, isWaiting, isAlone) : []));
+      setText(retry, isNotJoined ? "Join and send" : "Retry");
+      setText(why, message.failure ?? "");
+      mark.replaceChildren(...(words ? [icon(words.icon), words.text] : []));
+      mark.dataset.isNews = String(words !== null && (words.isNews || isNewestOwn));
     },
   };
 }
 
 /** The node sends what nobody received to peers that join later, so that is said only until then. */
 function markOf({ state, recipients }, isWaiting, isAlone) {
-  if (state === "failed") return [icon("warning"), "Not sent"];
-  if (state === "sending") return [icon("clock"), isWaiting ? "Waiting" : "Sending"];
-  return [icon("check"), recipients === 0 && isAlone ? "Sent, nobody here yet" : "Sent"];
+  if (state === "failed") return { icon: "warning", text: "Not sent", isNews: true };
+  if (state === "sending") return { icon: "clock", text: isWaiting ? "Waiting" : "Sending", isNews: true };
+  const isUnheard = recipients === 0 && isAlone;
+  return { icon: "check", text: isUnheard ? "Sent, nobody here yet" : "Sent", isNews: isUnheard };
 }
+
+const NOT_JOINED = "ROOM_NOT_JOINED";

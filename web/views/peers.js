@@ -1,56 +1,45 @@
-/** Who is in the room, and who else is connected. */
-import { shortId } from "../model/author.js";
+/** Who is in the room, and who else is connected; while the node is away, who was. */
+import { linkOf } from "../model/connections.js";
 import { byId, el, setText } from "./dom.js";
-import { milliseconds } from "./formats.js";
-import { identicon } from "./identicon.js";
+import { clockTime } from "./formats.js";
 import { KeyedList } from "./keyed.js";
 
-const MAX_AGENT_CHARACTERS = 120;
-
-export function mountPeers(chat) {
-  const here = new KeyedList(byId("peers-here"), keyOf, peerRow);
-  const elsewhere = new KeyedList(byId("peers-elsewhere"), keyOf, peerRow);
+/** @param show shows the card of a person, by the peer id */
+export function mountPeers(chat, avatars, show) {
+  const make = (peer) => peerRow(peer, { chat, avatars, show });
+  const here = new KeyedList(byId("peers-here"), keyOf, make);
+  const elsewhere = new KeyedList(byId("peers-elsewhere"), keyOf, make);
   return function render() {
     const me = chat.node && { ...chat.node, isMe: true };
     here.show([...(me ? [me] : []), ...chat.peers.in(chat.activeRoom)]);
     const others = chat.peers.notIn(chat.activeRoom);
     elsewhere.show(others);
     byId("peers-elsewhere-section").hidden = others.length === 0;
+    const isOld = chat.awaySince > 0 && chat.node !== null;
+    byId("peers").dataset.state = isOld ? "old" : "current";
+    byId("peers-old").hidden = !isOld;
+    setText(byId("peers-old"), isOld ? `The node is away. This is how it was at ${clockTime(new Date(chat.awaySince))}.` : "");
   };
-}
-
-/** What the connection to a peer is, in a few words. */
-export function connectionText({ connection }) {
-  if (!connection) return "";
-  const { kind, transport, round_trip_ms: roundTripMs } = connection;
-  const roundTrip = roundTripMs === null ? "" : milliseconds(roundTripMs);
-  return [kind === "relayed" ? "relayed" : "", transport, roundTrip].filter(Boolean).join(" · ");
 }
 
 function keyOf(peer) {
   return peer.peer_id;
 }
 
-function peerRow(peer) {
-  const name = el("span", { class: "peer-name" });
+function peerRow(peer, { chat, avatars, show }) {
+  const picture = el("span", { class: "peer-picture", "aria-hidden": "true" });
+  const name = el("bdi", { class: "peer-name" });
   const line = el("span", { class: "peer-line" });
-  const facts = el("dl", { class: "peer-facts" });
-  const summary = el("summary", {}, identicon(peer.peer_id), name, line);
-  const element = el("li", { class: "peer" }, el("details", {}, summary, facts));
+  const button = el("button", { class: "peer", type: "button" }, picture, name, line);
+  button.addEventListener("click", () => show(peer.peer_id));
   return {
-    element,
+    element: el("li", {}, button),
     update(next) {
-      setText(name, next.isMe ? `${shortId(next.peer_id)} (you)` : shortId(next.peer_id));
-      setText(line, next.isMe ? "this node" : connectionText(next));
-      facts.replaceChildren(...factsOf(next));
+      setText(name, next.isMe ? `${chat.nameOf(next.peer_id)} (you)` : chat.nameOf(next.peer_id));
+      avatars.showIn(picture, next.peer_id);
+      const { kind, words } = next.isMe ? { kind: "me", words: "This node" } : linkOf(next.connection);
+      setText(line, words);
+      line.dataset.kind = kind;
     },
   };
-}
-
-function factsOf({ peer_id: id, agent, connection, isMe }) {
-  const facts = [["Peer id", id], ["Program", agent?.slice(0, MAX_AGENT_CHARACTERS)]];
-  if (!isMe) facts.push(["Address", connection?.remote_address]);
-  return facts
-    .filter(([, value]) => value)
-    .flatMap(([name, value]) => [el("dt", {}, name), el("dd", { dir: "auto" }, value)]);
 }

@@ -1,5 +1,4 @@
 /** The panel that shows how this node is connected: a verdict, a drawing, and what is known. */
-import { shortId } from "../model/author.js";
 import { drawingOf, WIDTH } from "../model/reach-drawing.js";
 import { reachLines, verdictOf } from "../model/reach.js";
 import { byId, el, setText, svg } from "./dom.js";
@@ -14,26 +13,26 @@ export function mountReach(chat) {
     if (!node) return;
     setText(byId("reach-verdict"), verdictOf(node));
     const drawing = drawingOf(node, chat.peers.all);
-    byId("reach-drawing").replaceChildren(drawn(drawing));
+    byId("reach-drawing").replaceChildren(drawn(drawing, chat));
     setText(byId("reach-hidden"), drawing.hidden > 0 ? `and ${drawing.hidden} more` : "");
-    const lines = reachLines(node, shortId).map((line) => el("li", { dir: "auto" }, line));
+    const lines = reachLines(node, (id) => chat.nameOf(id)).map((line) => el("li", { dir: "auto" }, line));
     byId("reach-lines").replaceChildren(...lines);
     byId("reach-details").hidden = lines.length === 0;
   };
 }
 
-function drawn({ height, dots, lines }) {
+function drawn({ height, dots, lines }, chat) {
   const text = `You and ${dots.filter(({ kind }) => kind === "peer").length} connected peers`;
   return svg(
     "svg",
     { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": text },
     ...lines.map(({ kind, points }) => svg("polyline", { class: `reach-line ${kind}`, points: points.join(" ") })),
-    ...dots.flatMap(dotWithLabel),
+    ...dots.flatMap((dot) => dotWithLabel(dot, chat)),
   );
 }
 
-function dotWithLabel({ kind, id, x, y, roundTripMs }) {
-  const name = LABELS[kind] ?? shortId(id);
+function dotWithLabel({ kind, id, x, y, roundTripMs }, chat) {
+  const name = LABELS[kind] ?? chat.nameOf(id);
   const label = typeof roundTripMs === "number" ? `${name} · ${milliseconds(roundTripMs)}` : name;
   return [
     svg("circle", { class: `reach-dot ${kind}`, cx: x, cy: y, r: RADIUS }, svg("title", {}, kind === "router" ? "your router" : id)),

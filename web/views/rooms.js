@@ -1,47 +1,56 @@
-/** The rooms of the node: choose one, join another, leave one. */
+/** The list of conversations, the latest first, and the form that joins another room. */
+import { entriesOf } from "../model/entries.js";
 import { byId, el, setText } from "./dom.js";
-import { count } from "./formats.js";
-import { KeyedList } from "./keyed.js";
 import { bindButton, bindForm } from "./form.js";
+import { listTime } from "./formats.js";
+import { KeyedList } from "./keyed.js";
 
-/** @param actions `enter(room)`; `join(room)` and `leave(room)` promise */
-export function mountRooms(chat, actions) {
-  const list = new KeyedList(byId("rooms"), (room) => room, (room) => roomRow(chat, room, actions));
-  const result = byId("join-result");
-  const words = { busy: "Joining…", run: (room) => actions.join(room), done: () => "" };
-  bindForm(byId("join-form"), result, words);
-  bindButton(byId("join-here"), result, () => actions.join(chat.activeRoom));
-  bindButton(byId("leave-room"), result, () => actions.leave(chat.activeRoom));
+/** @param actions `enter(key)`; `join(room)` promises, `joined()` is called after it; `draftIn(key)` */
+export function mountRooms(chat, avatars, actions) {
+  const around = { chat, avatars, actions };
+  const list = new KeyedList(byId("rooms"), (entry) => entry.key, (entry) => conversationRow(entry, around));
+  const join = async (room) => {
+    await actions.join(room);
+    actions.joined();
+  };
+  bindForm(byId("join-form"), byId("join-result"), { busy: "Joining…", run: join, done: () => "" });
+  bindButton(byId("join-here"), byId("join-here-result"), () => actions.join(chat.activeRoom));
   return function render() {
-    const isListed = !chat.node || chat.rooms.includes(chat.activeRoom);
-    list.show(isListed ? [...chat.rooms] : [...chat.rooms, chat.activeRoom]);
+    list.show(entriesOf(chat, actions.draftIn));
   };
 }
 
-function roomRow(chat, room, actions) {
+function conversationRow({ key, peerId }, { chat, avatars, actions }) {
+  const name = el("bdi", { class: "room-name" });
+  const time = el("time", { class: "room-time" });
+  const line = el("span", { class: "room-line" });
   const unread = el("span", { class: "unread" });
-  const here = el("span", { class: "room-count" });
-  const button = el(
-    "button",
-    { class: "room", type: "button" },
-    el("span", { class: "room-sign", "aria-hidden": "true" }, "#"),
-    el("bdi", { class: "room-name" }, room),
-    here,
-    unread,
-  );
-  button.addEventListener("click", () => actions.enter(room));
-  return { element: el("li", {}, button), update: () => showRoom(chat, room, { button, unread, here }) };
+  const sign = el("span", { class: peerId ? "room-picture" : "room-sign", "aria-hidden": "true" }, peerId ? "" : "#");
+  const button = el("button", { class: "room", type: "button" }, sign, name, time, line, unread);
+  button.title = peerId ?? key;
+  button.addEventListener("click", () => actions.enter(key));
+  return { element: el("li", {}, button), update: (entry) => {
+    setText(name, peerId ? chat.nameOf(peerId) : key);
+    if (peerId) avatars.showIn(sign, peerId);
+    showEntry(entry, { chat, button, time, line, unread });
+  } };
 }
 
-function showRoom(chat, room, { button, unread, here }) {
-  const isActive = room === chat.activeRoom;
-  const unreadCount = chat.conversation(room).unread;
-  const peerCount = chat.peers.in(room).length;
-  if (isActive) button.setAttribute("aria-current", "true");
+function showEntry(entry, { chat, button, time, line, unread }) {
+  if (entry.isActive) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
-  unread.hidden = unreadCount === 0;
-  setText(unread, unreadCount > 99 ? "99+" : String(unreadCount));
-  unread.setAttribute("aria-label", `${unreadCount} unread`);
-  setText(here, unreadCount === 0 && peerCount > 0 ? String(peerCount) : "");
-  here.title = count(peerCount, "other");
+  button.dataset.state = entry.isJoined ? "joined" : "left";
+  setText(time, entry.time ? listTime(new Date(entry.time)) : "");
+  line.dataset.kind = entry.line.kind;
+  line.replaceChildren(...lineNodes(entry, chat));
+  unread.hidden = entry.unread === 0;
+  setText(unread, entry.unread > 99 ? "99+" : String(entry.unread));
+  unread.setAttribute("aria-label", `${entry.unread} unread`);
+}
+
+function lineNodes({ line: { kind, author, text }, isJoined }, chat) {
+  if (!isJoined) return ["Not joined"];
+  if (kind === "empty") return ["Nothing here yet"];
+  const who = { draft: "Draft", own: "You" }[kind] ?? chat.nameOf(author);
+  return [el("bdi", { class: "room-line-who" }, who), ": ", el("bdi", {}, text)];
 }

@@ -23,12 +23,21 @@ export const route = {
     return location.hash.startsWith(INVITE_PREFIX) ? inviteIn(location.hash) : null;
   },
 
+  /** Show a room in the address, so that Back leads to the one before; an invite is not gone back to. */
   show(room) {
-    history.replaceState(null, "", PREFIX + encodeURIComponent(room));
+    const hash = PREFIX + encodeURIComponent(room);
+    if (hash === location.hash) return;
+    if (location.hash.startsWith(PREFIX)) history.pushState(null, "", hash);
+    else history.replaceState(null, "", hash);
   },
 
-  /** Call `changed()` when somebody changes the address. */
+  /** Name the first room in an address that names nothing yet, so that Back leads to it too. */
+  begin(room) {
+    if (!location.hash) history.replaceState(null, "", PREFIX + encodeURIComponent(room));
+  },
+
+  /** Call `changed()` when somebody changes the address, or goes back. */
   watch(changed) {
-    window.addEventListener("hashchange", changed);
+    window.addEventListener("popstate", changed);
   },
 };

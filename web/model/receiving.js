@@ -1,0 +1,64 @@
+/** What each kind of event, and each word of the gateway, changes in the model. */
+import { messageFromFrame } from "./messages.js";
+import { keyOfFrame } from "./places.js";
+
+/** What a frame can change, as the views name it. */
+export const TOPICS = ["link", "node", "rooms", "peers", "messages", "people"];
+
+/**
+ * Take a frame; return the topics it changed. Of an event of an unknown kind only the
+ * cursor is stored: it may be of a later version.
+ */
+export function receiveFrame(chat, frame) {
+  const topics = HANDLERS.get(frame.type)?.(chat, frame) ?? [];
+  const isNext = frame.type !== "snapshot" || chat.cursor === null;
+  if (isNext && typeof frame.cursor === "string") chat.cursor = frame.cursor;
+  return topics;
+}
+
+const HANDLERS = new Map([
+  ["snapshot", receiveSnapshot],
+  ["node_changed", (chat, { node }) => changed(chat, { node })],
+  ["node_state", (chat, { state }) => changed(chat, { nodeState: state })],
+  ["gap", (chat, { reason, missing }) => changed(chat, { gap: { reason, missing } })],
+  ["message", receiveMessage],
+  ["peer_connected", receivePeer],
+  ["peer_disconnected", receivePeer],
+  ["peer_joined", receivePeer],
+  ["peer_left", receivePeer],
+  ["profile_changed", receiveProfile],
+]);
+
+function changed(chat, facts) {
+  Object.assign(chat, facts);
+  chat.noteAway(Date.now());
+  return TOPICS;
+}
+
+function receiveSnapshot(chat, { node, peers }) {
+  chat.peers.replace(peers);
+  for (const { rooms } of peers) chat.conversations.handOver(rooms);
+  return changed(chat, { node });
+}
+
+function receivePeer(chat, frame) {
+  chat.peers.receive(frame);
+  if (frame.type === "peer_joined") chat.conversations.handOver([frame.room]);
+  if (frame.type === "peer_connected") chat.conversations.handOver(frame.peer.rooms);
+  return ["peers", "rooms", "messages"];
+}
+
+function receiveProfile(chat, { profile, name_seen_before: isSeenBefore }) {
+  chat.people.learn([profile]);
+  if (!isSeenBefore) return ["people"];
+  chat.lookalike = profile;
+  return ["people", "link"];
+}
+
+function receiveMessage(chat, frame) {
+  const key = keyOfFrame(frame);
+  const conversation = chat.conversation(key);
+  const isNew = conversation.append(messageFromFrame(frame));
+  if (isNew && key !== chat.activeRoom && frame.author_id !== chat.node?.peer_id) conversation.unread += 1;
+  return ["messages", "rooms"];
+}

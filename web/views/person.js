@@ -1,0 +1,47 @@
+/** The card of a person: who, how they are connected, and what can be done. */
+import { factsOfConnection } from "../model/connections.js";
+import { COPIED_NOTE_MS } from "../model/limits.js";
+import { copyText } from "./clipboard.js";
+import { openDialog } from "./dialogs.js";
+import { byId, el, setText } from "./dom.js";
+import { milliseconds } from "./formats.js";
+
+const MAX_AGENT_CHARACTERS = 120;
+
+/** @returns `show(peerId)` and `render()` */
+export function mountPerson(chat, avatars) {
+  let shown = null;
+  const render = () => {
+    if (shown === null) return;
+    setText(byId("person-title"), chat.nameOf(shown));
+    const { about = "" } = chat.people.get(shown) ?? {};
+    const words = el("div", {}, el("p", { class: "about", dir: "auto" }, about), el("code", { class: "peer-id" }, shown));
+    byId("person-card").replaceChildren(avatars.of(shown), words);
+    byId("person-facts").replaceChildren(...factsOf(chat, shown));
+  };
+  byId("person-copy").addEventListener("click", async () => {
+    const isCopied = await copyText(shown);
+    const result = byId("person-result");
+    result.dataset.state = isCopied ? "done" : "failed";
+    setText(result, isCopied ? "Copied." : "The browser did not let it be copied.");
+    setTimeout(() => setText(result, ""), COPIED_NOTE_MS);
+  });
+  const show = (peerId) => {
+    if (peerId === chat.node?.peer_id) return openDialog(byId("me-dialog"));
+    shown = peerId;
+    render();
+    return openDialog(byId("person-dialog"));
+  };
+  return { show, render };
+}
+
+function factsOf(chat, peerId) {
+  const peer = chat.peers.get(peerId);
+  const facts = peer
+    ? factsOfConnection(peer.connection, { milliseconds, name: (id) => chat.nameOf(id) })
+    : [["Connection", "Not connected now"]];
+  const rooms = [...(peer?.rooms ?? [])].filter((room) => chat.rooms.includes(room));
+  if (rooms.length > 0) facts.push(["Rooms you share", rooms.join(", ")]);
+  if (peer?.agent) facts.push(["Program", peer.agent.slice(0, MAX_AGENT_CHARACTERS)]);
+  return facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", { dir: "auto" }, value)]);
+}
