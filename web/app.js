@@ -4,6 +4,7 @@ import { Membership } from "./actions/membership.js";
 import { Meetings } from "./actions/meetings.js";
 import { Profiles } from "./actions/people.js";
 import { Outgoing } from "./actions/outgoing.js";
+import { Reading } from "./actions/reading.js";
 import { Chat } from "./model/chat.js";
 import { Drafts } from "./model/drafts.js";
 import { Outbox } from "./model/outbox.js";
@@ -40,14 +41,15 @@ export { source as link };
 export const outgoing = new Outgoing({ chat, outbox, source, touch });
 const draw = () => screen.draw();
 const profiles = new Profiles({ chat, source, touch });
-const actions = new Actions({ chat, source, outgoing, profiles, token, route, touch, draw });
+const reading = new Reading({ chat, source, touch });
+const actions = new Actions({ chat, source, outgoing, profiles, reading, token, route, touch, draw });
 const enter = (room) => actions.enter(room);
 const meetings = new Meetings({ source, route, enter });
 const membership = new Membership({ chat, source, outgoing, enter });
 watchFailures((error) => actions.failed(error));
 
 mountInputMethod();
-mountPage({ chat, screen, actions, outgoing, drafts, meetings, membership, profiles, source, touch });
+mountPage({ chat, screen, actions, outgoing, drafts, meetings, membership, profiles, reading, source, touch });
 
 store.watch((id) => outgoing.droppedElsewhere(id));
 draftStore.watch((room, draft) => {

@@ -5,10 +5,11 @@ import { Actions } from "../../web/actions/actions.js";
 import { Membership } from "../../web/actions/membership.js";
 import { Meetings } from "../../web/actions/meetings.js";
 import { Profiles } from "../../web/actions/people.js";
+import { Reading } from "../../web/actions/reading.js";
 import { loadOlder } from "../../web/actions/older-messages.js";
 import { Outgoing } from "../../web/actions/outgoing.js";
 import { Chat } from "../../web/model/chat.js";
-import { HISTORY_PAGE, LOOK_FOR_UNSENT_MS, REFUSED_PAUSE_MS } from "../../web/model/limits.js";
+import { HISTORY_PAGE, READ_PAUSE_MS, LOOK_FOR_UNSENT_MS, REFUSED_PAUSE_MS } from "../../web/model/limits.js";
 import { Outbox } from "../../web/model/outbox.js";
 import { RequestError } from "../../web/socket/requests.js";
 import { ANN, ME, ROOM, messageFrame, snapshotFrame } from "./frames.mjs";
@@ -49,7 +50,8 @@ function openPage(context, { stored = [] } = {}) {
   const route = { room: null, begin: () => undefined, shown: [], show: (room) => route.shown.push(room), watch: (changed) => (route.changed = changed) };
   const token = { keep: (value) => (token.value = value) };
   const profiles = new Profiles({ chat, source, touch });
-  const actions = new Actions({ chat, source, outgoing, profiles, token, route, touch, draw: () => touched.push("drawn") });
+  const reading = new Reading({ chat, source, touch });
+  const actions = new Actions({ chat, source, outgoing, profiles, reading, token, route, touch, draw: () => touched.push("drawn") });
   const membership = new Membership({ chat, source, outgoing, enter: (room) => actions.enter(room) });
   outgoing.start();
   actions.start();
@@ -57,7 +59,7 @@ function openPage(context, { stored = [] } = {}) {
     actions.linkChanged("open", 0);
     actions.receive(snapshotFrame());
   };
-  return { actions, membership, chat, source, outgoing, outbox, kept, touched, route, token, connect };
+  return { actions, reading, membership, chat, source, outgoing, outbox, kept, touched, route, token, connect };
 }
 
 const ENTRY = { id: "old", room: "other", text: "left behind", time: "2026-11-23T09:00:00Z", position: 1 };
@@ -132,6 +134,56 @@ test("names are learnt page by page after each snapshot, from a node that has th
   actions.receive({ type: "profile_changed", cursor: "p", profile: profile(ANN, "Bob"), name_seen_before: true });
   assert.equal(chat.nameOf(ANN), "Bob");
   assert.equal(chat.lookalike.peer_id, ANN, "who is called like somebody else is pointed out");
+});
+
+test("what is seen is told the node, and what it counts is shown", async (context) => {
+  const { actions, chat, source, reading, connect } = openPage(context);
+  connect();
+  actions.receive(messageFrame(1));
+  reading.seen();
+  context.mock.timers.tick(READ_PAUSE_MS);
+  assert.equal(source.of("set_read_marker").length, 0, "a node that does not hold it is not asked");
+  const { node } = snapshotFrame();
+  actions.receive(snapshotFrame({ node: { ...node, features: ["list_conversations", "set_read_marker"] } }));
+  const listed = { room: "other", unread_count: 7, mention_count: 1, read_cursor: "c0", last_message: messageFrame(9, { room: "other" }) };
+  source.of("list_conversations")[0].resolve({ conversations: [listed], next_page_token: null });
+  await turn();
+  const other = chat.conversation("other");
+  assert.deepEqual([other.reading.unread, other.reading.mentions, other.last.text], [7, 1, "text 9"]);
+  for (const number of [2, 3]) {
+    actions.receive(messageFrame(number));
+    reading.seen();
+  }
+  context.mock.timers.tick(READ_PAUSE_MS);
+  assert.deepEqual(source.of("set_read_marker").map(({ frame }) => [frame.reader, frame.room, frame.cursor]), [["me", ROOM, "c3"]]);
+  actions.receive({ type: "read_marker_changed", cursor: "r", reader: "me", room: "other", read_cursor: "c9", unread_count: 0, mention_count: 0 });
+  assert.equal(other.reading.unread, 0, "another page has read it");
+  actions.receive({ type: "read_marker_changed", cursor: "r", reader: "bot", room: "other", read_cursor: "c1", unread_count: 5, mention_count: 0 });
+  assert.equal(other.reading.unread, 0, "what another reader does is no matter");
+});
+
+test("what is marked unread stays so while it is looked at", async (context) => {
+  const { actions, chat, source, reading, connect } = openPage(context);
+  connect();
+  for (const number of [1, 2, 3]) actions.receive(messageFrame(number));
+  chat.isWatching = true;
+  reading.seen();
+  const keeping = reading.keepUnread(chat.active.messages[1]);
+  const { frame, resolve } = source.requests[source.requests.length - 1];
+  assert.deepEqual(frame, { type: "history", room: ROOM, before: "c2", limit: 1 });
+  resolve({ messages: [messageFrame(1)] });
+  await turn();
+  const [marking] = source.of("set_read_marker");
+  assert.equal(marking.frame.cursor, "c1");
+  marking.resolve({ unread_count: 2, mention_count: 0 });
+  await keeping;
+  reading.seen();
+  context.mock.timers.tick(READ_PAUSE_MS);
+  assert.equal(source.of("set_read_marker").length, 1);
+  assert.deepEqual([chat.active.reading.unread, chat.active.reading.line], [2, { count: 2, before: "id000002" }]);
+  chat.enter("other");
+  chat.enter(ROOM);
+  assert.equal(chat.active.reading.isBehind, true, "shown anew it is read");
 });
 
 test("a token that is entered is kept and tried at once", (context) => {

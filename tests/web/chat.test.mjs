@@ -70,9 +70,14 @@ test("messages of other rooms are unread until the room is entered", () => {
   chat.receive(messageFrame(1, { room: "other" }));
   chat.receive(messageFrame(1, { room: "other" }));
   chat.receive(messageFrame(2, { room: "other", author_id: ME }));
-  assert.equal(chat.conversation("other").unread, 1);
+  assert.equal(chat.conversation("other").reading.unread, 1);
+  chat.receive(messageFrame(3, { room: "other", text: `@${ME.slice(-8)} hello` }));
+  assert.equal(chat.conversation("other").reading.mentions, 1);
   chat.enter("other");
-  assert.equal(chat.active.unread, 0);
+  assert.deepEqual(chat.active.reading.line, { count: 2, before: null }, "a line is due where the unread begins");
+  chat.isWatching = true;
+  chat.receive(messageFrame(4, { room: "other" }));
+  assert.equal(chat.active.reading.unread, 2, "what is looked at is not unread");
 });
 
 test("of an event of an unknown kind only the cursor is stored", () => {

@@ -7,6 +7,7 @@ import { entriesOf, unreadIn } from "../../web/model/entries.js";
 import { frameOfKey, keyOfFrame, keyOfPeer, peerOfKey } from "../../web/model/places.js";
 import { flawOfRoomName } from "../../web/model/room-names.js";
 import { splitText } from "../../web/model/splitting.js";
+import { firstUnreadOf } from "../../web/model/unread-line.js";
 import { ANN, ME, ROOM, messageFrame, snapshotFrame } from "./frames.mjs";
 
 function openChat() {
@@ -70,4 +71,14 @@ test("a connection is direct, relayed or slow", () => {
   const relayed = { kind: "relayed", transport: "tcp", round_trip_ms: 12, remote_address: "/a", relay_id: ANN };
   const facts = Object.fromEntries(factsOfConnection(relayed, { milliseconds: String, name: (id) => id.slice(-4) }));
   assert.deepEqual(facts, { Connection: `Over the relay ${ANN.slice(-4)}`, Transport: "tcp", "Round trip": "12", Address: "/a" });
+});
+
+test("the line stands at the first of the messages that arrived last, wherever they stand", () => {
+  const message = (id, received, author = ANN) => ({ id, received, author });
+  const messages = [message("a", 1), message("late", 9), message("mine", 3, ME), message("b", 4), message("c", 5)];
+  const older = { state: "nothing" };
+  assert.equal(firstUnreadOf({ messages, older }, 2, ME).id, "late");
+  assert.equal(firstUnreadOf({ messages, older }, 99, ME).id, "a");
+  assert.equal(firstUnreadOf({ messages, older: { state: "more" } }, 99, ME), null, "the log has more to bring");
+  assert.equal(firstUnreadOf({ messages, older: { state: "unknown" } }, 1, ME), null);
 });

@@ -822,7 +822,7 @@ view("the room is in the page's address, and an address that cannot be read name
 function openConversation(context, chat) {
   define(context, { ResizeObserver: undefined });
   const asked = [];
-  const shown = new ConversationView(chat, avatarsOf(chat), { retry: () => 0, remove: () => 0, loadOlder: () => asked.push("older") });
+  const shown = new ConversationView(chat, avatarsOf(chat), { retry: () => 0, remove: () => 0, loadOlder: () => asked.push("older"), moved: () => 0 });
   const log = byId("log");
   Object.assign(log, { scrollHeight: 5_000, clientHeight: 500 });
   const scrollTo = (top) => {

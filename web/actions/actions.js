@@ -11,15 +11,17 @@ export class Actions {
   #token;
   #route;
   #profiles;
+  #reading;
   #touch;
   #draw;
 
   /** @param touch has the topics it is given drawn soon; `draw` draws them now */
-  constructor({ chat, source, outgoing, profiles, token, route, touch, draw }) {
+  constructor({ chat, source, outgoing, profiles, reading, token, route, touch, draw }) {
     this.#chat = chat;
     this.#source = source;
     this.#outgoing = outgoing;
     this.#profiles = profiles;
+    this.#reading = reading;
     this.#token = token;
     this.#route = route;
     this.#touch = touch;
@@ -38,8 +40,13 @@ export class Actions {
     this.#touch(this.#chat.receive(frame));
     if (frame.client_message_id) this.#outgoing.foundInLog(frame.client_message_id);
     if (frame.type === "gap") this.#chat.conversations.forgetHistory();
-    if (frame.type === "snapshot") this.#profiles.loadAll();
+    if (frame.type === "snapshot") this.#learnAll();
     if (WAKING.has(frame.type)) this.#resume();
+  }
+
+  #learnAll() {
+    this.#profiles.loadAll();
+    this.#reading.loadAll();
   }
 
   linkChanged(state, retryTime) {

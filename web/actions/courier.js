@@ -4,6 +4,7 @@
  * it once, over its restarts too.
  */
 import { MAX_IN_FLIGHT, REFUSED_PAUSE_MS } from "../model/limits.js";
+import { frameOfKey } from "../model/places.js";
 
 export class Courier {
   #inFlight = 0;
@@ -39,7 +40,7 @@ export class Courier {
   async #send(entry) {
     this.#inFlight += 1;
     const { id, room, text } = entry;
-    const frame = { type: "publish", id, client_message_id: id, room, text };
+    const frame = { type: "publish", id, client_message_id: id, ...frameOfKey(room), text };
     try {
       const answer = await this.source.request(frame);
       this.outbox.remove(id);

@@ -1,5 +1,6 @@
 /** Brings what was said in a room before the first message that is here. */
 import { HISTORY_PAGE, REFUSED_PAUSE_MS } from "../model/limits.js";
+import { frameOfKey } from "../model/places.js";
 import { messageFromFrame } from "../model/messages.js";
 
 /** Load one page; does nothing while another one is under way or the node is unreachable. */
@@ -22,7 +23,7 @@ export async function loadOlder(page, room) {
 
 /** Ask for a page; gives the answer, or the error. */
 function pageBefore(source, room, cursor) {
-  const frame = { type: "history", room, limit: HISTORY_PAGE };
+  const frame = { type: "history", ...frameOfKey(room), limit: HISTORY_PAGE };
   return source.request(cursor ? { ...frame, before: cursor } : frame).catch((error) => error);
 }
 

@@ -33,7 +33,7 @@ export class Outgoing {
    */
   resume() {
     for (const entry of this.#outbox.adopt()) {
-      if (this.#chat.conversation(entry.room).holds(entry.id)) this.#outbox.remove(entry.id);
+      if (isInLog(this.#chat.conversation(entry.room), entry.id)) this.#outbox.remove(entry.id);
       else this.#touch(this.#chat.propose(entry));
     }
     this.#courier.pump();
@@ -104,6 +104,11 @@ export class Outgoing {
     this.#courier.post(entry);
     this.remove(id);
   }
+}
+
+/** Whether a message of one's own is here as the log reported it. */
+function isInLog({ messages }, clientId) {
+  return messages.some((message) => message.clientId === clientId);
 }
 
 const ID_REUSED = "CLIENT_MESSAGE_ID_REUSED";

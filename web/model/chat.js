@@ -8,6 +8,7 @@ import { LinkState } from "./link-state.js";
 import { messageFromEntry } from "./messages.js";
 import { Peers } from "./peers.js";
 import { People } from "./people.js";
+import { peerOfKey } from "./places.js";
 import { receiveFrame } from "./receiving.js";
 
 export class Chat {
@@ -25,12 +26,21 @@ export class Chat {
   peers = new Peers();
   people = new People();
   conversations = new Conversations();
+  /** The keys of the direct conversations. */
+  directs = new Set();
   activeRoom = DEFAULT_ROOM;
+  /** Whether somebody sees the newest message of the conversation that is shown. */
+  isWatching = false;
   /** Where the log is to be read on; null before the first event. */
   cursor = null;
 
   get rooms() {
     return this.node?.rooms ?? [];
+  }
+
+  /** The keys of what is listed: the rooms that are joined, and the direct conversations. */
+  get keys() {
+    return [...this.rooms, ...this.directs];
   }
 
   get isReady() {
@@ -44,12 +54,13 @@ export class Chat {
   /** What layout.js needs to know besides the messages shown. */
   get surroundings() {
     const isAlone = this.peers.in(this.activeRoom).length === 0;
-    return { me: this.node?.peer_id, isWaiting: !this.isReady, isAlone };
+    const { line } = this.active.reading;
+    return { me: this.node?.peer_id, isWaiting: !this.isReady, isAlone, unreadFrom: line?.before, unreadCount: line?.count };
   }
 
   /** Whether what is written to a conversation is accepted by the node as things stand. */
   isJoined(key) {
-    return this.node === null || this.rooms.includes(key);
+    return this.node === null || peerOfKey(key) !== null || this.rooms.includes(key);
   }
 
   /** Whether the node does something, by the name of the call or event. */
@@ -71,10 +82,11 @@ export class Chat {
     return receiveFrame(this, frame);
   }
 
-  /** Show a conversation; what came in meanwhile is read. */
+  /** Show a conversation, from the first message that is unread. */
   enter(key) {
+    if (key !== this.activeRoom) this.isWatching = false;
     this.activeRoom = key;
-    this.active.unread = 0;
+    this.active.reading.beginVisit();
     return ["rooms", "peers", "messages"];
   }
 

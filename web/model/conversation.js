@@ -1,5 +1,6 @@
 /** The messages of one conversation: what the log reported, by time, then what is not sent yet. */
 import { KEPT_AFTER_CUT, LATE_AFTER_MS, MAX_KEPT, MAX_KEPT_WHILE_READ } from "./limits.js";
+import { ReadState } from "./read-state.js";
 import { orderFromTime, placeOf } from "./times.js";
 
 export class Conversation {
@@ -14,7 +15,7 @@ export class Conversation {
   older = { state: "unknown", cursor: null, expired: false };
   /** Messages that came live, since the page was opened. */
   arrivals = 0;
-  unread = 0;
+  reading = new ReadState();
   /** Whether somebody reads older messages here, so that they are not to be cut. */
   isHeld = false;
   #byId = new Map();
@@ -25,7 +26,7 @@ export class Conversation {
 
   /** The newest message, also of those not sent yet; undefined where nothing is known. */
   get last() {
-    return [...this.pending.values()].pop() ?? this.messages[this.messages.length - 1];
+    return [...this.pending.values()].pop() ?? this.messages[this.messages.length - 1] ?? this.reading.newest ?? undefined;
   }
 
   /** Take a message that just happened; false where it was known. */
@@ -56,11 +57,6 @@ export class Conversation {
     this.pending.set(message.clientId, message);
   }
 
-  /** Whether a message of one's own is here as the log reported it. */
-  holds(clientId) {
-    return this.messages.some((one) => one.clientId === clientId);
-  }
-
   /** Mark a message of one's own as stored by the node. */
   confirm(clientId, { messageId, author, recipients }) {
     const proposed = this.pending.get(clientId);
@@ -71,7 +67,7 @@ export class Conversation {
 
   /** Somebody came: the node sends what nobody had received yet. */
   handOver() {
-    for (const message of this.messages) if (message.recipients === 0) message.recipients = undefined;
+    for (const one of this.messages) if (one.recipients === 0) one.recipients = undefined;
   }
 
   /** Find a message by its id, one that is not sent by its client id. */

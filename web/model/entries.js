@@ -7,19 +7,18 @@ import { peerOfKey } from "./places.js";
  * @param chat the model; `draftIn(key)` gives what is written and not sent there
  */
 export function entriesOf(chat, draftIn = () => "") {
-  const keys = chat.rooms.includes(chat.activeRoom) ? chat.rooms : [...chat.rooms, chat.activeRoom];
-  const entries = keys.map((key) => entryOf(chat, key, draftIn(key)));
+  const entries = [...new Set([...chat.keys, chat.activeRoom])].map((key) => entryOf(chat, key, draftIn(key)));
   return entries.sort((a, b) => b.time - a.time);
 }
 
 /** Count what is unread in all conversations. */
 export function unreadIn(chat) {
-  return chat.rooms.reduce((sum, key) => sum + chat.conversation(key).unread, 0);
+  return chat.keys.reduce((sum, key) => sum + chat.conversation(key).reading.unread, 0);
 }
 
 function entryOf(chat, key, draft) {
   const conversation = chat.conversation(key);
-  const { last, unread } = conversation;
+  const { last, reading } = conversation;
   const isActive = key === chat.activeRoom;
   return {
     key,
@@ -28,7 +27,8 @@ function entryOf(chat, key, draft) {
     isJoined: chat.isJoined(key),
     time: last ? Date.parse(last.time) : 0,
     line: draft && !isActive ? { kind: "draft", text: oneLine(draft) } : lineOf(last, chat.node?.peer_id),
-    unread,
+    unread: reading.unread,
+    mentions: reading.mentions,
   };
 }
 

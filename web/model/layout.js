@@ -7,9 +7,10 @@ import { latenessOf } from "./lateness.js";
  * node that has begun anew is somebody else, and what it said is another's then.
  *
  * @param around `me`, this node's peer id; whether nothing can be sent now
- *   (`isWaiting`), and whether nobody else is in the room (`isAlone`)
+ *   (`isWaiting`), whether nobody else is in the room (`isAlone`), and the id of the
+ *   first unread message and how many there are (`unreadFrom`, `unreadCount`)
  */
-export function laidOut(messages, { me, isWaiting, isAlone }) {
+export function laidOut(messages, { me, isWaiting, isAlone, unreadFrom, unreadCount }) {
   const lateness = latenessOf(messages);
   let previous = null;
   const laid = messages.map((message, index) => {
@@ -20,7 +21,8 @@ export function laidOut(messages, { me, isWaiting, isAlone }) {
     const startsGroup =
       startsDay || previous.who !== who || date - previous.date > GROUP_WITHIN_MS;
     previous = { date, who };
-    const now = { isOwn, isWaiting, isAlone, startsDay, startsGroup };
+    const newCount = unreadFrom !== undefined && message.id === unreadFrom ? unreadCount : 0;
+    const now = { isOwn, isWaiting, isAlone, startsDay, startsGroup: startsGroup || newCount > 0, newCount };
     return { key: `${message.key} ${isOwn}`, message, ...now, ...lateness[index], isNewestOwn: false };
   });
   markNewestOwn(laid);

@@ -30,6 +30,8 @@ export const MAX_IN_FLIGHT = 256;
 export const FIRST_ROUND_TRIPS_MS = 3_000;
 export const ROUND_TRIPS_MS = 15_000;
 
+/** The node is told so long after something was read, so that much at once is one word. */
+export const READ_PAUSE_MS = 400;
 /** A finger that rests so long on a message asks what can be done with it. */
 export const LONG_PRESS_MS = 500;
 /** Pictures of people that are in memory at once. */
@@ -78,6 +80,8 @@ export const FOLD_LINES = 16;
 
 /** Nearer to the end than this counts as being at the end. */
 export const AT_END_PX = 60;
+/** So much of what was read before is shown above the first unread message. */
+export const LINE_MARGIN_PX = 64;
 /** Nearer to the beginning or the end than this, more is brought. */
 export const NEAR_EDGE_PX = 600;
 

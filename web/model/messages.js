@@ -1,13 +1,15 @@
 /** Messages as the page holds them, made from frames and from what is typed. */
 import { timesOfFrame } from "./believed-time.js";
+import { keyOfFrame } from "./places.js";
 import { orderFromTime } from "./times.js";
 
 /** Read a `message` frame; `time`, `received` and `lag` are those of believed-time.js. */
 export function messageFromFrame(frame) {
   return {
     id: frame.message_id,
+    cursor: frame.cursor,
     clientId: frame.client_message_id || undefined,
-    room: frame.room,
+    room: keyOfFrame(frame),
     author: frame.author_id,
     forwarder: frame.forwarder_id,
     text: frame.text ?? null,

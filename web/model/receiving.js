@@ -1,6 +1,7 @@
 /** What each kind of event, and each word of the gateway, changes in the model. */
 import { messageFromFrame } from "./messages.js";
 import { keyOfFrame } from "./places.js";
+import { countArrival, receiveReadMarker } from "./reading.js";
 
 /** What a frame can change, as the views name it. */
 export const TOPICS = ["link", "node", "rooms", "peers", "messages", "people"];
@@ -27,6 +28,7 @@ const HANDLERS = new Map([
   ["peer_joined", receivePeer],
   ["peer_left", receivePeer],
   ["profile_changed", receiveProfile],
+  ["read_marker_changed", receiveReadMarker],
 ]);
 
 function changed(chat, facts) {
@@ -58,7 +60,7 @@ function receiveProfile(chat, { profile, name_seen_before: isSeenBefore }) {
 function receiveMessage(chat, frame) {
   const key = keyOfFrame(frame);
   const conversation = chat.conversation(key);
-  const isNew = conversation.append(messageFromFrame(frame));
-  if (isNew && key !== chat.activeRoom && frame.author_id !== chat.node?.peer_id) conversation.unread += 1;
+  const message = messageFromFrame(frame);
+  if (conversation.append(message)) countArrival(chat, key, message);
   return ["messages", "rooms"];
 }

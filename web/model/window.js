@@ -18,6 +18,14 @@ export class Window {
     return [Math.max(0, end - MAX_RENDERED), end];
   }
 
+  /** List what is in the document of a conversation; what is not sent yet stands at the end. */
+  shownOf({ messages, pending }) {
+    const [start, end] = this.rangeIn(messages);
+    const shown = messages.slice(start, end);
+    if (end === messages.length) shown.push(...pending.values());
+    return shown.slice(-MAX_RENDERED);
+  }
+
   follow() {
     this.#lastShown = null;
   }

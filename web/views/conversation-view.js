@@ -1,13 +1,13 @@
 /** The conversation: keeps the reader's place, or follows the newest message. */
-import { MAX_RENDERED } from "../model/limits.js";
 import { laidOut } from "../model/layout.js";
+import { placeLine } from "../model/unread-line.js";
 import { Window } from "../model/window.js";
-import { byId, setText } from "./dom.js";
+import { byId } from "./dom.js";
 import { whenResized } from "./resize.js";
-import { count } from "./formats.js";
 import { KeyedList } from "./keyed.js";
 import { showStart } from "./log-start.js";
 import { messageRow } from "./message-row.js";
+import { showNewestButton } from "./newest-button.js";
 import { Place } from "./place.js";
 
 export class ConversationView {
@@ -15,13 +15,13 @@ export class ConversationView {
   #actions;
   #log = byId("log");
   #list = byId("messages");
-  #button = byId("new-messages");
   #place = new Place(this.#log);
   #window = new Window();
   #rows;
   #shown = null;
   #laid = [];
   #readArrivals = 0;
+  #line = null;
 
   /** @param actions what message-state.js does with a message by client id; `loadOlder` of the active room */
   constructor(chat, avatars, actions) {
@@ -29,8 +29,14 @@ export class ConversationView {
     this.#actions = actions;
     this.#rows = new KeyedList(this.#list, (laid) => laid.key, (laid) => messageRow(laid, { chat, avatars, actions }));
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    this.#button.addEventListener("click", () => this.follow());
+    this.#log.addEventListener("scroll", actions.moved, { passive: true });
+    byId("new-messages").addEventListener("click", () => this.follow());
     whenResized(this.#log, () => this.#window.follows && this.#place.goToEnd());
+  }
+
+  /** Whether the newest message is in sight. */
+  get isAtEnd() {
+    return this.#window.follows && this.#place.isAtEnd;
   }
 
   /** Go to the newest message and stay with it. */
@@ -43,18 +49,27 @@ export class ConversationView {
     const conversation = this.#chat.active;
     if (conversation !== this.#shown) this.#open(conversation);
     conversation.isHeld = !this.#window.follows;
+    placeLine(conversation, this.#chat.node?.peer_id);
     this.#log.setAttribute("aria-busy", String(conversation.older.state === "loading"));
-    this.#laid = laidOut(this.#visible(conversation), this.#chat.surroundings);
+    this.#laid = laidOut(this.#window.shownOf(conversation), this.#chat.surroundings);
     showStart(conversation, { isReady: this.#chat.isReady, isJoined: this.#chat.isJoined(conversation.room) });
     if (this.#window.follows) {
       this.#rows.show(this.#laid);
       this.#place.goToEnd();
+      this.#goToLine(conversation.reading.line);
       this.#readArrivals = conversation.arrivals;
     } else {
       this.#place.keepDuring(this.#list.children, () => this.#rows.show(this.#laid));
     }
-    this.#showButton(conversation.arrivals - this.#readArrivals);
+    showNewestButton(!this.#window.follows, conversation.arrivals - this.#readArrivals);
     this.#bringOlder(conversation);
+  }
+
+  /** A visit begins at the first unread message, where that is not in sight at the end. */
+  #goToLine(line) {
+    if (!line?.before || line === this.#line) return;
+    this.#line = line;
+    this.#place.showAtTop(this.#list.querySelector(".unread-line"));
   }
 
   #open(conversation) {
@@ -62,20 +77,6 @@ export class ConversationView {
     this.#shown = conversation;
     this.#rows.clear();
     this.#window.follow();
-  }
-
-  #visible({ messages, pending }) {
-    const [start, end] = this.#window.rangeIn(messages);
-    const shown = messages.slice(start, end);
-    if (end === messages.length) shown.push(...pending.values());
-    return shown.slice(-MAX_RENDERED);
-  }
-
-  #showButton(arrived) {
-    this.#button.hidden = this.#window.follows;
-    setText(byId("new-messages-label"), arrived > 0 ? `${count(arrived, "new message")}, go to the newest` : "Go to the newest message");
-    byId("new-messages-count").hidden = arrived <= 0;
-    setText(byId("new-messages-count"), arrived > 99 ? "99+" : String(arrived));
   }
 
   #scrolled() {
@@ -100,11 +101,8 @@ export class ConversationView {
   #bringOlder(conversation) {
     if (conversation.older.state !== "more") return;
     const [start] = this.#window.rangeIn(conversation.messages);
-    if ((start === 0 && this.#place.isNearStart) || this.#mayMissInSight(conversation)) this.#actions.loadOlder();
-  }
-
-  #mayMissInSight(conversation) {
     const first = this.#laid[this.#place.firstVisible(this.#list.children)];
-    return first !== undefined && conversation.mayMissBehind(first.message);
+    const mayMiss = first !== undefined && conversation.mayMissBehind(first.message);
+    if ((start === 0 && this.#place.isNearStart) || mayMiss) this.#actions.loadOlder();
   }
 }

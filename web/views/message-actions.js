@@ -8,8 +8,8 @@ import { mountMessageDetails } from "./message-details.js";
 import { mountMessageTools } from "./message-tools.js";
 import { showToast } from "./toast.js";
 
-/** @param composer what mountComposer gives */
-export function mountMessageActions(chat, composer) {
+/** @param composer what mountComposer gives; keepUnread leaves a message and what came after it unread */
+export function mountMessageActions(chat, composer, keepUnread) {
   const text = byId("composer-text");
   const doing = {
     reply: ({ author, text: said }) => {
@@ -20,6 +20,10 @@ export function mountMessageActions(chat, composer) {
       const isCopied = await copyText(said ?? "");
       showToast(isCopied ? "Copied." : "The browser did not let it be copied.");
     },
+  };
+  doing.unread = async (message) => {
+    await keepUnread(message);
+    showToast("Unread from here.");
   };
   mountMessageTools(chat, { ...doing, details: mountMessageDetails(chat, doing) });
   mountMentionList(chat, composer.put);

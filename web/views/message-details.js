@@ -17,6 +17,7 @@ export function mountMessageDetails(chat, actions) {
   return function show(message) {
     shown = message;
     const facts = detailsOf(message, { name: (peerId) => chat.nameOf(peerId), time: fullTime });
+    dialog.querySelector("[data-do=unread]").hidden = !message.cursor || !chat.can("set_read_marker");
     byId("message-facts").replaceChildren(...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", { dir: "auto" }, value)]));
     openDialog(dialog);
   };

@@ -25,6 +25,7 @@ export function messageRow(laid, { chat, avatars, actions }) {
   const element = el("li", { class: "message", tabindex: "-1" }, row);
   if (!isOwn) coloured(author, message.author);
   const day = el("p", { class: "day" }, el("span"));
+  const line = el("p", { class: "day unread-line" }, el("span"));
   let shown = "";
   return {
     element,
@@ -40,7 +41,8 @@ export function messageRow(laid, { chat, avatars, actions }) {
       element.dataset.id = next.message.id;
       showTime(time, date, next);
       showLate(late, date, next);
-      showDay(element, day, next.startsDay ? dayName(date) : "");
+      showAbove(element, line, next.newCount > 0 ? `${count(next.newCount, "new message")}` : "");
+      showAbove(element, day, next.startsDay ? dayName(date) : "");
       element.classList.toggle("own", next.isOwn);
       element.classList.toggle("starts-group", next.startsGroup);
       element.dataset.state = next.message.state;
@@ -73,8 +75,9 @@ function arrivedAt({ received }) {
   return `arrived ${fullTime(new Date(received))}`;
 }
 
-function showDay(element, day, name) {
-  setText(day.firstChild, name);
-  if (name) element.prepend(day);
-  else day.remove();
+/** Show a day's name, or where the unread begins, above a message. */
+function showAbove(element, place, words) {
+  setText(place.firstChild, words);
+  if (words) element.prepend(place);
+  else place.remove();
 }

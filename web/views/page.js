@@ -20,6 +20,7 @@ import { mountReach } from "./reach.js";
 import { mountRooms } from "./rooms.js";
 import { showToast } from "./toast.js";
 import { mountToken } from "./token.js";
+import { mountWatching } from "./watching.js";
 
 /** @param page the parts that app.js makes; what a view needs of them is in its own docstring */
 export function mountPage(page) {
@@ -33,20 +34,23 @@ export function mountPage(page) {
 }
 
 function mountConversation(page, avatars) {
-  const { chat, screen, actions, membership, outgoing, drafts } = page;
+  const { chat, screen, actions, membership, outgoing, drafts, reading } = page;
   const conversation = new ConversationView(chat, avatars, {
     retry: (clientId) => outgoing.retry(clientId),
     joinAndRetry: (clientId) => membership.joinAndRetry(clientId),
     remove: (clientId) => outgoing.remove(clientId),
     loadOlder: () => actions.loadOlder(),
+    moved: () => watch(),
   });
   const composer = mountComposer(chat, drafts, (texts, room) => {
     const joining = membership.send(texts, room);
     if (!joining) conversation.follow();
     return joining;
   });
-  mountMessageActions(chat, composer);
+  mountMessageActions(chat, composer, (message) => reading.keepUnread(message));
+  const watch = mountWatching(chat, { isAtEnd: () => conversation.isAtEnd, seen: () => reading.seen() });
   screen.add(["messages", "node", "link", "peers", "people"], () => conversation.render());
+  screen.add(["messages", "rooms", "link"], watch);
   screen.add(["rooms", "node"], composer.render);
   screen.add(["drafts"], composer.showDraft);
   screen.add(["rooms"], mountFocus(chat));

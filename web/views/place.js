@@ -1,5 +1,5 @@
 /** Where the reader is in the conversation, and how to stay there. */
-import { AT_END_PX, NEAR_EDGE_PX } from "../model/limits.js";
+import { AT_END_PX, LINE_MARGIN_PX, NEAR_EDGE_PX } from "../model/limits.js";
 
 export class Place {
   #log;
@@ -23,6 +23,11 @@ export class Place {
 
   goToEnd() {
     this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  /** Scroll up to an element, where it is above what is in sight. */
+  showAtTop(element) {
+    if (element) this.#log.scrollTop = Math.min(this.#log.scrollTop, element.offsetTop - LINE_MARGIN_PX);
   }
 
   /**

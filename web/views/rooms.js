@@ -44,8 +44,9 @@ function showEntry(entry, { chat, button, time, line, unread }) {
   line.dataset.kind = entry.line.kind;
   line.replaceChildren(...lineNodes(entry, chat));
   unread.hidden = entry.unread === 0;
-  setText(unread, entry.unread > 99 ? "99+" : String(entry.unread));
-  unread.setAttribute("aria-label", `${entry.unread} unread`);
+  const number = entry.unread > 99 ? "99+" : String(entry.unread);
+  setText(unread, entry.mentions > 0 ? `@${number}` : number);
+  unread.setAttribute("aria-label", `${entry.unread} unread${entry.mentions > 0 ? ", you are mentioned" : ""}`);
 }
 
 function lineNodes({ line: { kind, author, text }, isJoined }, chat) {
