@@ -12,9 +12,11 @@ import { Source } from "./socket/source.js";
 import { DraftStore } from "./storage/draft-store.js";
 import { OutboxStore } from "./storage/outbox-store.js";
 import { openStorage } from "./storage/page-storage.js";
+import { PreferenceStore } from "./storage/preference-store.js";
 import { Token } from "./storage/token.js";
 import { watchFailures } from "./views/failures.js";
 import { mountInputMethod } from "./views/input-method.js";
+import { keepShell } from "./views/installing.js";
 import { askBeforeLeaving } from "./views/leaving.js";
 import { mountPage } from "./views/page.js";
 import { route } from "./views/route.js";
@@ -24,6 +26,7 @@ const screen = new Screen();
 const touch = (topics) => screen.touch(topics);
 const storage = openStorage();
 const token = new Token(storage);
+const preferences = new PreferenceStore(storage);
 const draftStore = new DraftStore(openStorage("sessionStorage"), storage);
 export const drafts = new Drafts(draftStore);
 export const chat = new Chat();
@@ -32,7 +35,10 @@ export const outbox = new Outbox(store);
 const source = new Source(token, {
   hello: () => ({ type: "hello", after: chat.cursor, rooms: [] }),
   isReady: () => chat.isReady,
-  receive: (frame) => actions.receive(frame),
+  receive: (frame) => {
+    actions.receive(frame);
+    announce(frame);
+  },
   change: (state, retryTime) => actions.linkChanged(state, retryTime),
   turnedAway: (admission) => actions.turnedAway(admission),
   measured: (peers) => actions.measured(peers),
@@ -49,7 +55,7 @@ const membership = new Membership({ chat, source, outgoing, enter });
 watchFailures((error) => actions.failed(error));
 
 mountInputMethod();
-mountPage({ chat, screen, actions, outgoing, drafts, meetings, membership, profiles, reading, source, touch });
+const announce = mountPage({ chat, screen, actions, outgoing, drafts, meetings, membership, profiles, reading, preferences, source, touch });
 
 store.watch((id) => outgoing.droppedElsewhere(id));
 draftStore.watch((room, draft) => {
@@ -60,3 +66,4 @@ askBeforeLeaving(() => outbox.isSafe && drafts.isSafe);
 outgoing.start();
 actions.start();
 document.documentElement.dataset.started = "";
+keepShell();

@@ -22,6 +22,14 @@
   };
   var failure = "";
 
+  /* The theme that was chosen, before anything is drawn. */
+  try {
+    var theme = JSON.parse(window.localStorage.getItem("wsp.preferences")).theme;
+    if (theme === "dark" || theme === "light") document.documentElement.setAttribute("data-theme", theme);
+  } catch (error) {
+    if (error instanceof SyntaxError) window.localStorage.removeItem("wsp.preferences");
+  }
+
   function missing() {
     var names = [];
     for (var name in NEEDED) {

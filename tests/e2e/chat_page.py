@@ -26,8 +26,12 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
   window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
-#: What Chromium itself says when a server is away.
-EXPECTED_CONSOLE = ("WebSocket connection to", "net::ERR_CONNECTION_REFUSED")
+#: What Chromium itself says when a server is away, and when a test blocks service workers.
+EXPECTED_CONSOLE = (
+    "WebSocket connection to",
+    "net::ERR_CONNECTION_REFUSED",
+    "Service Worker registration blocked by Playwright",
+)
 
 
 class ChatPage:

@@ -42,6 +42,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     pages: list[ChatPage] = []
 
     def open_one(gateway: GatewayProcess, *, is_ready: bool = True, **options: Any) -> ChatPage:
+        options.setdefault("service_workers", "block")
         page = ChatPage(browser.new_context(**options), gateway.url)
         pages.append(page)
         if is_ready:
@@ -90,7 +91,7 @@ def scripted() -> Iterator[ScriptedGateway]:
 @pytest.fixture
 def scripted_page(browser: Browser, scripted: ScriptedGateway) -> Iterator[ChatPage]:
     """Give a page in front of the scripted gateway."""
-    context = browser.new_context()
+    context = browser.new_context(service_workers="block")
     scripted.accept(context)
     page = ChatPage(context, scripted.url)
     page.wait_ready()

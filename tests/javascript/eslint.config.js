@@ -20,6 +20,7 @@ export default [
     files: ["web/**/*.js"],
     languageOptions: { ecmaVersion: 2022, sourceType: "module", globals: globals.browser },
   },
+  { files: ["web/sw.js"], languageOptions: { sourceType: "script", globals: globals.serviceworker } },
   { files: ["web/support.js"], languageOptions: { ecmaVersion: 5, sourceType: "script" } },
   {
     files: ["web/model/**/*.js", "web/model/limits.js"],
@@ -59,6 +60,7 @@ export default [
     files: ["web/model/**/*.js", "web/model/limits.js"],
     rules: { "no-restricted-globals": ["error", "structuredClone", "setTimeout", "setInterval", "requestAnimationFrame"] },
   },
+  { files: ["web/sw.js"], languageOptions: { sourceType: "script", globals: globals.serviceworker } },
   { files: ["web/support.js"], rules: { "no-var": "off", "object-shorthand": "off" } },
   { files: ["tests/web/*.mjs"], languageOptions: { globals: { ...globals.browser, ...globals.node } } },
   { files: ["tests/**"], rules: { "max-lines": "off", "no-restricted-properties": "off", "no-script-url": "off", "max-lines-per-function": "off" } },

@@ -23,6 +23,12 @@ export function mountDialogs() {
   for (const button of document.querySelectorAll("[data-open-dialog]")) {
     button.addEventListener("click", () => openDialog(byId(button.dataset.openDialog)));
   }
+  for (const [button, dialog] of [["open-keys", "keys-dialog"], ["open-you", "me-dialog"]]) {
+    byId(button).addEventListener("click", () => {
+      closeDialog(byId("settings-dialog"));
+      openDialog(byId(dialog));
+    });
+  }
   for (const dialog of document.querySelectorAll("dialog")) {
     for (const button of dialog.querySelectorAll("[data-close-dialog]")) {
       button.addEventListener("click", () => closeDialog(dialog));

@@ -3,9 +3,9 @@ import { setText } from "./dom.js";
 
 /**
  * @param words `busy` is shown while `run(value)` is under way, then what
- *   `done(answer)` gives, or the error's own words
+ *   `done(answer)` gives, or the error's own words; a field that may be empty keeps what it has
  */
-export function bindForm(form, result, { busy, run, done }) {
+export function bindForm(form, result, { busy, run, done, isEmptyAllowed = false }) {
   const field = form.querySelector("input");
   const tell = (text, state) => {
     setText(result, text);
@@ -15,11 +15,11 @@ export function bindForm(form, result, { busy, run, done }) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const value = field.value.trim();
-    if (!value || form.getAttribute("aria-busy") === "true") return;
+    if ((!value && !isEmptyAllowed) || form.getAttribute("aria-busy") === "true") return;
     tell(busy, "busy");
     try {
       tell(done(await run(value)), "done");
-      field.value = "";
+      if (!isEmptyAllowed) field.value = "";
     } catch (error) {
       tell(sentence(error.message), "failed");
     }

@@ -1,6 +1,8 @@
 /** Times and amounts as people of this browser's language read them. */
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+const SHORT = { hour: "numeric", minute: "2-digit" };
+const CYCLES = { 24: { hourCycle: "h23" }, 12: { hourCycle: "h12" } };
+let clock = new Intl.DateTimeFormat(undefined, SHORT);
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: "short" });
@@ -11,7 +13,12 @@ const NUMBER = new Intl.NumberFormat();
 const DAY_MS = 86_400_000;
 
 export function clockTime(date) {
-  return CLOCK.format(date);
+  return clock.format(date);
+}
+
+/** Write times with 24 or 12 hours, or as the language does: `24`, `12`, `auto`. */
+export function setClock(hours) {
+  clock = new Intl.DateTimeFormat(undefined, { ...SHORT, ...CYCLES[hours] });
 }
 
 export function fullTime(date) {

@@ -31,6 +31,12 @@ export function mountMessageTools(chat, actions) {
     const message = messageOf(rowOf(target));
     if (message) actions.details(message);
   });
+  byId("composer-text").addEventListener("keydown", (event) => {
+    const newest = event.key === "ArrowUp" && !event.altKey && event.target.value === "" && list.lastElementChild;
+    if (!newest) return;
+    event.preventDefault();
+    newest.focus();
+  });
   byId("log").addEventListener("keydown", (event) => pressed(event, { list, messageOf, actions }));
 }
 

@@ -1,23 +1,16 @@
 /** Puts all views on the model, and names what each is drawn for. Called by app.js, once. */
-import { mountAddresses } from "./addresses.js";
 import { Avatars } from "./avatars.js";
 import { mountBanners } from "./banners.js";
 import { mountComposer } from "./composer.js";
 import { ConversationView } from "./conversation-view.js";
-import { mountDial } from "./dial.js";
 import { closeDialog, mountDialogs } from "./dialogs.js";
 import { byId } from "./dom.js";
 import { mountDrawers } from "./drawers.js";
 import { focusComposer, mountFocus } from "./focus.js";
 import { mountHeader } from "./header.js";
-import { mountInvite } from "./invite.js";
-import { mountInvited } from "./invited.js";
-import { mountMe } from "./me.js";
 import { mountMessageActions } from "./message-actions.js";
-import { mountPeers } from "./peers.js";
-import { mountPerson } from "./person.js";
-import { mountReach } from "./reach.js";
 import { mountRooms } from "./rooms.js";
+import { mountPeople, mountSettings } from "./sides.js";
 import { showToast } from "./toast.js";
 import { mountToken } from "./token.js";
 import { mountWatching } from "./watching.js";
@@ -31,6 +24,7 @@ export function mountPage(page) {
   mountList(page, avatars);
   mountPeople(page, avatars);
   mountGateway(page);
+  return mountSettings(page);
 }
 
 function mountConversation(page, avatars) {
@@ -76,18 +70,6 @@ function mountList({ chat, screen, actions, membership, drafts }, avatars) {
     },
     draftIn: (key) => drafts.textIn(key),
   }));
-}
-
-function mountPeople({ chat, screen, meetings }, avatars) {
-  const person = mountPerson(chat, avatars);
-  screen.add(["peers", "node", "rooms", "link", "people"], mountPeers(chat, avatars, person.show));
-  screen.add(["peers", "node", "people"], person.render);
-  screen.add(["peers", "node", "people"], mountReach(chat));
-  screen.add(["node"], mountAddresses(chat));
-  screen.add(["node", "people"], mountMe(chat, avatars));
-  screen.add(["rooms", "node", "link"], mountInvite(chat, (room) => meetings.create(room)));
-  screen.add(["rooms", "node", "link"], mountInvited(chat, meetings));
-  mountDial(chat, (text) => meetings.meet(text));
 }
 
 function mountGateway({ chat, screen, actions, source }) {

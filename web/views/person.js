@@ -4,12 +4,13 @@ import { COPIED_NOTE_MS } from "../model/limits.js";
 import { copyText } from "./clipboard.js";
 import { openDialog } from "./dialogs.js";
 import { byId, el, setText } from "./dom.js";
+import { bindForm } from "./form.js";
 import { milliseconds } from "./formats.js";
 
 const MAX_AGENT_CHARACTERS = 120;
 
-/** @returns `show(peerId)` and `render()` */
-export function mountPerson(chat, avatars) {
+/** @param rename calls a person otherwise, promising; @returns `show(peerId)` and `render()` */
+export function mountPerson(chat, avatars, rename) {
   let shown = null;
   const render = () => {
     if (shown === null) return;
@@ -19,6 +20,12 @@ export function mountPerson(chat, avatars) {
     byId("person-card").replaceChildren(avatars.of(shown), words);
     byId("person-facts").replaceChildren(...factsOf(chat, shown));
   };
+  bindForm(byId("petname-form"), byId("petname-result"), {
+    busy: "Saving…",
+    run: (petname) => rename(shown, petname),
+    done: () => "Saved.",
+    isEmptyAllowed: true,
+  });
   byId("person-copy").addEventListener("click", async () => {
     const isCopied = await copyText(shown);
     const result = byId("person-result");
@@ -29,6 +36,8 @@ export function mountPerson(chat, avatars) {
   const show = (peerId) => {
     if (peerId === chat.node?.peer_id) return openDialog(byId("me-dialog"));
     shown = peerId;
+    byId("petname-form").hidden = !chat.can("set_petname");
+    byId("petname").value = chat.people.get(peerId)?.petname ?? "";
     render();
     return openDialog(byId("person-dialog"));
   };
