@@ -1,5 +1,7 @@
 /** Builds the page: the model, the link to the gateway, and the views on both. */
 import { Actions } from "./actions/actions.js";
+import { Blocking } from "./actions/blocking.js";
+import { Deliveries } from "./actions/deliveries.js";
 import { Membership } from "./actions/membership.js";
 import { Meetings } from "./actions/meetings.js";
 import { Profiles } from "./actions/people.js";
@@ -48,14 +50,16 @@ export const outgoing = new Outgoing({ chat, outbox, source, touch });
 const draw = () => screen.draw();
 const profiles = new Profiles({ chat, source, touch });
 const reading = new Reading({ chat, source, touch });
-const actions = new Actions({ chat, source, outgoing, profiles, reading, token, route, touch, draw });
+const blocking = new Blocking({ chat, source, touch, resume: () => actions.resume() });
+const deliveries = new Deliveries({ chat, source, touch });
+const actions = new Actions({ chat, source, outgoing, learning: [profiles, reading, blocking], token, route, touch, draw });
 const enter = (room) => actions.enter(room);
 const meetings = new Meetings({ source, route, enter });
 const membership = new Membership({ chat, source, outgoing, enter });
 watchFailures((error) => actions.failed(error));
 
 mountInputMethod();
-const announce = mountPage({ chat, screen, actions, outgoing, drafts, meetings, membership, profiles, reading, preferences, source, touch });
+const announce = mountPage({ chat, screen, actions, outgoing, drafts, meetings, membership, profiles, reading, blocking, deliveries, preferences, source, touch });
 
 store.watch((id) => outgoing.droppedElsewhere(id));
 draftStore.watch((room, draft) => {

@@ -18,7 +18,8 @@ READ_MESSAGES = """() => [...document.querySelectorAll("#messages > .message")].
   text: row.querySelector(".text").textContent,
   time: row.querySelector("time").dateTime,
   late: row.querySelector(".late").innerText,
-  state: row.querySelector(".state").textContent,
+  state: row.querySelector(".state").dataset.word,
+  held: row.querySelector(".state").textContent,
   own: row.classList.contains("own"),
 }))"""
 WATCH = """
@@ -168,7 +169,7 @@ class ChatPage:
     def assert_nothing_ran(self) -> None:
         """Check that no dialog came, nothing was fetched elsewhere, no policy was broken."""
         assert self.dialogs == []
-        home = (self.url, self.url.replace("http", "ws", 1))
+        home = (self.url, self.url.replace("http", "ws", 1), f"blob:{self.url}", "data:image/")
         assert [url for url in self.requests if not url.startswith(home)] == []
         assert self.page.evaluate("window.violations") == []
         assert self.page.evaluate("typeof window.canary") == "undefined"

@@ -11,6 +11,7 @@ import functools
 import itertools
 import json
 import threading
+from collections import defaultdict
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -75,6 +76,9 @@ class ScriptedGateway:
         requested: The types of the other commands.
         rooms: The rooms that the node has joined.
         peers: The peers that are connected, each in the first room.
+        features: What the node says that it does.
+        answers: What to answer to commands, by their type.
+        frames: The commands themselves, by their type, in order.
     """
 
     def __init__(self) -> None:
@@ -83,6 +87,9 @@ class ScriptedGateway:
         self.requested: list[str] = []
         self.rooms = ["chat-room"]
         self.peers = [PEER]
+        self.features: list[str] = []
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.frames: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._numbers = itertools.count(1)
         self._log: list[dict[str, Any]] = []
         self._pages: list[WebSocketRoute] = []
@@ -118,6 +125,7 @@ class ScriptedGateway:
         page.on_message(lambda data: self._handle(page, json.loads(data)))
 
     def _handle(self, page: WebSocketRoute, frame: dict[str, Any]) -> None:
+        self.frames[frame["type"]].append(frame)
         match frame["type"]:
             case "hello":
                 page.send(json.dumps(self._snapshot()))
@@ -134,6 +142,8 @@ class ScriptedGateway:
                 answer = {}
             case "history":
                 answer = self._history(frame.get("before"), frame.get("limit", 100))
+            case known if known in self.answers:
+                answer = self.answers[known]
             case other:
                 self.requested.append(other)
                 peer: dict[str, object] = {
@@ -148,8 +158,9 @@ class ScriptedGateway:
         page.send(json.dumps({"type": "ack", "id": frame["id"], **answer}))
 
     def _publish(self, page: WebSocketRoute, frame: dict[str, Any]) -> None:
-        self.published.append((frame["room"], frame["text"]))
-        event = self._message(room=frame["room"], text=frame["text"], author_id=ME)
+        place = {name: frame[name] for name in ("room", "peer_id") if name in frame}
+        self.published.append((next(iter(place.values())), frame["text"]))
+        event = self._message(**place, text=frame["text"], author_id=ME)
         event["client_message_id"] = frame["client_message_id"]
         answer = {key: event[key] for key in ("message_id", "cursor")} | {"recipients": 1}
         page.send(json.dumps({"type": "ack", "id": frame["id"], **answer}))
@@ -188,7 +199,9 @@ class ScriptedGateway:
 
     def _node(self) -> dict[str, Any]:
         address = f"/ip4/192.0.2.7/tcp/4001/p2p/{ME}"
-        facts = {"peer_id": ME, "addresses": [address], "agent": "wsp", "rooms": self.rooms}
+        facts: dict[str, Any] = {"peer_id": ME, "addresses": [address], "agent": "wsp"}
+        facts["rooms"] = self.rooms
+        facts["features"] = self.features
         return facts | {"max_message_bytes": 32_768, "storage": {"state": "ok"}}
 
     def _stamp(self) -> dict[str, str]:

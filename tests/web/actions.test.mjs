@@ -51,7 +51,7 @@ function openPage(context, { stored = [] } = {}) {
   const token = { keep: (value) => (token.value = value) };
   const profiles = new Profiles({ chat, source, touch });
   const reading = new Reading({ chat, source, touch });
-  const actions = new Actions({ chat, source, outgoing, profiles, reading, token, route, touch, draw: () => touched.push("drawn") });
+  const actions = new Actions({ chat, source, outgoing, learning: [profiles, reading], token, route, touch, draw: () => touched.push("drawn") });
   const membership = new Membership({ chat, source, outgoing, enter: (room) => actions.enter(room) });
   outgoing.start();
   actions.start();

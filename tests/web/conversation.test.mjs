@@ -4,6 +4,7 @@ import { KEPT_AFTER_CUT, MAX_KEPT, MAX_RENDERED } from "../../web/model/limits.j
 import { Conversation } from "../../web/model/conversation.js";
 import { laidOut } from "../../web/model/layout.js";
 import { messageFromEntry, messageFromFrame, newClientId } from "../../web/model/messages.js";
+import { mayMissBehind } from "../../web/model/missing.js";
 import { Window } from "../../web/model/window.js";
 import { ANN, ME, ROOM, messageFrame } from "./frames.mjs";
 
@@ -105,17 +106,17 @@ test("a page of the log that may lack what was sent meanwhile asks for the one b
   };
   const conversation = new Conversation(ROOM);
   conversation.prepend([received(40, 1), received(42, 1)], "c40", false);
-  assert.equal(conversation.mayMissBehind(conversation.messages[0]), true);
+  assert.equal(mayMissBehind(conversation, conversation.messages[0]), true);
   conversation.prepend([received(41, 0), received(43, 0)], "c41", false);
-  assert.equal(conversation.mayMissBehind(conversation.messages[0]), true, "that page belonged between");
+  assert.equal(mayMissBehind(conversation, conversation.messages[0]), true, "that page belonged between");
   conversation.prepend([received(20, 0), received(21, 0)], "c20", false);
-  assert.equal(conversation.mayMissBehind(conversation.messages[0]), false, "that page belonged before");
+  assert.equal(mayMissBehind(conversation, conversation.messages[0]), false, "that page belonged before");
 });
 
 test("a page of what was received as it was sent lacks nothing", () => {
   const conversation = new Conversation(ROOM);
   conversation.prepend([1, 2, 3].map((number) => messageFromFrame(messageFrame(number))), "c1", false);
-  assert.equal(conversation.mayMissBehind(conversation.messages[0]), false);
+  assert.equal(mayMissBehind(conversation, conversation.messages[0]), false);
 });
 
 test("the part in the document follows the end, and stays where a reader is", () => {

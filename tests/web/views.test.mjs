@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Chat } from "../../web/model/chat.js";
 import { Drafts } from "../../web/model/drafts.js";
 import { FOLD_LINES } from "../../web/model/limits.js";
+import { keyOfPeer } from "../../web/model/places.js";
 import { mountAddresses } from "../../web/views/addresses.js";
 import { Avatars } from "../../web/views/avatars.js";
 import { mountBanners } from "../../web/views/banners.js";
@@ -523,7 +524,7 @@ view("while the node is away people stay listed, as how it was then", () => {
 
 view("a person's card says who it is and how they are connected", () => {
   const chat = openChat();
-  const { show, render } = mountPerson(chat, avatarsOf(chat));
+  const { show, render } = mountPerson(chat, avatarsOf(chat), {});
   show(ANN);
   assert.equal(byId("person-card").querySelector(".peer-id").textContent, ANN);
   assert.notEqual(byId("person-dialog").getAttribute("open"), null);
@@ -672,8 +673,8 @@ view("an address is drawn as a code of square modules", () => {
 });
 
 const laid = (message, changes) => ({
-  message: { key: "k", author: ANN, time: "2026-11-23T10:00:00Z", received: 0, state: "sent", text: "hello", ...message },
-  ...{ isNewestOwn: false, isOwn: false, isWaiting: false, isAlone: false, startsDay: false, startsGroup: true, isLate: false, lateCount: 0 },
+  message: { key: "k", room: ROOM, author: ANN, time: "2026-11-23T10:00:00Z", received: 0, state: "sent", text: "hello", ...message },
+  ...{ isNewestOwn: false, isOwn: false, isWaiting: false, others: [], newCount: 0, startsDay: false, startsGroup: true, isLate: false, lateCount: 0 },
   ...changes,
 });
 
@@ -703,8 +704,15 @@ view("a message of one's own says how far it is, and what to do where it failed"
   };
   assert.equal(markOf({ state: "sending" }), "Sending");
   assert.equal(markOf({ state: "sending" }, { isWaiting: true }), "Waiting");
-  assert.equal(markOf({ recipients: 0 }, { isAlone: true }), "Sent, nobody here yet");
-  assert.equal(markOf({ recipients: 0 }), "Sent");
+  assert.equal(markOf({ recipients: 0 }, {}), "Sent, nobody here yet");
+  assert.equal(markOf({ recipients: 0 }, { others: [ANN] }), "Sent");
+  const delivery = { handedTo: [ANN], heldBy: [ANN] };
+  assert.equal(markOf({ delivery }, { others: [ANN] }), "Held by all");
+  assert.equal(markOf({ delivery }, { others: [ANN, ME] }), "Held by 1 of 2");
+  assert.equal(state.mark.dataset.word, "Sent");
+  assert.equal(markOf({ room: keyOfPeer(ANN) }), "Sent, waits until they are back");
+  assert.equal(markOf({ room: keyOfPeer(ANN), delivery }), "Delivered");
+  markOf({});
   assert.equal(state.mark.dataset.isNews, "false", "that it is sent is news of the newest only");
   markOf({}, { isNewestOwn: true });
   assert.equal(state.mark.dataset.isNews, "true");

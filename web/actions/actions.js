@@ -2,7 +2,7 @@
 import { loadOlder } from "./older-messages.js";
 
 /** Frames after which what waited for the node can go on. */
-const WAKING = new Set(["snapshot", "node_state", "gap"]);
+const WAKING = new Set(["snapshot", "node_state", "gap", "peer_blocked"]);
 
 export class Actions {
   #chat;
@@ -10,18 +10,16 @@ export class Actions {
   #outgoing;
   #token;
   #route;
-  #profiles;
-  #reading;
+  #learning;
   #touch;
   #draw;
 
-  /** @param touch has the topics it is given drawn soon; `draw` draws them now */
-  constructor({ chat, source, outgoing, profiles, reading, token, route, touch, draw }) {
+  /** @param learning what is to `loadAll()` after a snapshot; touch has the topics it is given drawn soon; `draw` draws them now */
+  constructor({ chat, source, outgoing, learning, token, route, touch, draw }) {
     this.#chat = chat;
     this.#source = source;
     this.#outgoing = outgoing;
-    this.#profiles = profiles;
-    this.#reading = reading;
+    this.#learning = learning;
     this.#token = token;
     this.#route = route;
     this.#touch = touch;
@@ -41,12 +39,11 @@ export class Actions {
     if (frame.client_message_id) this.#outgoing.foundInLog(frame.client_message_id);
     if (frame.type === "gap") this.#chat.conversations.forgetHistory();
     if (frame.type === "snapshot") this.#learnAll();
-    if (WAKING.has(frame.type)) this.#resume();
+    if (WAKING.has(frame.type)) this.resume();
   }
 
   #learnAll() {
-    this.#profiles.loadAll();
-    this.#reading.loadAll();
+    for (const part of this.#learning) part.loadAll();
   }
 
   linkChanged(state, retryTime) {
@@ -94,10 +91,11 @@ export class Actions {
   #showRoom(room) {
     this.#touch(this.#chat.enter(room));
     this.#draw();
-    this.#resume();
+    this.resume();
   }
 
-  #resume() {
+  /** Go on with what waits for the node, and bring what is shown where none of it is here. */
+  resume() {
     if (!this.#chat.isReady) return;
     this.#outgoing.resume();
     if (this.#chat.active.older.state === "unknown") this.loadOlder();

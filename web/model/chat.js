@@ -2,17 +2,15 @@
  * All the page knows: the node, its peers, the rooms and their conversations.
  * It receives frames and returns which topics they changed; it does no I/O.
  */
-import { DEFAULT_ROOM } from "./limits.js";
 import { Conversations } from "./conversations.js";
+import { Directory } from "./directory.js";
+import { DEFAULT_ROOM } from "./limits.js";
 import { LinkState } from "./link-state.js";
 import { messageFromEntry } from "./messages.js";
-import { Peers } from "./peers.js";
-import { People } from "./people.js";
-import { peerOfKey } from "./places.js";
-import { receiveFrame } from "./receiving.js";
+import { keyOfPeer, peerOfKey } from "./places.js";
+import { TOPICS, receiveFrame } from "./receiving.js";
 
-export class Chat {
-  node = null;
+export class Chat extends Directory {
   link = new LinkState();
   /** What the gateway reports of the node: null until then, `ready` or `away`. */
   nodeState = null;
@@ -23,25 +21,14 @@ export class Chat {
   failure = null;
   /** Somebody new who is called like somebody known: a profile, or null. */
   lookalike = null;
-  peers = new Peers();
-  people = new People();
+  /** The ids of the people who are blocked. */
+  blocked = new Set();
   conversations = new Conversations();
-  /** The keys of the direct conversations. */
-  directs = new Set();
   activeRoom = DEFAULT_ROOM;
   /** Whether somebody sees the newest message of the conversation that is shown. */
   isWatching = false;
   /** Where the log is to be read on; null before the first event. */
   cursor = null;
-
-  get rooms() {
-    return this.node?.rooms ?? [];
-  }
-
-  /** The keys of what is listed: the rooms that are joined, and the direct conversations. */
-  get keys() {
-    return [...this.rooms, ...this.directs];
-  }
 
   get isReady() {
     return this.link.state === "open" && this.nodeState !== "away" && this.node !== null;
@@ -53,24 +40,9 @@ export class Chat {
 
   /** What layout.js needs to know besides the messages shown. */
   get surroundings() {
-    const isAlone = this.peers.in(this.activeRoom).length === 0;
+    const others = this.peersIn(this.activeRoom).map(({ peer_id: id }) => id);
     const { line } = this.active.reading;
-    return { me: this.node?.peer_id, isWaiting: !this.isReady, isAlone, unreadFrom: line?.before, unreadCount: line?.count };
-  }
-
-  /** Whether what is written to a conversation is accepted by the node as things stand. */
-  isJoined(key) {
-    return this.node === null || peerOfKey(key) !== null || this.rooms.includes(key);
-  }
-
-  /** Whether the node does something, by the name of the call or event. */
-  can(feature) {
-    return this.node?.features?.includes(feature) ?? false;
-  }
-
-  /** What somebody is called. */
-  nameOf(peerId) {
-    return this.people.nameOf(peerId);
+    return { me: this.node?.peer_id, isWaiting: !this.isReady, others, unreadFrom: line?.before, unreadCount: line?.count };
   }
 
   conversation(key) {
@@ -86,8 +58,19 @@ export class Chat {
   enter(key) {
     if (key !== this.activeRoom) this.isWatching = false;
     this.activeRoom = key;
+    if (peerOfKey(key)) this.directs.add(key);
     this.active.reading.beginVisit();
     return ["rooms", "peers", "messages"];
+  }
+
+  /** Block somebody, or no more: what they wrote goes, or is asked for anew. */
+  block(peerId, isBlocked) {
+    if (isBlocked) this.blocked.add(peerId);
+    else this.blocked.delete(peerId);
+    if (isBlocked) this.conversations.dropAuthor(peerId);
+    else this.conversations.forgetHistory();
+    if (isBlocked) this.directs.delete(keyOfPeer(peerId));
+    return TOPICS;
   }
 
   /** Note how the connection stands; what was heard of the node before it is old. */

@@ -1,5 +1,5 @@
 /** The messages of one conversation: what the log reported, by time, then what is not sent yet. */
-import { KEPT_AFTER_CUT, LATE_AFTER_MS, MAX_KEPT, MAX_KEPT_WHILE_READ } from "./limits.js";
+import { KEPT_AFTER_CUT, MAX_KEPT, MAX_KEPT_WHILE_READ } from "./limits.js";
 import { ReadState } from "./read-state.js";
 import { orderFromTime, placeOf } from "./times.js";
 
@@ -46,12 +46,6 @@ export class Conversation {
     this.older = { state: nextCursor ? "more" : "nothing", cursor: nextCursor || null, expired, isMixed, receivedFrom };
   }
 
-  /** Whether the log may still have something that belongs behind a message. */
-  mayMissBehind(message) {
-    const { state, isMixed, receivedFrom } = this.older;
-    return state === "more" && isMixed && Date.parse(message.time) + LATE_AFTER_MS < receivedFrom;
-  }
-
   /** Show a message of one's own that is about to be sent. */
   propose(message) {
     this.pending.set(message.clientId, message);
@@ -80,6 +74,13 @@ export class Conversation {
     Object.assign(this.pending.get(clientId) ?? {}, change);
   }
 
+  /** Drop what somebody wrote, who is blocked now. */
+  dropAuthor(peerId) {
+    const isDropped = ({ author, id }) => author === peerId && this.#byId.delete(id);
+    this.messages = this.messages.filter((message) => !isDropped(message));
+    if (this.reading.newest?.author === peerId) this.reading.newest = null;
+  }
+
   /** Forget a message that is not sent. */
   withdraw(clientId) {
     this.pending.delete(clientId);
@@ -93,6 +94,7 @@ export class Conversation {
     const kept = { ...message, state: "sent" };
     kept.key = known?.key ?? proposed?.key ?? message.id;
     kept.recipients = known?.recipients;
+    kept.delivery = known?.delivery;
     kept.order = orderFromTime(message.time);
     this.messages.splice(placeOf(this.messages, kept), 0, kept);
     this.#byId.set(kept.id, kept);

@@ -14,6 +14,11 @@ export class Conversations {
     for (const room of rooms) this.#byRoom.get(room)?.handOver();
   }
 
+  /** Somebody is blocked: what they wrote is shown no more. */
+  dropAuthor(peerId) {
+    for (const conversation of this.#byRoom.values()) conversation.dropAuthor(peerId);
+  }
+
   /** Have the newest messages of every room asked for once more. */
   forgetHistory() {
     for (const conversation of this.#byRoom.values()) {

@@ -13,6 +13,8 @@ export function detailsOf(message, { name, time }) {
     ["Sent", isProposed ? "" : time(new Date(message.time))],
     ["Arrived here", received ? time(new Date(received)) : ""],
     ["Way", isSent ? wayOf(author, forwarder, isBackfilled, name) : ""],
+    ["Held by", (message.delivery?.heldBy ?? []).map(name).join(", ")],
+    ["Handed to", (message.delivery?.handedTo ?? []).map(name).join(", ")],
     ["Not sent because", message.failure ?? ""],
     ["Message id", isSent ? message.id : ""],
   ].filter(([, value]) => value);

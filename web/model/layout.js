@@ -7,10 +7,10 @@ import { latenessOf } from "./lateness.js";
  * node that has begun anew is somebody else, and what it said is another's then.
  *
  * @param around `me`, this node's peer id; whether nothing can be sent now
- *   (`isWaiting`), whether nobody else is in the room (`isAlone`), and the id of the
+ *   (`isWaiting`), the ids of the `others` in the conversation, and the id of the
  *   first unread message and how many there are (`unreadFrom`, `unreadCount`)
  */
-export function laidOut(messages, { me, isWaiting, isAlone, unreadFrom, unreadCount }) {
+export function laidOut(messages, { me, isWaiting, others, unreadFrom, unreadCount }) {
   const lateness = latenessOf(messages);
   let previous = null;
   const laid = messages.map((message, index) => {
@@ -22,12 +22,15 @@ export function laidOut(messages, { me, isWaiting, isAlone, unreadFrom, unreadCo
       startsDay || previous.who !== who || date - previous.date > GROUP_WITHIN_MS;
     previous = { date, who };
     const newCount = unreadFrom !== undefined && message.id === unreadFrom ? unreadCount : 0;
-    const now = { isOwn, isWaiting, isAlone, startsDay, startsGroup: startsGroup || newCount > 0, newCount };
+    const now = { isOwn, isWaiting, others: isOwn ? others : NOBODY, startsDay, startsGroup: startsGroup || newCount > 0, newCount };
     return { key: `${message.key} ${isOwn}`, message, ...now, ...lateness[index], isNewestOwn: false };
   });
   markNewestOwn(laid);
   return laid;
 }
+
+/** Who is here matters to one's own messages only. */
+const NOBODY = [];
 
 /** What became of one's own is news for the newest only; for others where something is wrong. */
 function markNewestOwn(laid) {

@@ -1,4 +1,5 @@
 /** What each kind of event, and each word of the gateway, changes in the model. */
+import { deliveryOf } from "./delivery.js";
 import { messageFromFrame } from "./messages.js";
 import { keyOfFrame } from "./places.js";
 import { countArrival, receiveReadMarker } from "./reading.js";
@@ -29,6 +30,8 @@ const HANDLERS = new Map([
   ["peer_left", receivePeer],
   ["profile_changed", receiveProfile],
   ["read_marker_changed", receiveReadMarker],
+  ["message_delivery", receiveDelivery],
+  ["peer_blocked", (chat, frame) => chat.block(frame.peer_id, frame.is_blocked)],
 ]);
 
 function changed(chat, facts) {
@@ -57,9 +60,16 @@ function receiveProfile(chat, { profile, name_seen_before: isSeenBefore }) {
   return ["people", "link"];
 }
 
+function receiveDelivery(chat, frame) {
+  const message = chat.conversation(keyOfFrame(frame)).find(frame.message_id);
+  if (message) message.delivery = deliveryOf(frame);
+  return ["messages"];
+}
+
 function receiveMessage(chat, frame) {
   const key = keyOfFrame(frame);
   const conversation = chat.conversation(key);
+  if (frame.peer_id) chat.directs.add(key);
   const message = messageFromFrame(frame);
   if (conversation.append(message)) countArrival(chat, key, message);
   return ["messages", "rooms"];

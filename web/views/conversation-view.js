@@ -1,5 +1,6 @@
 /** The conversation: keeps the reader's place, or follows the newest message. */
 import { laidOut } from "../model/layout.js";
+import { mayMissBehind } from "../model/missing.js";
 import { placeLine } from "../model/unread-line.js";
 import { Window } from "../model/window.js";
 import { byId } from "./dom.js";
@@ -102,7 +103,7 @@ export class ConversationView {
     if (conversation.older.state !== "more") return;
     const [start] = this.#window.rangeIn(conversation.messages);
     const first = this.#laid[this.#place.firstVisible(this.#list.children)];
-    const mayMiss = first !== undefined && conversation.mayMissBehind(first.message);
+    const mayMiss = first !== undefined && mayMissBehind(conversation, first.message);
     if ((start === 0 && this.#place.isNearStart) || mayMiss) this.#actions.loadOlder();
   }
 }

@@ -10,7 +10,7 @@ export function mountMentionList(chat, put) {
   const [field, list] = [byId("composer-text"), byId("mention-list")];
   let found = [];
   let chosen = 0;
-  const people = () => chat.peers.in(chat.activeRoom).map(({ peer_id: id }) => ({ id, name: chat.nameOf(id), shortId: shortId(id) }));
+  const people = () => chat.peersIn(chat.activeRoom).map(({ peer_id: id }) => ({ id, name: chat.nameOf(id), shortId: shortId(id) }));
   const render = () => {
     list.hidden = found.length === 0;
     list.replaceChildren(...found.map((person, index) => optionOf(person, index, index === chosen)));

@@ -30,11 +30,11 @@ export function messageRow(laid, { chat, avatars, actions }) {
   return {
     element,
     update(next) {
+      const date = new Date(next.message.time);
       const look = picture ? avatars.lookOf(next.message.author) : "";
-      const signature = signatureOf(next, look);
+      const signature = signatureOf(next, `${clockTime(date)} ${look}`);
       if (signature === shown) return;
       shown = signature;
-      const date = new Date(next.message.time);
       author.title = next.message.author;
       setText(author, next.isOwn ? "You" : chat.nameOf(next.message.author));
       if (picture && next.startsGroup) avatars.showIn(picture, next.message.author);
@@ -52,8 +52,8 @@ export function messageRow(laid, { chat, avatars, actions }) {
 }
 
 function signatureOf({ message, ...laid }, look) {
-  const { id, author, state, time, failure, recipients, received, isProposed } = message;
-  return JSON.stringify([id, author, state, time, failure, recipients, received, isProposed, laid, look]);
+  const { id, author, state, time, failure, recipients, received, isProposed, delivery } = message;
+  return JSON.stringify([id, author, state, time, failure, recipients, received, isProposed, delivery, laid, look]);
 }
 
 /** What is not sent yet has no time: it would be another one once it is. */

@@ -28,7 +28,7 @@ export function mountPage(page) {
 }
 
 function mountConversation(page, avatars) {
-  const { chat, screen, actions, membership, outgoing, drafts, reading } = page;
+  const { chat, screen, actions, membership, outgoing, drafts, reading, deliveries } = page;
   const conversation = new ConversationView(chat, avatars, {
     retry: (clientId) => outgoing.retry(clientId),
     joinAndRetry: (clientId) => membership.joinAndRetry(clientId),
@@ -45,6 +45,7 @@ function mountConversation(page, avatars) {
   const watch = mountWatching(chat, { isAtEnd: () => conversation.isAtEnd, seen: () => reading.seen() });
   screen.add(["messages", "node", "link", "peers", "people"], () => conversation.render());
   screen.add(["messages", "rooms", "link"], watch);
+  screen.add(["messages", "rooms"], () => deliveries.lookAtNewest());
   screen.add(["rooms", "node"], composer.render);
   screen.add(["drafts"], composer.showDraft);
   screen.add(["rooms"], mountFocus(chat));

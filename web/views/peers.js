@@ -1,5 +1,6 @@
 /** Who is in the room, and who else is connected; while the node is away, who was. */
 import { linkOf } from "../model/connections.js";
+import { peerOfKey } from "../model/places.js";
 import { byId, el, setText } from "./dom.js";
 import { clockTime } from "./formats.js";
 import { KeyedList } from "./keyed.js";
@@ -11,9 +12,12 @@ export function mountPeers(chat, avatars, show) {
   const elsewhere = new KeyedList(byId("peers-elsewhere"), keyOf, make);
   return function render() {
     const me = chat.node && { ...chat.node, isMe: true };
-    here.show([...(me ? [me] : []), ...chat.peers.in(chat.activeRoom)]);
-    const others = chat.peers.notIn(chat.activeRoom);
+    const present = chat.peersIn(chat.activeRoom);
+    here.show([...(me ? [me] : []), ...present]);
+    const others = chat.peers.all.filter((peer) => !present.includes(peer));
     elsewhere.show(others);
+    setText(byId("here-title"), peerOfKey(chat.activeRoom) ? "In this conversation" : "In this room");
+    setText(byId("elsewhere-title"), peerOfKey(chat.activeRoom) ? "Connected as well" : "Connected, not in this room");
     byId("peers-elsewhere-section").hidden = others.length === 0;
     const isOld = chat.awaySince > 0 && chat.node !== null;
     byId("peers").dataset.state = isOld ? "old" : "current";

@@ -2,15 +2,16 @@
 import { factsOfConnection } from "../model/connections.js";
 import { COPIED_NOTE_MS } from "../model/limits.js";
 import { copyText } from "./clipboard.js";
-import { openDialog } from "./dialogs.js";
+import { closeDialog, openDialog } from "./dialogs.js";
 import { byId, el, setText } from "./dom.js";
-import { bindForm } from "./form.js";
+import { bindButton, bindForm } from "./form.js";
 import { milliseconds } from "./formats.js";
+import { showToast } from "./toast.js";
 
 const MAX_AGENT_CHARACTERS = 120;
 
-/** @param rename calls a person otherwise, promising; @returns `show(peerId)` and `render()` */
-export function mountPerson(chat, avatars, rename) {
+/** @param actions `rename(peerId, petname)`, `block`, `unblock`, `disconnect`, which promise, and `writeTo(peerId)`; @returns `show(peerId)` and `render()` */
+export function mountPerson(chat, avatars, actions) {
   let shown = null;
   const render = () => {
     if (shown === null) return;
@@ -18,14 +19,16 @@ export function mountPerson(chat, avatars, rename) {
     const { about = "" } = chat.people.get(shown) ?? {};
     const words = el("div", {}, el("p", { class: "about", dir: "auto" }, about), el("code", { class: "peer-id" }, shown));
     byId("person-card").replaceChildren(avatars.of(shown), words);
+    showActions(chat, shown);
     byId("person-facts").replaceChildren(...factsOf(chat, shown));
   };
   bindForm(byId("petname-form"), byId("petname-result"), {
     busy: "Saving…",
-    run: (petname) => rename(shown, petname),
+    run: (petname) => actions.rename(shown, petname),
     done: () => "Saved.",
     isEmptyAllowed: true,
   });
+  bindActions(chat, () => shown, actions);
   byId("person-copy").addEventListener("click", async () => {
     const isCopied = await copyText(shown);
     const result = byId("person-result");
@@ -42,6 +45,29 @@ export function mountPerson(chat, avatars, rename) {
     return openDialog(byId("person-dialog"));
   };
   return { show, render };
+}
+
+function bindActions(chat, shown, { block, unblock, disconnect, writeTo }) {
+  const result = byId("person-result");
+  byId("person-write").addEventListener("click", () => {
+    closeDialog(byId("person-dialog"));
+    writeTo(shown());
+  });
+  bindButton(byId("person-disconnect"), result, () => disconnect(shown()));
+  bindButton(byId("person-block"), result, async () => {
+    const peerId = shown();
+    if (chat.blocked.has(peerId)) return unblock(peerId);
+    await block(peerId);
+    closeDialog(byId("person-dialog"));
+    return showToast(`${chat.nameOf(peerId)} is blocked.`, { label: "Undo", run: () => unblock(peerId) });
+  });
+}
+
+function showActions(chat, peerId) {
+  byId("person-write").hidden = !chat.can("send_direct");
+  byId("person-disconnect").hidden = !chat.can("disconnect_peer") || !chat.peers.get(peerId);
+  byId("person-block").hidden = !chat.can("block_peer");
+  setText(byId("person-block"), chat.blocked.has(peerId) ? "Unblock" : "Block");
 }
 
 function factsOf(chat, peerId) {

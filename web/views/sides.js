@@ -1,6 +1,8 @@
 /** What stands beside the conversation: people and settings. Called by page.js. */
+import { keyOfPeer } from "../model/places.js";
 import { mountAddresses } from "./addresses.js";
 import { mountAnnouncing } from "./announcing.js";
+import { mountBlocked } from "./blocked.js";
 import { mountDial } from "./dial.js";
 import { byId } from "./dom.js";
 import { mountInvite } from "./invite.js";
@@ -27,8 +29,15 @@ export function mountSettings({ chat, screen, actions, preferences, touch }) {
 }
 
 /** People, the cards of them and of this node, and what brings others here. */
-export function mountPeople({ chat, screen, meetings, profiles }, avatars) {
-  const person = mountPerson(chat, avatars, (peerId, petname) => profiles.rename(peerId, petname));
+export function mountPeople({ chat, screen, actions, blocking, meetings, profiles }, avatars) {
+  const person = mountPerson(chat, avatars, {
+    rename: (peerId, petname) => profiles.rename(peerId, petname),
+    block: (peerId) => blocking.block(peerId),
+    unblock: (peerId) => blocking.unblock(peerId),
+    disconnect: (peerId) => blocking.disconnect(peerId),
+    writeTo: (peerId) => actions.enter(keyOfPeer(peerId)),
+  });
+  screen.add(["people"], mountBlocked(chat, (peerId) => blocking.unblock(peerId)));
   screen.add(["peers", "node", "rooms", "link", "people"], mountPeers(chat, avatars, person.show));
   screen.add(["peers", "node", "people"], person.render);
   screen.add(["peers", "node", "people"], mountReach(chat));
