@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export GOTOOLCHAIN := local
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo asyncapi check check-js test test-needs test-compose test-kills test-simulation test-steps test-upstream bench figures lock release-image clean
+.PHONY: help install up demo asyncapi check check-js test test-needs pictures test-compose test-kills test-simulation test-steps test-upstream bench figures lock release-image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ check-js: $(NODE_TESTS)/node_modules/.installed ## Check the style of the JavaSc
 
 test: test-needs ## Run the tests; ARGS are pytest's
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not stock" --ignore=tests/compose $(ARGS)
+
+pictures: test-needs ## Write the page's main views to build/pictures, and the README's picture
+	$(BIN)/python -m pytest -q tests/e2e/test_pictures.py
+	cp build/pictures/conversation-desktop-light.png docs/page.png
 
 test-compose: test-needs ## Run the tests of docker-compose.yml, which need Docker
 	$(BIN)/python -m pytest tests/compose $(ARGS)

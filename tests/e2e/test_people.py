@@ -14,11 +14,11 @@ from tests.e2e.scripted_gateway import ME, PEER, ScriptedGateway
 
 FEATURES = [
     "block_peer",
+    "direct_messages",
     "disconnect_peer",
     "get_profile",
     "list_conversations",
     "list_profiles",
-    "send_direct",
     "set_petname",
     "set_profile",
     "set_read_marker",

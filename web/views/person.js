@@ -64,7 +64,7 @@ function bindActions(chat, shown, { block, unblock, disconnect, writeTo }) {
 }
 
 function showActions(chat, peerId) {
-  byId("person-write").hidden = !chat.can("send_direct");
+  byId("person-write").hidden = !chat.can("direct_messages");
   byId("person-disconnect").hidden = !chat.can("disconnect_peer") || !chat.peers.get(peerId);
   byId("person-block").hidden = !chat.can("block_peer");
   setText(byId("person-block"), chat.blocked.has(peerId) ? "Unblock" : "Block");
