@@ -40,6 +40,7 @@ ANSWERS = {
     "hide_message": "HideMessageResponse",
     "mute_room": "MuteRoomResponse",
     "search_messages": "SearchMessagesResponse",
+    "forget_room": "ForgetRoomResponse",
 }
 """The message that answers each command."""
 OWN_MESSAGES = ("ack", "error", "node_state")

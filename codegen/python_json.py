@@ -36,6 +36,7 @@ ROOTS = (
     "HideMessageResponse",
     "MuteRoomResponse",
     "SearchMessagesResponse",
+    "ForgetRoomResponse",
 )
 """The messages that are translated, with all that they consist of."""
 

@@ -29,6 +29,7 @@ from gateway.browser.limits import Limits
 from gateway.browser.machine import Connection
 from gateway.browser.reading_frames import (
     ConversationsAsked,
+    ForgetRoomAsked,
     MessageAsked,
     ReadingCall,
     ReadMarkerAsked,
@@ -47,6 +48,7 @@ __all__ = [
     "ConversationsAsked",
     "CreateInviteAsked",
     "Event",
+    "ForgetRoomAsked",
     "Greeted",
     "HistoryAsked",
     "JoinAsked",

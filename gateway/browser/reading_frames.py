@@ -19,7 +19,7 @@ MAX_CURSOR_CHARS = 256
 MAX_QUERY_CHARS = 512
 MAX_SEARCH_PAGE = 100
 READING_COMMANDS = frozenset(
-    {"list_conversations", "set_read_marker", "get_message", "search_messages"}
+    {"list_conversations", "set_read_marker", "get_message", "search_messages", "forget_room"}
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 
@@ -68,7 +68,17 @@ class SearchAsked:
     page_token: str
 
 
-ReadingCall: TypeAlias = ConversationsAsked | ReadMarkerAsked | MessageAsked | SearchAsked
+@dataclass(frozen=True, slots=True)
+class ForgetRoomAsked:
+    """``forget_room``: leave a room and erase its messages."""
+
+    id: FrameId
+    room: str
+
+
+ReadingCall: TypeAlias = (
+    ConversationsAsked | ReadMarkerAsked | MessageAsked | SearchAsked | ForgetRoomAsked
+)
 
 
 def reading_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId) -> ReadingCall:
@@ -80,6 +90,8 @@ def reading_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId)
     if kind == "get_message":
         message_id = text_of(frame, "message_id", MAX_MESSAGE_ID_CHARS, required=True)
         return MessageAsked(frame_id, message_id)
+    if kind == "forget_room":
+        return ForgetRoomAsked(frame_id, text_of(frame, "room", MAX_ROOM_CHARS, required=True))
     if kind == "search_messages":
         return _search_from_frame(frame, frame_id)
     reader = text_of(frame, "reader", MAX_READER_CHARS, required=True)

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from gateway.browser import (
     ConversationsAsked,
+    ForgetRoomAsked,
     MessageAsked,
     ReadingCall,
     ReadMarkerAsked,
@@ -41,6 +42,8 @@ async def answer_to_reading(commands: ReadingCommands, command: ReadingCall) -> 
                 page_size=command.page_size,
                 page_token=command.page_token,
             )
+        case ForgetRoomAsked(room=room):
+            return await commands.forget_room(room)
         case MessageAsked(message_id=message_id):
             return await commands.get_message(message_id)
         case _:

@@ -25,6 +25,7 @@ from gateway.browser import (
     ConversationsAsked,
     CreateInviteAsked,
     Event,
+    ForgetRoomAsked,
     Greeted,
     HistoryAsked,
     JoinAsked,
@@ -291,7 +292,13 @@ class Session:
                 return await commands.create_invite(room)
             case AcceptInviteAsked(invite=invite):
                 return await commands.accept_invite(invite)
-            case ConversationsAsked() | ReadMarkerAsked() | MessageAsked() | SearchAsked():
+            case (
+                ConversationsAsked()
+                | ReadMarkerAsked()
+                | MessageAsked()
+                | SearchAsked()
+                | ForgetRoomAsked()
+            ):
                 return await answer_to_reading(commands.reading, command)
             case _:
                 return await answer_to_people_call(commands.people, command)

@@ -6,6 +6,7 @@ Mounted by ``gateway.http.rest``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Annotated
 
 import orjson
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from wsp.chat.v1 import chat_models as answers
 
 from gateway.channel.events import Fields
+from gateway.errors import NodeError, Refusal
 from gateway.http import models
 from gateway.node.reading_commands import ReadingCommands, Search
 
@@ -29,6 +31,7 @@ def add_reading(
     Args:
         admit: Counts a call that changes something, and raises where it is over the rate.
     """
+    _add_search(router, commands)
 
     @router.get("/conversations", response_model=answers.ListConversationsResponse)
     async def list_conversations(
@@ -40,6 +43,30 @@ def add_reading(
         page = commands.list_conversations(reader, page_size=page_size, page_token=page_token)
         return _json(await page)
 
+    @router.get("/messages/{message_id}", response_model=answers.GetMessageResponse)
+    async def get_message(message_id: str) -> Response:
+        """Return one stored message and, of this node's own, who has it."""
+        return _json(await commands.get_message(message_id))
+
+    @router.delete("/rooms/{room:rooms}/messages", status_code=HTTPStatus.NO_CONTENT)
+    async def forget_room(room: models.Text, request: Request) -> Response:
+        """Leave a room and erase its messages from the node's disk."""
+        admit(request)
+        if not room:
+            raise NodeError(Refusal("INVALID_ARGUMENT", "INVALID_ROOM", "no room", field="room"))
+        await commands.forget_room(room)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    @router.put("/read-markers", response_model=answers.SetReadMarkerResponse)
+    async def set_read_marker(body: models.ReadMarkerBody, request: Request) -> Response:
+        """Remember how far a reader has read a room, or what a peer wrote."""
+        admit(request)
+        return _json(
+            await commands.set_read_marker(body.reader, body.room, body.peer_id, body.cursor)
+        )
+
+
+def _add_search(router: APIRouter, commands: ReadingCommands) -> None:
     @router.get("/search", response_model=answers.SearchMessagesResponse)
     async def search_messages(
         query: Annotated[models.Text, Query(min_length=1, max_length=512)],
@@ -55,19 +82,6 @@ def add_reading(
         search = Search(query, room, peer_id, author_id, since, until)
         page = commands.search_messages(search, page_size=page_size, page_token=page_token)
         return _json(await page)
-
-    @router.get("/messages/{message_id}", response_model=answers.GetMessageResponse)
-    async def get_message(message_id: str) -> Response:
-        """Return one stored message and, of this node's own, who has it."""
-        return _json(await commands.get_message(message_id))
-
-    @router.put("/read-markers", response_model=answers.SetReadMarkerResponse)
-    async def set_read_marker(body: models.ReadMarkerBody, request: Request) -> Response:
-        """Remember how far a reader has read a room, or what a peer wrote."""
-        admit(request)
-        return _json(
-            await commands.set_read_marker(body.reader, body.room, body.peer_id, body.cursor)
-        )
 
 
 def _json(fields: Fields) -> Response:

@@ -76,6 +76,11 @@ class ReadingCommands:
         answer = await self._call(self._link.stub.GetMessage, request)
         return fields_from_get_message_response(answer)
 
+    async def forget_room(self, room: str) -> Fields:
+        """Leave a room and erase its messages."""
+        await self._call(self._link.stub.ForgetRoom, chat_pb2.ForgetRoomRequest(room=room))
+        return {}
+
     async def search_messages(
         self, search: Search, *, page_size: int = 0, page_token: str = ""
     ) -> Fields:

@@ -158,6 +158,7 @@ def _reading_handlers(
         "SetReadMarker": _unary(
             unary(decoded(chat_pb2.SetReadMarkerRequest, reading.set_read_marker))
         ),
+        "ForgetRoom": _unary(unary(decoded(chat_pb2.ForgetRoomRequest, reading.forget_room))),
         "SearchMessages": _unary(
             unary(decoded(chat_pb2.SearchMessagesRequest, search.search_messages))
         ),

@@ -27,6 +27,7 @@ FEATURES = (
     "create_invite",
     "direct_messages",
     "disconnect_peer",
+    "forget_room",
     "get_message",
     "get_profile",
     "hide_message",

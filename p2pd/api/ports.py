@@ -206,6 +206,13 @@ class Requesting(Protocol):
         """Remove what waits of a peer, and want no more of it."""
 
 
+class RoomForgetting(Protocol):
+    """Leave rooms and erase them."""
+
+    async def forget(self, room: RoomName) -> None:
+        """Leave a room, and erase every message of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatPorts:
     """All of it, handed to the API as one."""
@@ -223,3 +230,4 @@ class ChatPorts:
     shown: Showing
     searching: Searching
     requests: Requesting
+    forgetting: RoomForgetting

@@ -15,7 +15,7 @@ from p2pd.api.list_page import ListPage
 from p2pd.api.ports import ChatPorts
 from p2pd.domain.conversations import ConversationState, reader_from_text
 from p2pd.domain.deliveries import DeliveryState
-from p2pd.domain.names import message_id_from_text
+from p2pd.domain.names import message_id_from_text, room_from_text
 from p2pd.domain.records import Direct
 
 _STATES = {
@@ -58,6 +58,14 @@ class ReadingCalls:
         return chat_pb2.SetReadMarkerResponse(
             unread_count=state.unread_count, mention_count=state.mention_count
         )
+
+    async def forget_room(
+        self, request: chat_pb2.ForgetRoomRequest, _context: Context
+    ) -> chat_pb2.ForgetRoomResponse:
+        """Leave a room and erase it."""
+        room = room_from_text(request.room)
+        await self._bridge.run(partial(self._chat.forgetting.forget, room))
+        return chat_pb2.ForgetRoomResponse()
 
     async def get_message(
         self, request: chat_pb2.GetMessageRequest, _context: Context

@@ -24,6 +24,7 @@ from p2pd.chat.direct_outbox import DirectOutbox
 from p2pd.chat.direct_requests import DirectRequests
 from p2pd.chat.directory import Directory
 from p2pd.chat.feed import Feed
+from p2pd.chat.forgetting import Forgetting
 from p2pd.chat.history import History
 from p2pd.chat.inbox import Inbox
 from p2pd.chat.invites import Invites
@@ -178,6 +179,7 @@ class Chat:
     shown: Shown
     searching: Search
     requests: DirectRequests
+    forgetting: Forgetting
 
     def stop(self) -> None:
         """Refuse what comes from now on; what is under way goes on."""
@@ -212,17 +214,13 @@ async def start_chat(
     index: SearchIndex,
 ) -> Chat:
     """Subscribe to the joined rooms and start the tasks of the use cases."""
-    membership, outbox = receiving.membership, receiving.outbox
+    membership = receiving.membership
     directory = Directory(log, network, membership, receiving.shown)
     for listeners in (membership.on_joined, membership.on_left):
         listeners.append(lambda _room: directory.emit_node_changed())
     await receiving.blocks.start(network)
     await membership.start(network)
-    send_waiting = partial(outbox.run, network.send_again)
-    nursery.start_soon(run_guarded, "outbox", send_waiting)
-    deliver = partial(receiving.direct_outbox.run, network.direct)
-    nursery.start_soon(run_guarded, "direct outbox", deliver)
-    _start_deliveries(receiving.deliveries, network, nursery)
+    _start_sending(receiving, network, nursery)
     search = Search(log, index, membership.__contains__, options.workers)
     nursery.start_soon(run_guarded, "search index", search.run)
     nursery.start_soon(run_guarded, "inbox", receiving.inbox.run)
@@ -247,12 +245,17 @@ async def start_chat(
         receiving.shown,
         search,
         receiving.direct_requests,
+        Forgetting(log, membership, search, options.workers),
     )
 
 
-def _start_deliveries(deliveries: Deliveries, network: Network, nursery: trio.Nursery) -> None:
-    """Have the network report who was handed what, and acknowledge what others sent."""
-    peers = network.room_peers()
+def _start_sending(receiving: Receiving, network: Network, nursery: trio.Nursery) -> None:
+    """Start what sends our own messages, and what tells who has them."""
+    send_waiting = partial(receiving.outbox.run, network.send_again)
+    nursery.start_soon(run_guarded, "outbox", send_waiting)
+    deliver = partial(receiving.direct_outbox.run, network.direct)
+    nursery.start_soon(run_guarded, "direct outbox", deliver)
+    deliveries, peers = receiving.deliveries, network.room_peers()
     deliveries.synchronises = lambda peer_id: peers.speaks(peer_id, PROTOCOL)
     network.report_deliveries(deliveries)
     acknowledge = partial(deliveries.run, network.announce)

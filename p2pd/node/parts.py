@@ -289,6 +289,7 @@ def _ports_of(chat: Chat) -> ChatPorts:
         chat.shown,
         chat.searching,
         chat.requests,
+        chat.forgetting,
     )
 
 

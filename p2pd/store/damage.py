@@ -88,6 +88,12 @@ def quarantined_files(path: Path) -> list[Path]:
     return sorted(one for one in path.parent.iterdir() if pattern.fullmatch(one.name))
 
 
+def remove_quarantined(path: Path) -> None:
+    """Remove a quarantined store of which all that can be read was brought over."""
+    for companion in COMPANIONS:
+        path.with_name(path.name + companion).unlink(missing_ok=True)
+
+
 def _rename(path: Path, target: Path) -> None:
     for companion in COMPANIONS:
         source = path.with_name(path.name + companion)

@@ -140,6 +140,8 @@ class MemoryStore:
             size_bytes += len(stored.message.data)
             if offset > until or (batch and size_bytes > max_bytes):
                 break
+            if stored.message.message_id not in self._offsets:
+                continue
             batch.append(stored)
         return tuple(batch)
 
@@ -237,6 +239,18 @@ class MemoryStore:
         dropped = self._dropped.get(conversation, ())
         return [dropped.popleft() for _ in range(min(at_most, len(dropped)))] if dropped else []
 
+    def forget(self, conversation: Conversation, at_most: int) -> int:
+        """Remove all messages of a conversation; they leave memory when it is their turn."""
+        offsets = self._rooms.pop(conversation, [])
+        for stored in self._at(offsets):
+            del self._offsets[stored.message.message_id]
+            self._answers.pop((stored.message.caller, stored.message.client_message_id), None)
+        self._ordered.pop(conversation, None)
+        return len(offsets)
+
+    def erase(self) -> None:
+        """Do nothing: nothing is on the disk."""
+
     def _stored_of(self, conversation: Conversation) -> tuple[Stored, ...]:
         return self._at(list(self._rooms.get(conversation, ())))
 
@@ -248,6 +262,7 @@ class MemoryStore:
     def _forget(self, dropped: Sequence[Stored]) -> None:
         if not dropped:
             return
+        dropped = [one for one in dropped if one.message.message_id in self._offsets]
         for stored in dropped:
             message = stored.message
             gone = self._dropped.setdefault(message.conversation, deque(maxlen=MAX_DROPPED_UNTOLD))

@@ -234,6 +234,17 @@ class MessageStore(Protocol):
     ) -> dict[MessageId, bytes]:
         """Return the original bytes of those messages that are kept in the conversation."""
 
+    def forget(self, conversation: Conversation, at_most: int) -> int:
+        """Remove the oldest messages of a conversation; return how many, 0 at the end."""
+
+    def erase(self) -> None:
+        """Have nothing on the disk that was removed; others wait while it is written anew.
+
+        Raises:
+            StorageFullError: There is no room for a copy.
+            StorageFailedError: The disk refuses.
+        """
+
     def drop_oldest(
         self,
         conversation: Conversation,

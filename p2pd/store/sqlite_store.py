@@ -351,6 +351,15 @@ class SqliteStore:
             self._checkpoints.note(0)
         return dropped
 
+    def forget(self, conversation: Conversation, at_most: int) -> int:
+        """Remove the oldest messages of a conversation; return how many."""
+        dropped = self.drop_oldest(conversation, keep=0, received_before_ns=0, at_most=at_most)
+        return len(dropped)
+
+    def erase(self) -> None:
+        """Have nothing on the disk that was removed."""
+        self._write(StoreFile.erase)
+
     def close(self) -> None:
         """Close the file in order; calls from now on are refused."""
         self.reads.close()

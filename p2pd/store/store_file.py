@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,9 +22,10 @@ from p2pd.domain.conversations import ReaderName
 from p2pd.domain.messages import Message
 from p2pd.domain.names import RoomName
 from p2pd.domain.records import Conversation
+from p2pd.errors import StorageFailedError
 from p2pd.store import queries
 from p2pd.store.connections import Readers, durable_transaction, open_writer, transaction
-from p2pd.store.damage import is_full, sync_directory
+from p2pd.store.damage import chat_error_from, is_full, remove_quarantined, sync_directory
 from p2pd.store.entry_store import EntryKind
 from p2pd.store.entry_table import EntryTable
 from p2pd.store.errors import DamagedError, StoreClosedError
@@ -273,6 +274,25 @@ class StoreFile:
                 with self._writing:
                     result = self._pass_on()
             return result
+
+    def erase(self) -> None:
+        """Write the file anew without what was removed, and empty the write-ahead log.
+
+        By a connection of its own: whatever fails there is no damage.
+        """
+        with self._checkpointing, self._writing:
+            self._check_open()
+            try:
+                with closing(open_writer(self.path)) as connection:
+                    connection.execute("VACUUM")
+            except sqlite3.Error as error:
+                raise chat_error_from(error) from error
+            for name, read_until in self.quarantined.files.items():
+                if read_until is None:
+                    remove_quarantined(self.path.with_name(name))
+            (is_busy, *_) = self._writer.execute(_TRUNCATE).fetchone()
+        if is_busy:
+            raise StorageFailedError("the write-ahead log is being read; try again")
 
     def close(self, *, in_order: bool) -> None:
         """Close every connection, once the queries under way are done.

@@ -252,6 +252,8 @@ def tell_everything(client: Client, a: NodeProcess, b: NodeProcess) -> None:
     client.ask("set_read_marker", reader="me", cursor=client.cursor)
     client.wait_frame(lambda frame: frame["type"] == "read_marker_changed")
     client.ask("search_messages", query="x")
+    client.ask("join", room="dogs")
+    client.ask("forget_room", room="dogs")
     client.ask("get_message", message_id=client.wait_text("x")["message_id"])
     client.wait_frame(lambda frame: frame["type"] == "message_delivery")
     client.ask("join", room="cats")

@@ -168,6 +168,7 @@ def test_openapi_names_every_call(shared_gateway: GatewayProcess) -> None:
         ("get", "/api/messages/{message_id}"),
         ("get", "/api/peers/{peer_id}/messages"),
         ("post", "/api/peers/{peer_id}/messages"),
+        ("delete", "/api/rooms/{room}/messages"),
         ("get", "/api/search"),
         ("get", "/api/conversations"),
         ("put", "/api/read-markers"),

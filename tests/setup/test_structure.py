@@ -19,7 +19,7 @@ MAX_FUNCTION_LINES = 45
 """Without the docstring."""
 LONGER = {
     "p2pd/domain/rejections.py": 520,  # a list
-    "p2pd/store/sqlite_store.py": 400,
+    "p2pd/store/sqlite_store.py": 410,
     "p2pd/store/store_file.py": 400,
 }
 """Files that are not divided yet."""

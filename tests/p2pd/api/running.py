@@ -185,6 +185,7 @@ class RunningApi:
                     chat.shown,
                     chat.searching,
                     chat.requests,
+                    chat.forgetting,
                 )
             )
             self.stop_chat = chat.stop

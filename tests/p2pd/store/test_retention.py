@@ -234,3 +234,18 @@ def test_a_store_in_memory_tells_what_its_bounds_have_dropped() -> None:
         message_of(number).seqno for number in range(2)
     ]
     assert store.drop_oldest(LOBBY, keep=9, received_before_ns=0, at_most=9) == []
+
+
+def test_a_forgotten_room_is_gone_from_every_view_and_the_others_stay(store: MessageStore) -> None:
+    for number in range(10):
+        append(store, number, room=LOBBY if number % 2 else DEFAULT_ROOM)
+    while store.forget(LOBBY, 2):
+        pass
+    store.erase()
+    assert store.count(LOBBY) == 0
+    assert list(store.items(LOBBY)) == []
+    assert [one.offset for one in store.read(0, 10, EVERYTHING)] == [1, 3, 5, 7, 9]
+    append(store, 20, room=LOBBY)
+    assert store.last_offset == 11
+    assert store.count(LOBBY) == 1
+    assert store.page_before(LOBBY, 99, 10).messages[0].offset == 11
