@@ -36,6 +36,9 @@ ANSWERS = {
     "block_peer": "BlockPeerResponse",
     "unblock_peer": "UnblockPeerResponse",
     "list_blocked_peers": "ListBlockedPeersResponse",
+    "list_direct_requests": "ListDirectRequestsResponse",
+    "accept_direct": "AcceptDirectResponse",
+    "decline_direct": "DeclineDirectResponse",
     "get_message": "GetMessageResponse",
     "hide_message": "HideMessageResponse",
     "mute_room": "MuteRoomResponse",
@@ -85,7 +88,8 @@ def _messages(contract: Contract) -> Schema:
 
 
 def _schemas(contract: Contract) -> Schema:
-    bodies = {event.type_name for event in contract.events} - {"Gap"}
+    # A page has a gap, and a request has messages, that are no events.
+    bodies = {event.type_name for event in contract.events} - {"Gap", "Message"}
     return {
         shape.name: {"description": shape.comment, **_object(contract, shape)}
         for shape in contract.reachable(*ROOTS)

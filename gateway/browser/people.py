@@ -34,6 +34,9 @@ PEOPLE_COMMANDS = frozenset(
         "list_blocked_peers",
         "hide_message",
         "mute_room",
+        "list_direct_requests",
+        "accept_direct",
+        "decline_direct",
     }
 )
 
@@ -125,6 +128,30 @@ class MuteRoomAsked:
     is_muted: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DirectRequestsAsked:
+    """``list_direct_requests``: a page of the peers whose messages wait for consent."""
+
+    id: FrameId
+    page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptDirectAsked:
+    """``accept_direct``: accept the conversation with a peer."""
+
+    id: FrameId
+    peer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineDirectAsked:
+    """``decline_direct``: want no direct messages of a peer."""
+
+    id: FrameId
+    peer_id: str
+
+
 PeopleCall: TypeAlias = (
     SetProfileAsked
     | GetProfileAsked
@@ -136,6 +163,9 @@ PeopleCall: TypeAlias = (
     | ListBlockedPeersAsked
     | HideMessageAsked
     | MuteRoomAsked
+    | DirectRequestsAsked
+    | AcceptDirectAsked
+    | DeclineDirectAsked
 )
 
 
@@ -160,6 +190,8 @@ def people_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId) 
             return ListProfilesAsked(frame_id, text_of(frame, "page_token", MAX_TOKEN_CHARS))
         case "list_blocked_peers":
             return ListBlockedPeersAsked(frame_id, text_of(frame, "page_token", MAX_TOKEN_CHARS))
+        case "list_direct_requests":
+            return DirectRequestsAsked(frame_id, text_of(frame, "page_token", MAX_TOKEN_CHARS))
         case "hide_message":
             message_id = text_of(frame, "message_id", MAX_MESSAGE_ID_CHARS, required=True)
             is_hidden = flag_of(frame, "is_hidden", default=True)
@@ -180,6 +212,10 @@ def _call_about_peer(kind: str, frame: dict[str, Any], frame_id: FrameId) -> Peo
             return BlockPeerAsked(frame_id, peer_id)
         case "unblock_peer":
             return UnblockPeerAsked(frame_id, peer_id)
+        case "accept_direct":
+            return AcceptDirectAsked(frame_id, peer_id)
+        case "decline_direct":
+            return DeclineDirectAsked(frame_id, peer_id)
         case _:
             return SetPetnameAsked(frame_id, peer_id, text_of(frame, "petname", MAX_NAME_CHARS))
 

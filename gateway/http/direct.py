@@ -19,6 +19,7 @@ from gateway.channel.events import Fields
 from gateway.delivery.session import Services
 from gateway.errors import NodeError, Refusal
 from gateway.http import models
+from gateway.node.people import People
 
 OnePeer = Annotated[str, Path(min_length=1, max_length=128)]
 
@@ -57,6 +58,32 @@ def add_direct(router: APIRouter, services: Services, admit: Callable[[Request],
         admit(request)
         answer = await publisher.publish("", body.text, body.client_message_id, peer_id=peer_id)
         return _json(answer, HTTPStatus.CREATED)
+
+
+def add_requests(router: APIRouter, people: People, admit: Callable[[Request], None]) -> None:
+    """Add the routes about messages that wait for consent; see ``add_direct``."""
+
+    @router.get("/direct-requests", response_model=answers.ListDirectRequestsResponse)
+    async def list_direct_requests(
+        page_size: Annotated[int, Query(ge=0, le=1000)] = 0,
+        page_token: Annotated[str, Query(max_length=1024)] = "",
+    ) -> Response:
+        """List the peers never met that wrote to this node, with what they wrote."""
+        page = people.list_direct_requests(page_size=page_size, page_token=page_token)
+        return _json(await page)
+
+    @router.put("/direct-requests/{peer_id}", response_model=answers.AcceptDirectResponse)
+    async def accept_direct(peer_id: OnePeer, request: Request) -> Response:
+        """Accept the conversation with a peer: what waits of it becomes part of the log."""
+        admit(request)
+        return _json(await people.accept_direct(peer_id))
+
+    @router.delete("/direct-requests/{peer_id}", status_code=HTTPStatus.NO_CONTENT)
+    async def decline_direct(peer_id: OnePeer, request: Request) -> Response:
+        """Remove what waits of a peer, and decline what it writes from now on."""
+        admit(request)
+        await people.decline_direct(peer_id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 def check_place(before: str | None, after: str | None) -> None:

@@ -19,7 +19,7 @@ from gateway.channel.events import Fields
 from gateway.delivery.session import Services
 from gateway.errors import NodeError, Refusal
 from gateway.http import models
-from gateway.http.direct import add_direct, check_place
+from gateway.http.direct import add_direct, add_requests, check_place
 from gateway.http.openapi import SentenceRoute
 from gateway.http.people import add_people
 from gateway.http.reading_rest import add_reading
@@ -59,6 +59,7 @@ def api_router(services: Services, clock_s: Any) -> APIRouter:
     _add_messages(router, services, rates)
     _add_peers(router, services.commands, rates)
     add_direct(router, services, lambda request: rates.consume(_caller(request)))
+    add_requests(router, services.commands.people, lambda call: rates.consume(_caller(call)))
     add_people(router, services.commands.people, lambda request: rates.consume(_caller(request)))
     add_reading(router, services.commands.reading, lambda call: rates.consume(_caller(call)))
     return router

@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from wsp.chat.v1 import chat_pb2
-from wsp.chat.v1.chat_json import fields_from_profile
+from wsp.chat.v1.chat_json import fields_from_list_direct_requests_response, fields_from_profile
 
 from gateway.channel.events import Fields
 from gateway.node.link import Link
@@ -87,6 +87,24 @@ class People:
         answer = await self._call(self._link.stub.ListBlockedPeers, request)
         peers = [{"peer_id": one.peer_id} for one in answer.peers]
         return {"peers": peers, "next_page_token": answer.next_page_token or None}
+
+    async def list_direct_requests(self, *, page_size: int = 0, page_token: str = "") -> Fields:
+        """Return a page of the peers whose messages wait for consent."""
+        request = chat_pb2.ListDirectRequestsRequest(page_size=page_size, page_token=page_token)
+        answer = await self._call(self._link.stub.ListDirectRequests, request)
+        return fields_from_list_direct_requests_response(answer)
+
+    async def accept_direct(self, peer_id: str) -> Fields:
+        """Accept the conversation with a peer."""
+        request = chat_pb2.AcceptDirectRequest(peer_id=peer_id)
+        answer = await self._call(self._link.stub.AcceptDirect, request)
+        return {"message_count": answer.message_count}
+
+    async def decline_direct(self, peer_id: str) -> Fields:
+        """Want no direct messages of a peer."""
+        request = chat_pb2.DeclineDirectRequest(peer_id=peer_id)
+        await self._call(self._link.stub.DeclineDirect, request)
+        return {}
 
     async def hide_message(self, message_id: str, *, is_hidden: bool) -> Fields:
         """Show a message to nobody, or show it again."""

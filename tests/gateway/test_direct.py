@@ -6,6 +6,9 @@ import httpx
 import pytest
 
 from tests.driver import GatewayProcess, NodeProcess
+from tests.driver.direct import send_direct
+from tests.driver.fixtures import StartGateway, StartNode
+from tests.driver.waiting import wait_until
 from tests.gateway.client import Client
 from tests.gateway.test_frames_documented import assert_documented
 
@@ -93,3 +96,36 @@ def test_writing_to_oneself_is_refused_at_both_doors(shared_gateway: GatewayProc
     assert (answer.status_code, answer.json()["reason"]) == (400, "DIRECT_TO_SELF")
     answer = shared_gateway.get("/api/peers/nobody/messages")
     assert (answer.status_code, answer.json()["reason"]) == (400, "INVALID_PEER_ID")
+
+
+def test_what_waits_is_accepted_and_declined_at_both_doors(
+    start_node: StartNode, start_gateway: StartGateway
+) -> None:
+    ann, eve = (start_node(name, rooms=f"of-{name}") for name in ("ann", "eve"))
+    bob = start_node("bob", rooms="of-bob")
+    gateway = start_gateway(bob)
+    gateway.wait_node_reachable()
+    for stranger in (ann, eve):
+        stranger.connect(bob)
+        send_direct(stranger, bob.peer_id, f"from {stranger.name}")
+    with Client(gateway.ws_url) as page:
+        page.hello()
+        requests = wait_until(
+            lambda: page.ask("list_direct_requests")["requests"], lambda found: len(found) == 2
+        )
+        for frame in page.frames:
+            assert_documented(frame)
+        over_http = gateway.get("/api/direct-requests").json()["requests"]
+        assert over_http == requests
+        texts = {
+            one["peer_id"]: [message["text"] for message in one["messages"]] for one in requests
+        }
+        assert texts == {ann.peer_id: ["from ann"], eve.peer_id: ["from eve"]}
+        assert page.ask("accept_direct", peer_id=ann.peer_id)["message_count"] == 1
+        assert page.wait_text("from ann")["peer_id"] == ann.peer_id
+        path = f"/api/direct-requests/{eve.peer_id}"
+        assert httpx.delete(f"{gateway.url}{path}", timeout=30).status_code == 204
+        assert httpx.put(f"{gateway.url}{path}", timeout=30).json()["reason"] == "NO_REQUEST"
+        answer = page.ask("decline_direct", peer_id=eve.peer_id)
+        assert (answer["type"], answer["reason"]) == ("error", "NO_REQUEST")
+        assert page.texts == ["from ann"]

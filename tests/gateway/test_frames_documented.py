@@ -20,7 +20,9 @@ from codegen.shapes import contract_from_proto
 from gateway.browser import Close, Connection, Limits, Refused
 from gateway.node.translation import BODIES, event_from_proto
 from tests.driver import NodeProcess
+from tests.driver.direct import send_direct
 from tests.driver.fixtures import StartGateway, StartNode
+from tests.driver.waiting import wait_until
 from tests.gateway.client import EVENTS, Client
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(
@@ -215,6 +217,7 @@ def test_frames_of_a_running_gateway_are_documented_and_documented_frames_occur(
     gateway.wait_node_reachable()
     with Client(gateway.ws_url) as client:
         client.hello(after="another-log")
+        accept_stranger(client, a, start_node("c", rooms="apart"))
         tell_everything(client, a, b)
         client.say("publish", text="without an id")
         client.wait_frame(lambda frame: frame["type"] == "error" and frame["id"] is None)
@@ -228,6 +231,14 @@ def test_frames_of_a_running_gateway_are_documented_and_documented_frames_occur(
     assert answers == {
         frozenset(one.get("required", ())) for one in MESSAGES["ack"]["payload"]["oneOf"]
     }
+
+
+def accept_stranger(client: Client, node: NodeProcess, stranger: NodeProcess) -> None:
+    """Accept the conversation with a peer that the node has never met."""
+    stranger.connect(node)
+    send_direct(stranger, node.peer_id, "hello")
+    wait_until(lambda: client.ask("list_direct_requests")["requests"])
+    client.ask("accept_direct", peer_id=stranger.peer_id)
 
 
 def tell_everything(client: Client, a: NodeProcess, b: NodeProcess) -> None:
