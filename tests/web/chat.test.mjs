@@ -80,6 +80,18 @@ test("messages of other rooms are unread until the room is entered", () => {
   assert.equal(chat.active.reading.unread, 2, "what is looked at is not unread");
 });
 
+test("somebody who sees the newest messages is not led away from them when counts come anew", () => {
+  const chat = openChat();
+  const counted = { type: "read_marker_changed", cursor: "r", reader: "me", room: ROOM, read_cursor: "c1", unread_count: 5, mention_count: 0 };
+  chat.isWatching = true;
+  chat.active.reading.clear();
+  chat.receive(counted);
+  assert.equal(chat.active.reading.line, null);
+  chat.isWatching = false;
+  chat.receive(counted);
+  assert.equal(chat.active.reading.line.count, 5);
+});
+
 test("of an event of an unknown kind only the cursor is stored", () => {
   const chat = openChat();
   for (const type of ["constructor", "from_the_future", "caught_up", "progress", undefined]) {

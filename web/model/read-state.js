@@ -10,6 +10,8 @@ export class ReadState {
   newest = null;
   /** Whether it was marked unread by hand: looking at it does not change that. */
   isKeptUnread = false;
+  /** Whether nothing of this visit was seen yet. */
+  isFresh = true;
   /** Where the line stands at the first unread message: how many there were, and its id once known. */
   line = null;
 
@@ -37,6 +39,7 @@ export class ReadState {
   /** Begin a visit: a line is due where something is unread. */
   beginVisit() {
     this.isKeptUnread = false;
+    this.isFresh = true;
     this.line = null;
     this.dueLine();
   }
@@ -48,6 +51,7 @@ export class ReadState {
 
   /** Everything is read, as far as this page is concerned. */
   clear() {
+    this.isFresh = false;
     this.unread = 0;
     this.mentions = 0;
     this.readCursor = this.newestCursor;

@@ -40,5 +40,6 @@ function recount(chat, key, counted) {
   const { reading } = chat.conversation(key);
   reading.readCursor = counted.read_cursor;
   reading.recount(counted);
-  if (key === chat.activeRoom) reading.dueLine();
+  // Whoever sees the newest messages is not led away from them.
+  if (key === chat.activeRoom && (reading.isFresh || !chat.isWatching)) reading.dueLine();
 }
