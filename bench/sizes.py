@@ -27,7 +27,7 @@ class Sizes:
         first_words: Pairs of nodes that start and dial.
         overload_s: How long publishes are offered at each rate.
         storms: How often browsers reconnect at once, each time to a new node and gateway.
-        idle_s: How long a node that does nothing is watched; twenty nodes settle as long first.
+        idle_s: How long a node that does nothing is watched.
         nodes: Nodes in one room, each connected with all others.
         nodes_s: How long these publish at each rate.
     """

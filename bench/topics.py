@@ -57,12 +57,13 @@ PublishStream at one node, Events at the other.
 """,
     "twenty": """
 Twenty nodes in one room on one machine, each connected with all of the others, over TCP;
-they are forked off one process that has made the imports. First they have nothing to do,
-for 20 s. Then messages of 100 bytes are published through gRPC, a node after the other,
-each call when it is due whether or not those before have ended, and the `Events` of all
-twenty are read meanwhile by the one process that also publishes. *Everywhere* is when the
-last node has reported a message. Processor time is that of all nodes, their idle time
-included, per message and node.
+they are forked off one process that has made the imports. They have 80 s to settle, by
+when they look for peers and relays only once in minutes, and then nothing to do for 20 s.
+Then messages of 100 bytes are published through gRPC, a node after the other, each call
+when it is due whether or not those before have ended, and the `Events` of all twenty are
+read meanwhile by the one process that also publishes. *Everywhere* is when the last node
+has reported a message. Processor time is that of all nodes, their idle time included, per
+message and node. [Where the time goes](where-time-goes.md) has the profile.
 """,
     "transports": """
 Two nodes over QUIC beside two over TCP, and a node that idles with every transport

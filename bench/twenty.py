@@ -29,6 +29,9 @@ from tests.driver.forked import Launcher
 
 ROOM = "chat-room"
 RATES_PER_S = (10, 50)
+SETTLE = 4
+"""So many times as long as nodes are watched they may settle first: by then they look for
+peers of their room and for relays only once in minutes."""
 DOUBLES_S = 1.0
 """After the last message everywhere: what comes again comes by then."""
 TIMEOUT_S = 60.0
@@ -40,7 +43,7 @@ def run(sizes: Sizes) -> Figures:
     """Measure nodes with their log on disk: idle, then at both rates."""
     with running_services() as running, Launcher() as launcher:
         nodes = _start_nodes(running, launcher, sizes.nodes, "disk")
-        time.sleep(sizes.idle_s)
+        time.sleep(SETTLE * sizes.idle_s)
         figures = {"idle_percent": _idle_percent(nodes, sizes.idle_s)}
         return figures | uvloop.run(_measure(nodes, RATES_PER_S, sizes.nodes_s))
 
