@@ -9,6 +9,7 @@ from wsp.chat.v1 import chat_pb2
 
 from p2pd.api.reach_from_domain import reach_from_domain, reachability_from_domain
 from p2pd.api.time_from_ns import duration_from_s, timestamp_from_ns
+from p2pd.domain.features import FEATURES
 from p2pd.domain.peers import (
     Connection,
     ConnectionKind,
@@ -20,37 +21,6 @@ from p2pd.domain.peers import (
 from p2pd.domain.storage import Damage, Storage, StorageState
 
 API_VERSION = "1.2"
-FEATURES = (
-    "accept_invite",
-    "block_peer",
-    "caught_up",
-    "create_invite",
-    "direct_messages",
-    "disconnect_peer",
-    "forget_room",
-    "get_message",
-    "get_profile",
-    "hide_message",
-    "list_blocked_peers",
-    "list_conversations",
-    "list_profiles",
-    "message_delivery",
-    "message_hidden",
-    "mute_room",
-    "page_token",
-    "peer_blocked",
-    "profile_changed",
-    "progress",
-    "reach",
-    "read_marker_changed",
-    "room_muted",
-    "search_messages",
-    "set_petname",
-    "set_profile",
-    "set_read_marker",
-    "unblock_peer",
-)
-"""What was added to the contract since 1.0, in alphabetical order."""
 MAX_ADDRESS_BYTES = 64 * 1024
 MAX_DAMAGES = 16
 

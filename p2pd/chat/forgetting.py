@@ -49,6 +49,6 @@ class Forgetting:
             while count := self._log.store.forget(room, SLICE):
                 removed += count
                 await trio.lowlevel.checkpoint()
-            await self._workers.run(self._search.clear)
+            await self._search.clear()
             await self._workers.run(self._log.store.erase)
             log_line.info("room forgotten", removed=removed)

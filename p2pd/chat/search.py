@@ -70,9 +70,9 @@ class Search:
         until = self._index.until if self._index.epoch == store.epoch else 0
         return max(0, store.last_offset - max(until, store.first_offset - 1))
 
-    def clear(self) -> None:
+    async def clear(self) -> None:
         """Remove the index from the disk; it is made anew."""
-        self._index.clear()
+        await self._workers.run(self._index.clear)
         self._wake.set()
 
     async def find(self, query: SearchQuery, before: int | None, limit: int) -> FoundPage:

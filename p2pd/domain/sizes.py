@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from p2pd.domain.features import FEATURES
 from p2pd.domain.messages import Message
 from p2pd.domain.peers import Node, Peer
 from p2pd.domain.profiles import KnownProfile
@@ -49,7 +50,8 @@ def size_of_peer(peer: Peer) -> int:
 
 def size_of_node(node: Node) -> int:
     """Return what this node occupies, as an event too."""
-    texts = (*node.addresses, *node.rooms, node.agent, node.version, node.storage.failure)
+    texts = (*node.addresses, *node.rooms, *FEATURES)
+    texts += (node.agent, node.version, node.storage.failure)
     damages = sum(
         _size_of_texts((one.path, one.reason)) + _DAMAGE_BYTES for one in node.storage.damages
     )
@@ -72,6 +74,7 @@ def _size_of_reach(reach: Reach) -> int:
     texts += [each.relay_id + "".join(each.addresses) for each in reach.relays]
     texts += [each.external_address + each.internal_address for each in reach.port_mappings]
     texts += [each.peer_id for each in reach.hole_punches]
+    texts += [each.address + each.transport for each in reach.addresses]
     return _PEER_BYTES * (1 + len(texts)) + _size_of_texts(texts)
 
 

@@ -30,6 +30,7 @@ from libp2p.pubsub.pb import rpc_pb2
 from libp2p.relay.circuit_v2.pb import circuit_pb2, dcutr_pb2
 from multiaddr import Multiaddr
 from wsp.autonat.v2 import autonat_pb2 as autonat_v2_pb2
+from wsp.direct.v1 import direct_pb2
 from wsp.profile.v1 import profile_pb2
 from wsp.sync.v1 import sync_pb2
 
@@ -62,6 +63,8 @@ MESSAGES: dict[str, Callable[[], Message]] = {
     "/libp2p/autonat/1": autonat_pb2.Message,
     "/libp2p/autonat/2/dial-request": autonat_v2_pb2.Message,
     "/libp2p/autonat/2/dial-back": autonat_v2_pb2.DialBack,
+    "/universal-connectivity/dm": direct_pb2.FieldRequest,
+    "/wsp/direct": direct_pb2.DeliverRequest,
     "/wsp/profile": profile_pb2.ProfileRequest,
     "/wsp/sync": sync_pb2.Frame,
 }

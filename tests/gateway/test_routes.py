@@ -64,7 +64,7 @@ def test_head_answers_as_get_without_a_body(shared_gateway: GatewayProcess, path
         ("GET", "/api/connect", "OPTIONS, POST"),
         ("HEAD", "/api/connect", "OPTIONS, POST"),
         ("GET", "/api/rooms/chat-room", "DELETE, OPTIONS, PUT"),
-        ("PUT", "/api/rooms/chat-room/messages", "GET, HEAD, OPTIONS, POST"),
+        ("PUT", "/api/rooms/chat-room/messages", "DELETE, GET, HEAD, OPTIONS, POST"),
         ("POST", "/ws", READ),
     ],
 )

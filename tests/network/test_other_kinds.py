@@ -25,7 +25,7 @@ DIRECT = "INSERT INTO conversations (conversation, peer) VALUES (1000, ?)"
 OTHERS = (
     (3, b"a reaction", 1, 9, 1),
     (4, b"a receipt", 1, 10, 2),
-    (5, b"a direct message", 1000, 0, 3),
+    (5, b"an answer to one peer", 1000, 9, 3),
 )
 """Offset, id, conversation, kind and how much later it was sent."""
 

@@ -25,6 +25,13 @@ def _count_writes(stream: Any) -> list[int]:
         await write(data)
 
     stream.write = counted
+    if (write_now := getattr(stream, "write_now", None)) is not None:
+
+        def counted_now(data: bytes) -> None:
+            sizes.append(len(data))
+            write_now(data)
+
+        stream.write_now = counted_now
     return sizes
 
 

@@ -83,6 +83,8 @@ test("the link is closed since it was first closed, and open it knows of no refu
   assert.equal(link.isTokenWanted, true);
   link.change("open", 0, 300);
   assert.deepEqual([link.closedSince, link.isTokenWanted, link.refusal], [0, false, null]);
+  const isToRest = link.turnAway({ isReached: true, refusal: { reason: "TOKEN_REQUIRED", message: "" } });
+  assert.deepEqual([isToRest, link.isTokenWanted], [false, false], "an answer about an attempt before");
 });
 
 test("a gateway that answers over HTTP but opens no WebSocket is told from one that is away", () => {

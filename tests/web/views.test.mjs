@@ -640,6 +640,7 @@ view("the token is asked for only where it is wanted", () => {
   const render = mountToken(chat, (value) => entered.push(value));
   render();
   assert.equal(byId("token-form").hidden, true);
+  chat.changeLink("waiting", 0, 0);
   chat.link.turnAway({ isReached: true, refusal: { reason: "TOKEN_REQUIRED", message: "" } });
   render();
   assert.equal(byId("token-form").hidden, false);

@@ -27,9 +27,11 @@ export class LinkState {
 
   /**
    * Record what the gateway answers over HTTP when no connection could be opened;
-   * return whether it refuses us, so that there is no hurry to try it again.
+   * return whether it refuses us, so that there is no hurry to try it again. An answer
+   * that comes once a connection is open is about an attempt before it.
    */
   turnAway({ isReached, refusal }) {
+    if (this.state === "open") return false;
     this.#failures = isReached ? this.#failures + 1 : 0;
     const isBlocked = this.#failures >= FAILURES_BEFORE_BLOCKED;
     this.refusal = refusal ?? (isBlocked ? WEBSOCKET_BLOCKED : null);
