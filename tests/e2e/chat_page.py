@@ -162,6 +162,15 @@ class ChatPage:
 
         wait_until(scroll_up, lambda note: "beginning of" in note)
 
+    def show_whole(self) -> list[tuple[str, str]]:
+        """Scroll up to the beginning and down to the end; return the conversation then.
+
+        Whoever scrolls up stays with what was there: what arrives is shown at the end.
+        """
+        self.show_beginning()
+        self.page.evaluate("document.getElementById('log').scrollTop = 1e9")
+        return self.conversation
+
     def wait_text(self, selector: str, text: str) -> str:
         """Wait until an element's text contains ``text``; return all of it."""
         return wait_until(lambda: self.page.inner_text(selector), lambda seen: text in seen)

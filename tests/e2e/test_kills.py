@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import pytest
 
@@ -67,12 +66,7 @@ def test_both_pages_end_with_the_same_whole_conversation_whatever_is_killed(
     node_a.wait_peer(node_b, "chat-room", timeout_s=90)
     for page in page_pair:
         page.wait_all_kept()
-        page.show_beginning()
-        wait_until(
-            partial(getattr, page, "conversation"),
-            lambda seen: len(seen) >= len(writers.written),
-            timeout_s=60,
-        )
+        wait_until(page.show_whole, lambda seen: len(seen) >= len(writers.written), timeout_s=60)
     assert sorted(a.conversation) == sorted(writers.written)
     assert a.conversation == b.conversation
     for page in page_pair:
