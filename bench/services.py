@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
 from wsp.chat.v1 import chat_pb2, chat_pb2_grpc
 
 from tests.driver import GatewayProcess, NodeProcess, Service
@@ -22,6 +25,7 @@ NO_LIMITS: Mapping[str, Any] = {"publish_rate": NO_LIMIT, "publish_burst": NO_LI
 #: Members of the audience send nothing and answer no pings.
 LONG_S = 3_600
 STOP_S = 30.0
+METRICS_S = 30.0
 
 
 @contextmanager
@@ -125,6 +129,21 @@ def message_count(node: NodeProcess) -> int:
         stub = chat_pb2_grpc.ChatServiceStub(channel)
         (room,) = stub.ListRooms(chat_pb2.ListRoomsRequest()).rooms
         return room.message_count
+
+
+def free_port() -> int:
+    """Return a TCP port of loopback that nobody uses now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def metric_value(port: int, name: str) -> int:
+    """Return what a node's metrics at a port of loopback say, of a metric without labels."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=METRICS_S).text
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    return int(families[name].samples[0].value)
 
 
 def resident_bytes(pid: int) -> int:

@@ -30,6 +30,8 @@ class Sizes:
         idle_s: How long a node that does nothing is watched.
         nodes: Nodes in one room, each connected with all others.
         nodes_s: How long these publish at each rate.
+        searches: Searches for each word at each node.
+        visits: How often a page is opened, each time the first time and once more.
     """
 
     rounds: int = 3
@@ -52,6 +54,8 @@ class Sizes:
     idle_s: float = 20.0
     nodes: int = 20
     nodes_s: float = 15.0
+    searches: int = 500
+    visits: int = 10
 
 
 QUICK = Sizes(
@@ -74,5 +78,7 @@ QUICK = Sizes(
     idle_s=0.5,
     nodes=3,
     nodes_s=0.5,
+    searches=20,
+    visits=1,
 )
 """Shows that everything runs; its figures mean nothing."""

@@ -8,6 +8,7 @@ from functools import partial
 from bench import (
     api,
     callers,
+    direct,
     fan_out,
     idle,
     kept,
@@ -15,6 +16,8 @@ from bench import (
     many_gateways,
     overload,
     pages,
+    painting,
+    searching,
     storm,
     synchronising,
     twenty,
@@ -56,6 +59,9 @@ TWENTY = "twenty nodes"
 TWENTY_IN_MEMORY = "twenty nodes, log in memory"
 WAY = "the whole way"
 WAY_IN_MEMORY = "the whole way, log in memory"
+DIRECT = "direct and room messages"
+SEARCH = "full and empty store"
+PAINT = "Chromium"
 STDIO_PAIR = "Go and Rust over STDIO"
 
 SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
@@ -92,5 +98,8 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Figures]] = {
     TWENTY_IN_MEMORY: twenty.run_in_memory,
     WAY: partial(way.run, "disk"),
     WAY_IN_MEMORY: partial(way.run, "memory"),
+    DIRECT: direct.run,
+    SEARCH: searching.run,
+    PAINT: painting.run,
     STDIO_PAIR: way.run_stdio,
 }

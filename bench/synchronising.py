@@ -5,21 +5,19 @@ Bytes are those that the metrics of a node count: of all its sessions, both ways
 
 from __future__ import annotations
 
-import socket
 import time
-
-import httpx
-from prometheus_client.parser import text_string_to_metric_families
 
 from bench.filled import fill, signed_messages
 from bench.measure import Figures
-from bench.services import Running, message_count, running_services
+from bench.services import Running, free_port, message_count, metric_value, running_services
 from bench.sizes import Sizes
 from p2pd.domain.messages import Message
 from tests.driver import NodeProcess, wait_until
 
 KIB = 1024
 TIMEOUT_S = 120.0
+MOVED_BYTES = "p2pd_sync_bytes"
+"""Sent and received in sessions that have ended."""
 
 
 def run(sizes: Sizes) -> Figures:
@@ -39,9 +37,9 @@ def run(sizes: Sizes) -> Figures:
 def _synchronise(messages: list[Message], others: list[Message]) -> tuple[int, float]:
     """Let a node meet one that lacks some of its messages; return bytes and seconds."""
     with running_services() as running:
-        port = _free_port()
+        port = free_port()
         node = _start_filled(running, messages, port)
-        other = _start_filled(running, others, _free_port())
+        other = _start_filled(running, others, free_port())
         other.connect(node)
         begin_s = time.monotonic()
         wait_until(
@@ -50,7 +48,9 @@ def _synchronise(messages: list[Message], others: list[Message]) -> tuple[int, f
         took_s = time.monotonic() - begin_s
         lacked_bytes = _size_bytes(messages) - _size_bytes(others)
         moved_bytes = wait_until(
-            lambda: _moved_bytes(port), lambda moved: moved >= lacked_bytes, timeout_s=TIMEOUT_S
+            lambda: metric_value(port, MOVED_BYTES),
+            lambda moved: moved >= lacked_bytes,
+            timeout_s=TIMEOUT_S,
         )
         return moved_bytes, took_s
 
@@ -69,17 +69,3 @@ def _start_filled(running: Running, messages: list[Message], port: int) -> NodeP
 
 def _size_bytes(messages: list[Message]) -> int:
     return sum(len(one.signed_bytes) for one in messages)
-
-
-def _moved_bytes(port: int) -> int:
-    """Return what a node has sent and received in sessions that have ended."""
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT_S).text
-    families = {family.name: family for family in text_string_to_metric_families(text)}
-    return int(families["p2pd_sync_bytes"].samples[0].value)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port

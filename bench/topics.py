@@ -13,6 +13,7 @@ TITLES: Mapping[str, str] = {
     "way": "The whole way, one message at a time",
     "pages": "From page to page",
     "api": "From gRPC to gRPC",
+    "direct": "Direct messages",
     "twenty": "Twenty nodes",
     "transports": "QUIC and WebSocket",
     "relay": "Over a relay",
@@ -23,6 +24,8 @@ TITLES: Mapping[str, str] = {
     "disk": "Durable before it is acknowledged",
     "sync": "Synchronisation",
     "store": "A full store",
+    "search": "Search",
+    "paint": "Opening the page",
     "memory": "Memory",
 }
 
@@ -54,6 +57,11 @@ the hops of the same messages.
 """,
     "api": """
 PublishStream at one node, Events at the other.
+""",
+    "direct": """
+SendDirect and Publish at one node in turn, 50 a second in all, Events at the other; both
+nodes store on disk. Processor time is that of as many calls of one kind, one after the
+other.
 """,
     "twenty": """
 Twenty nodes in one room on one machine, each connected with all of the others, over TCP;
@@ -110,6 +118,18 @@ asks for the messages or is given them unasked: about 1.2 or 1.0.
 The quickest of three starts each time, the newest page over gRPC. A page of 100 messages
 costs what it holds, so it is compared with a store that has nothing else; the empty page
 is an empty answer.
+""",
+    "search": """
+SearchMessages in turn at two nodes, one of which has 1,000,000 messages of 100 bytes of
+English (the help topics of Python) in its store and in its index. The rare word is in ten
+of them and each of its trigrams in very many. The other node's store is empty first, then
+holds the ten that are found.
+""",
+    "paint": """
+Chromium, headless, one node and one gateway on the same two processors, 100 messages in the
+room. The first time nothing is cached; then the same page is loaded again. Bytes are those
+that Chromium counts, headers included, without the WebSocket and without the service
+worker, which is off here.
 """,
     "memory": """
 Resident, of processes that have nothing to do; of a connection, the difference between
