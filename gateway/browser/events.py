@@ -11,22 +11,25 @@ from typing import Any, TypeAlias
 
 from gateway.browser.answers import FrameId
 from gateway.browser.people import (
-    MAX_PEER_ID_CHARS,
     PEOPLE_COMMANDS,
     PeopleCall,
     people_call_from_frame,
 )
-from gateway.browser.reading import BrokenFrameError, text_of
+from gateway.browser.reading import (
+    MAX_CURSOR_CHARS,
+    MAX_PEER_ID_CHARS,
+    MAX_ROOM_CHARS,
+    BrokenFrameError,
+    text_of,
+)
 from gateway.browser.reading_frames import READING_COMMANDS, ReadingCall, reading_call_from_frame
 from gateway.errors import Refusal
 
 MAX_ID_CHARS = 128
 MAX_ID_NUMBER = 2**53 - 1
 """What JavaScript tells apart."""
-MAX_ROOM_CHARS = 256
 MAX_ROOMS = 256
 MAX_ADDRESS_CHARS = 1024
-MAX_CURSOR_CHARS = 256
 MAX_HISTORY = 1000
 MAX_INVITE_CHARS = 4096
 COMMANDS = frozenset(

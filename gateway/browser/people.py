@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gateway.browser.answers import FrameId
-from gateway.browser.reading import BrokenFrameError, flag_of, text_of
+from gateway.browser.reading import (
+    MAX_MESSAGE_ID_CHARS,
+    MAX_PEER_ID_CHARS,
+    MAX_ROOM_CHARS,
+    BrokenFrameError,
+    flag_of,
+    page_token_of,
+    text_of,
+)
 
-MAX_PEER_ID_CHARS = 128
-MAX_MESSAGE_ID_CHARS = 256
-MAX_ROOM_CHARS = 256
 MAX_NAME_CHARS = 256
 MAX_ABOUT_CHARS = 512
 MAX_COLOR_CHARS = 7
 MAX_AVATAR_CHARS = 21_848
 """Of 16 KiB in base64."""
-MAX_TOKEN_CHARS = 1024
 PEOPLE_COMMANDS = frozenset(
     {
         "set_profile",
@@ -187,11 +191,11 @@ def people_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId) 
         case "get_profile":
             return GetProfileAsked(frame_id, text_of(frame, "peer_id", MAX_PEER_ID_CHARS))
         case "list_profiles":
-            return ListProfilesAsked(frame_id, text_of(frame, "page_token", MAX_TOKEN_CHARS))
+            return ListProfilesAsked(frame_id, page_token_of(frame))
         case "list_blocked_peers":
-            return ListBlockedPeersAsked(frame_id, text_of(frame, "page_token", MAX_TOKEN_CHARS))
+            return ListBlockedPeersAsked(frame_id, page_token_of(frame))
         case "list_direct_requests":
-            return DirectRequestsAsked(frame_id, text_of(frame, "page_token", MAX_TOKEN_CHARS))
+            return DirectRequestsAsked(frame_id, page_token_of(frame))
         case "hide_message":
             message_id = text_of(frame, "message_id", MAX_MESSAGE_ID_CHARS, required=True)
             is_hidden = flag_of(frame, "is_hidden", default=True)

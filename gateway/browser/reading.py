@@ -1,6 +1,6 @@
 """Fields of frames: read and checked.
 
-Used by ``events`` and ``people``.
+Used by ``events``, ``people`` and ``reading_frames``.
 """
 
 from __future__ import annotations
@@ -8,6 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.errors import Refusal
+
+MAX_ROOM_CHARS = 256
+MAX_PEER_ID_CHARS = 128
+MAX_MESSAGE_ID_CHARS = 256
+MAX_CURSOR_CHARS = 256
+MAX_PAGE_TOKEN_CHARS = 1024
 
 
 class BrokenFrameError(Exception):
@@ -34,6 +40,15 @@ def text_of(
     if max_chars is not None and len(found) > max_chars:
         raise BrokenFrameError(name, f"{name} is over {max_chars} characters")
     return found
+
+
+def page_token_of(frame: dict[str, Any]) -> str:
+    """Read which page of a list is asked for; empty is the first.
+
+    Raises:
+        BrokenFrameError: It is no string or too long.
+    """
+    return text_of(frame, "page_token", MAX_PAGE_TOKEN_CHARS)
 
 
 def flag_of(frame: dict[str, Any], name: str, *, default: bool = False) -> bool:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from gateway.browser.answers import FrameId
-from gateway.browser.reading import BrokenFrameError, text_of
+from gateway.browser.reading import (
+    MAX_CURSOR_CHARS,
+    MAX_MESSAGE_ID_CHARS,
+    MAX_PEER_ID_CHARS,
+    MAX_ROOM_CHARS,
+    BrokenFrameError,
+    page_token_of,
+    text_of,
+)
 
-MAX_ROOM_CHARS = 256
 MAX_READER_CHARS = 64
-MAX_PEER_ID_CHARS = 128
-MAX_MESSAGE_ID_CHARS = 256
 MAX_PAGE_SIZE = 1000
-MAX_PAGE_TOKEN_CHARS = 1024
-MAX_CURSOR_CHARS = 256
 MAX_QUERY_CHARS = 512
 MAX_SEARCH_PAGE = 100
 READING_COMMANDS = frozenset(
@@ -96,7 +99,7 @@ def reading_call_from_frame(kind: str, frame: dict[str, Any], frame_id: FrameId)
         return _search_from_frame(frame, frame_id)
     reader = text_of(frame, "reader", MAX_READER_CHARS, required=True)
     if kind == "list_conversations":
-        token = text_of(frame, "page_token", MAX_PAGE_TOKEN_CHARS)
+        token = page_token_of(frame)
         return ConversationsAsked(frame_id, reader, page_size_of(frame), token)
     return ReadMarkerAsked(
         frame_id,
@@ -117,7 +120,7 @@ def _search_from_frame(frame: dict[str, Any], frame_id: FrameId) -> SearchAsked:
         _time_of(frame, "since"),
         _time_of(frame, "until"),
         page_size_of(frame, MAX_SEARCH_PAGE),
-        text_of(frame, "page_token", MAX_PAGE_TOKEN_CHARS),
+        page_token_of(frame),
     )
 
 

@@ -9,16 +9,14 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 from wsp.chat.v1 import chat_models as answers
 
-from gateway.channel.events import Fields
 from gateway.delivery.session import Services
-from gateway.errors import NodeError, Refusal
 from gateway.http import models
+from gateway.http.shapes import PageSize, PageToken, check_place, json_answer, no_content
 from gateway.node.people import People
 
 OnePeer = Annotated[str, Path(min_length=1, max_length=128)]
@@ -42,7 +40,7 @@ def add_direct(router: APIRouter, services: Services, admit: Callable[[Request],
         """Return a page of the conversation with one peer; without a cursor the newest."""
         check_place(before, after)
         page = commands.list_messages("", peer_id=peer_id, before=before, after=after, limit=limit)
-        return _json(await page)
+        return json_answer(await page)
 
     @router.post(
         "/peers/{peer_id}/messages",
@@ -57,7 +55,7 @@ def add_direct(router: APIRouter, services: Services, admit: Callable[[Request],
         """
         admit(request)
         answer = await publisher.publish("", body.text, body.client_message_id, peer_id=peer_id)
-        return _json(answer, HTTPStatus.CREATED)
+        return json_answer(answer, HTTPStatus.CREATED)
 
 
 def add_requests(router: APIRouter, people: People, admit: Callable[[Request], None]) -> None:
@@ -65,34 +63,22 @@ def add_requests(router: APIRouter, people: People, admit: Callable[[Request], N
 
     @router.get("/direct-requests", response_model=answers.ListDirectRequestsResponse)
     async def list_direct_requests(
-        page_size: Annotated[int, Query(ge=0, le=1000)] = 0,
-        page_token: Annotated[str, Query(max_length=1024)] = "",
+        page_size: PageSize = 0,
+        page_token: PageToken = "",
     ) -> Response:
         """List the peers never met that wrote to this node, with what they wrote."""
         page = people.list_direct_requests(page_size=page_size, page_token=page_token)
-        return _json(await page)
+        return json_answer(await page)
 
     @router.put("/direct-requests/{peer_id}", response_model=answers.AcceptDirectResponse)
     async def accept_direct(peer_id: OnePeer, request: Request) -> Response:
         """Accept the conversation with a peer: what waits of it becomes part of the log."""
         admit(request)
-        return _json(await people.accept_direct(peer_id))
+        return json_answer(await people.accept_direct(peer_id))
 
     @router.delete("/direct-requests/{peer_id}", status_code=HTTPStatus.NO_CONTENT)
     async def decline_direct(peer_id: OnePeer, request: Request) -> Response:
         """Remove what waits of a peer, and decline what it writes from now on."""
         admit(request)
         await people.decline_direct(peer_id)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def check_place(before: str | None, after: str | None) -> None:
-    """Refuse a page that would lie before one cursor and after another."""
-    if before is not None and after is not None:
-        raise NodeError(
-            Refusal("INVALID_ARGUMENT", "INVALID_CURSOR", "before and after exclude each other")
-        )
-
-
-def _json(fields: Fields, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(orjson.dumps(fields), status, media_type="application/json")
+        return no_content()

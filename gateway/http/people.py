@@ -11,22 +11,19 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field
 from starlette.requests import Request
 from starlette.responses import Response
 from wsp.chat.v1 import chat_models as answers
 
-from gateway.channel.events import Fields
 from gateway.errors import NodeError, Refusal
 from gateway.http import models
+from gateway.http.shapes import PageSize, PageToken, json_answer, no_content
 from gateway.node.people import People
 
 IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
 AVATAR_POLICY = "default-src 'none'; sandbox"
-PageSize = Annotated[int, Query(ge=0, le=1000)]
-PageToken = Annotated[str, Query(max_length=1024)]
 NO_AVATAR = Refusal("NOT_FOUND", "NO_AVATAR", "The peer has no picture.")
 
 
@@ -74,29 +71,29 @@ def _add_profiles(router: APIRouter, people: People, consume: Callable[[Request]
         """
         consume(request)
         avatar = base64.b64decode(body.avatar)
-        return _json(await people.set_profile(body.name, body.about, body.color, avatar))
+        return json_answer(await people.set_profile(body.name, body.about, body.color, avatar))
 
     @router.get("/profile", response_model=answers.GetProfileResponse)
     async def get_own_profile() -> Response:
         """Return the profile of this node's person, with its picture."""
-        return _json(await people.get_profile(""))
+        return json_answer(await people.get_profile(""))
 
     @router.get("/profiles", response_model=answers.ListProfilesResponse)
     async def list_profiles(page_size: PageSize = 0, page_token: PageToken = "") -> Response:
         """List every profile and petname that is known, without pictures, in pages."""
-        return _json(await people.list_profiles(page_size=page_size, page_token=page_token))
+        return json_answer(await people.list_profiles(page_size=page_size, page_token=page_token))
 
     @router.get("/peers/{peer_id}/profile", response_model=answers.GetProfileResponse)
     async def get_profile(peer_id: models.Text, request: Request) -> Response:
         """Return what is known of a peer, with its picture; one not known yet is asked for."""
         consume(request)
-        return _json(await people.get_profile(peer_id))
+        return json_answer(await people.get_profile(peer_id))
 
     @router.put("/peers/{peer_id}/petname", response_model=answers.SetPetnameResponse)
     async def set_petname(peer_id: models.Text, body: PetnameBody, request: Request) -> Response:
         """Call a peer by another name at this node only."""
         consume(request)
-        return _json(await people.set_petname(peer_id, body.petname))
+        return json_answer(await people.set_petname(peer_id, body.petname))
 
 
 def _add_pictures(router: APIRouter, people: People, consume: Callable[[Request], None]) -> None:
@@ -126,26 +123,26 @@ def _add_blocks(router: APIRouter, people: People, consume: Callable[[Request], 
         """
         consume(request)
         await people.disconnect(peer_id, forget=forget)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        return no_content()
 
     @router.get("/blocked", response_model=answers.ListBlockedPeersResponse)
     async def list_blocked_peers(page_size: PageSize = 0, page_token: PageToken = "") -> Response:
         """List the blocked peers, in pages."""
-        return _json(await people.list_blocked(page_size=page_size, page_token=page_token))
+        return json_answer(await people.list_blocked(page_size=page_size, page_token=page_token))
 
     @router.put("/blocked/{peer_id}", status_code=HTTPStatus.NO_CONTENT)
     async def block_peer(peer_id: models.Text, request: Request) -> Response:
         """Refuse every connection with a peer, and store and show nothing of it."""
         consume(request)
         await people.block(peer_id)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        return no_content()
 
     @router.delete("/blocked/{peer_id}", status_code=HTTPStatus.NO_CONTENT)
     async def unblock_peer(peer_id: models.Text, request: Request) -> Response:
         """Admit a peer again; what is stored of it is shown again."""
         consume(request)
         await people.unblock(peer_id)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        return no_content()
 
 
 def _add_shown(router: APIRouter, people: People, consume: Callable[[Request], None]) -> None:
@@ -154,29 +151,25 @@ def _add_shown(router: APIRouter, people: People, consume: Callable[[Request], N
         """Show a message to nobody at this node; others see it as before."""
         consume(request)
         await people.hide_message(message_id, is_hidden=True)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        return no_content()
 
     @router.delete("/hidden/{message_id}", status_code=HTTPStatus.NO_CONTENT)
     async def show_message(message_id: models.Text, request: Request) -> Response:
         """Show a hidden message again."""
         consume(request)
         await people.hide_message(message_id, is_hidden=False)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        return no_content()
 
     @router.put("/rooms/{room:rooms}/muted", status_code=HTTPStatus.NO_CONTENT)
     async def mute_room(room: models.Text, request: Request) -> Response:
         """Want no notice of what is said in a joined room."""
         consume(request)
         await people.mute_room(room, is_muted=True)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        return no_content()
 
     @router.delete("/rooms/{room:rooms}/muted", status_code=HTTPStatus.NO_CONTENT)
     async def unmute_room(room: models.Text, request: Request) -> Response:
         """Want notice of what is said in a room again."""
         consume(request)
         await people.mute_room(room, is_muted=False)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def _json(fields: Fields, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(orjson.dumps(fields), status, media_type="application/json")
+        return no_content()

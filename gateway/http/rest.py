@@ -8,27 +8,24 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 from wsp.chat.v1 import chat_models as answers
 
 from common.rates import KeyedRates
-from gateway.channel.events import Fields
 from gateway.delivery.session import Services
 from gateway.errors import NodeError, Refusal
 from gateway.http import models
-from gateway.http.direct import add_direct, add_requests, check_place
+from gateway.http.direct import add_direct, add_requests
 from gateway.http.openapi import SentenceRoute
 from gateway.http.people import add_people
 from gateway.http.reading_rest import add_reading
+from gateway.http.shapes import PageSize, PageToken, check_place, json_answer, no_content
 from gateway.node.commands import Commands
 
 MAX_CALLERS = 1024
 """Addresses whose rate is remembered; the oldest are forgotten first."""
-PageSize = Annotated[int, Query(ge=0, le=1000)]
-PageToken = Annotated[str, Query(max_length=1024)]
 FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": models.Failure, "description": meaning}
     for status, meaning in (
@@ -69,7 +66,7 @@ def _add_lists(router: APIRouter, commands: Commands) -> None:
     @router.get("/node", response_model=answers.Node)
     async def get_node() -> Response:
         """Return the node: its id, addresses, rooms and storage."""
-        return _json(await commands.get_node())
+        return json_answer(await commands.get_node())
 
     @router.get("/peers", response_model=answers.ListPeersResponse)
     async def list_peers(
@@ -79,12 +76,12 @@ def _add_lists(router: APIRouter, commands: Commands) -> None:
     ) -> Response:
         """List the connected peers, or those in one room, in pages."""
         page = commands.list_peers(room, page_size=page_size, page_token=page_token)
-        return _json(await page)
+        return json_answer(await page)
 
     @router.get("/rooms", response_model=answers.ListRoomsResponse)
     async def list_rooms(page_size: PageSize = 0, page_token: PageToken = "") -> Response:
         """List the joined rooms, in pages."""
-        return _json(await commands.list_rooms(page_size=page_size, page_token=page_token))
+        return json_answer(await commands.list_rooms(page_size=page_size, page_token=page_token))
 
 
 def _add_rooms(router: APIRouter, commands: Commands, rates: Rates) -> None:
@@ -96,7 +93,7 @@ def _add_rooms(router: APIRouter, commands: Commands, rates: Rates) -> None:
         """
         _check_room(room)
         rates.consume(_caller(request))
-        return _json(await commands.join(room))
+        return json_answer(await commands.join(room))
 
     @router.delete("/rooms/{room:room}", status_code=HTTPStatus.NO_CONTENT)
     async def leave_room(room: models.Text, request: Request) -> Response:
@@ -104,7 +101,7 @@ def _add_rooms(router: APIRouter, commands: Commands, rates: Rates) -> None:
         _check_room(room)
         rates.consume(_caller(request))
         await commands.leave(room)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        return no_content()
 
 
 def _add_messages(router: APIRouter, services: Services, rates: Rates) -> None:
@@ -124,7 +121,9 @@ def _add_messages(router: APIRouter, services: Services, rates: Rates) -> None:
         """
         _check_room(room)
         check_place(before, after)
-        return _json(await commands.list_messages(room, before=before, after=after, limit=limit))
+        return json_answer(
+            await commands.list_messages(room, before=before, after=after, limit=limit)
+        )
 
     @router.post(
         "/rooms/{room:rooms}/messages",
@@ -140,7 +139,7 @@ def _add_messages(router: APIRouter, services: Services, rates: Rates) -> None:
         _check_room(room)
         rates.consume(_caller(request))
         answer = await publisher.publish(room, body.text, body.client_message_id)
-        return _json(answer, HTTPStatus.CREATED)
+        return json_answer(answer, HTTPStatus.CREATED)
 
 
 def _add_peers(router: APIRouter, commands: Commands, rates: Rates) -> None:
@@ -148,7 +147,7 @@ def _add_peers(router: APIRouter, commands: Commands, rates: Rates) -> None:
     async def connect(body: models.ConnectBody, request: Request) -> Response:
         """Dial a peer and hold the connection."""
         rates.consume(_caller(request))
-        return _json(await commands.connect(body.address))
+        return json_answer(await commands.connect(body.address))
 
     @router.post(
         "/invites",
@@ -158,7 +157,7 @@ def _add_peers(router: APIRouter, commands: Commands, rates: Rates) -> None:
     async def create_invite(body: models.CreateInviteBody, request: Request) -> Response:
         """Write one line of text by which others come into a joined room."""
         rates.consume(_caller(request))
-        return _json(await commands.create_invite(body.room), HTTPStatus.CREATED)
+        return json_answer(await commands.create_invite(body.room), HTTPStatus.CREATED)
 
     @router.post("/invites/accept", response_model=answers.AcceptInviteResponse)
     async def accept_invite(body: models.AcceptInviteBody, request: Request) -> Response:
@@ -168,7 +167,7 @@ def _add_peers(router: APIRouter, commands: Commands, rates: Rates) -> None:
         node dials it again until it answers.
         """
         rates.consume(_caller(request))
-        return _json(await commands.accept_invite(body.invite))
+        return json_answer(await commands.accept_invite(body.invite))
 
 
 class Rates:
@@ -205,7 +204,3 @@ def _check_room(room: str) -> None:
 
 def _caller(request: Request) -> str:
     return request.client.host if request.client else ""
-
-
-def _json(fields: Fields, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(orjson.dumps(fields), status, media_type="application/json")

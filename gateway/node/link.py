@@ -8,13 +8,15 @@ it nor a health check brought a sign of life for that long.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from wsp.chat.v1 import chat_pb2_grpc
 
@@ -66,6 +68,10 @@ class NodeAddress:
     roots: bytes | None = None
     certificate: bytes | None = None
     key: bytes | None = None
+
+
+Call = Callable[[Callable[..., Awaitable[Any]], Message], Awaitable[Any]]
+"""Calls a method of the node's stub, in its turn and in time; see ``Commands``."""
 
 
 class Link:

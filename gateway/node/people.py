@@ -5,19 +5,13 @@ Part of ``commands``; every method raises ``NodeError`` where the node refuses o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from google.protobuf.message import Message
 from wsp.chat.v1 import chat_pb2
 from wsp.chat.v1.chat_json import fields_from_list_direct_requests_response, fields_from_profile
 
 from gateway.channel.events import Fields
-from gateway.node.link import Link
-
-Call = Callable[[Callable[..., Awaitable[Any]], Message], Awaitable[Any]]
-"""Calls the node, in turn and in time."""
+from gateway.node.link import Call, Link
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,8 @@ Made by ``gateway.node.commands``; used by ``gateway.delivery`` and ``gateway.ht
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from google.protobuf.message import Message
 from wsp.chat.v1 import chat_pb2
 from wsp.chat.v1.chat_json import (
     fields_from_get_message_response,
@@ -21,10 +18,7 @@ from wsp.chat.v1.chat_json import (
 
 from gateway.channel.events import Fields
 from gateway.errors import NodeError, Refusal
-from gateway.node.link import Link
-
-Call = Callable[[Callable[..., Awaitable[Any]], Message], Awaitable[Any]]
-"""Calls a method of the node, in its turn."""
+from gateway.node.link import Call, Link
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Used by ``publisher``; what a peer has not acknowledged is delivered by ``direct
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from p2pd.chat.direct_conversations import DirectConversations
 from p2pd.domain.names import PeerId, RoomName
@@ -19,40 +19,24 @@ Signed: TypeAlias = SignedMessage | SignedDirect
 """One of our own messages, to a room or to one peer."""
 
 
-class Courier(Protocol):
-    """The network as the publisher needs it."""
+TargetT_contra = TypeVar("TargetT_contra", contravariant=True)
+SignedT = TypeVar("SignedT")
 
-    def sign(self, conversation: Conversation, data: bytes) -> Signed:
+
+class Courier(Protocol[TargetT_contra, SignedT]):
+    """The network as the publisher needs it, or the rooms of it."""
+
+    def sign(self, target: TargetT_contra, data: bytes, /) -> SignedT:
         """Sign a message with the next sequence number."""
 
-    async def send(self, message: Signed) -> int:
+    async def send(self, message: SignedT) -> int:
         """Hand a message to the peers of its room; return how many took it."""
 
     @property
     def can_send_now(self) -> bool:
         """Whether ``send`` would wait for nobody."""
 
-    def send_now(self, message: Signed) -> int:
-        """Hand a message to the peers of its room without waiting; return how many took it."""
-
-    def send_pressure(self) -> float:
-        """Return how full the fullest queue to a peer is, 0.0 to 1.0."""
-
-
-class RoomCourier(Protocol):
-    """The rooms of the network."""
-
-    def sign(self, room: RoomName, data: bytes) -> SignedMessage:
-        """Sign a message with the next sequence number."""
-
-    async def send(self, message: SignedMessage) -> int:
-        """Hand a message to the peers of its room; return how many took it."""
-
-    @property
-    def can_send_now(self) -> bool:
-        """Whether ``send`` would wait for nobody."""
-
-    def send_now(self, message: SignedMessage) -> int:
+    def send_now(self, message: SignedT) -> int:
         """Hand a message to the peers of its room without waiting; return how many took it."""
 
     def send_pressure(self) -> float:
@@ -76,7 +60,7 @@ class Couriers:
 
     def __init__(
         self,
-        rooms: RoomCourier,
+        rooms: Courier[RoomName, SignedMessage],
         directs: DirectSigning,
         conversations: DirectConversations,
         is_blocked: Callable[[PeerId], bool] = lambda _: False,

@@ -147,8 +147,6 @@ class DirectOutbox:
         for peer_id in self._conversations.accepted:
             if peer_id not in self._peers:
                 self._begin(peer_id)
-        self._begun = deque(self._peers)
-        self._has_begun.set()
         async with trio.open_nursery() as nursery:
             while True:
                 await self._has_begun.wait()
@@ -247,6 +245,7 @@ class DirectOutbox:
         after = self._conversations.acknowledged_until(peer_id)
         conversation = Direct(peer_id)
         items = self._store.items(conversation, OrderKey(after + 1, NO_MESSAGE))
-        ids = [one.message_id for one in items if one.message_id.startswith(self._author)]
-        signed = self._store.signed_bytes(conversation, ids[:SENT_AT_ONCE])
-        return [signed_from_record(signed[one]) for one in ids[:SENT_AT_ONCE] if one in signed]
+        own = (one.message_id for one in items if one.message_id.startswith(self._author))
+        ids = list(islice(own, SENT_AT_ONCE))
+        signed = self._store.signed_bytes(conversation, ids)
+        return [signed_from_record(signed[one]) for one in ids if one in signed]

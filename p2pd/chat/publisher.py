@@ -25,7 +25,7 @@ from p2pd.chat.settling import Settling
 from p2pd.domain.callers import Caller
 from p2pd.domain.messages import Message
 from p2pd.domain.publishes import Publish, Published
-from p2pd.domain.records import Direct
+from p2pd.domain.records import Conversation, Direct
 from p2pd.errors import (
     ChatError,
     InvalidInputError,
@@ -83,7 +83,7 @@ class Publisher:
     def __init__(
         self,
         log: Log,
-        courier: Courier,
+        courier: Courier[Conversation, Signed],
         membership: Membership,
         outbox: Outbox,
         limits: PublishLimits,

@@ -132,7 +132,7 @@ async def open_parts(start: Start, feed: CountsFeed) -> AsyncIterator[tuple[Chat
         open_base(start) as base,
         serve_metrics(start.settings.metrics_listen, feed, start.data_dir),
         open_chat(start, base) as (network, sync, chat),
-        open_api(_ports_of(chat), base.log.on_append, start.api_settings) as api,
+        open_api(ports_of(chat), base.log.on_append, start.api_settings) as api,
     ):
         _report_access(start)
         sources = Sources(
@@ -274,7 +274,8 @@ async def _open_stores(
             yield disk, disk
 
 
-def _ports_of(chat: Chat) -> ChatPorts:
+def ports_of(chat: Chat) -> ChatPorts:
+    """Name the parts that the API calls."""
     return ChatPorts(
         chat.publishing,
         chat.membership,

@@ -6,7 +6,8 @@ Opened by ``service``; ``p2pd.chat`` says what to deliver, one delivery to a pee
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Never, Protocol
 
@@ -128,37 +129,23 @@ class DirectDelivery:
         self, peer_id: PeerId, stream: INetStream, messages: Sequence[Outgoing]
     ) -> Sequence[DirectVerdict]:
         records = _fitting([one.signed_bytes for one in messages])
-        try:
+        async with _exchange_on(stream):
             with trio.fail_after(ANSWER_TIMEOUT_S):
                 await write_frame(stream, direct_pb2.DeliverRequest(records=records))
                 answer = await read_frame(stream, RESPONSE_BYTES)
             statuses = direct_pb2.DeliverResponse.FromString(answer).statuses
             if len(statuses) != len(records):
                 raise DecodeError("not a status a record")
-        # Boundary: whatever a peer answers, the messages wait for the next attempt.
-        except Exception as error:
-            await end_stream(stream.reset)
-            raise ConnectionError(repr(error)) from error
-        except BaseException:
-            await end_stream(stream.reset)
-            raise
         await self._retain(peer_id, stream)
         return [_VERDICTS.get(status, DirectVerdict.BUSY) for status in statuses]
 
     async def _deliver_to_field(self, stream: INetStream, message: Outgoing) -> DirectVerdict:
         request = request_from_message(message.data, message.seqno, self._agent)
-        try:
+        async with _exchange_on(stream):
             with trio.fail_after(FIELD_STEP_TIMEOUT_S):
                 await write_frame(stream, request)
             with trio.fail_after(FIELD_STEP_TIMEOUT_S):
                 answer = await read_frame(stream, FIELD_FRAME_BYTES)
-        # Boundary: likewise.
-        except Exception as error:
-            await end_stream(stream.reset)
-            raise ConnectionError(repr(error)) from error
-        except BaseException:
-            await end_stream(stream.reset)
-            raise
         await end_stream(stream.close)
         return verdict_from_response(answer)
 
@@ -171,6 +158,20 @@ class DirectDelivery:
     async def _close_oldest(self) -> None:
         _, oldest = self._streams.popitem(last=False)
         await end_stream(oldest.stream.reset)
+
+
+@asynccontextmanager
+async def _exchange_on(stream: INetStream) -> AsyncIterator[None]:
+    """Reset the stream where an exchange on it fails; that is a ConnectionError."""
+    try:
+        yield
+    # Boundary: whatever a peer answers, the messages wait for the next attempt.
+    except Exception as error:
+        await end_stream(stream.reset)
+        raise ConnectionError(repr(error)) from error
+    except BaseException:
+        await end_stream(stream.reset)
+        raise
 
 
 def _fitting(records: Sequence[bytes]) -> list[bytes]:

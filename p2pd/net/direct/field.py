@@ -70,14 +70,16 @@ def message_from_request(encoded: bytes, peer_id: PeerId, now_ns: int) -> Messag
     )
 
 
-def response_from_verdict(verdict: DirectVerdict, agent: str, now_ns: int) -> bytes:
+def response_from_verdict(
+    verdict: DirectVerdict, agent: str, now_ns: int
+) -> direct_pb2.FieldResponse:
     """Answer a request."""
     is_ok = verdict is DirectVerdict.STORED
     return direct_pb2.FieldResponse(
         metadata=direct_pb2.FieldMetadata(client_version=agent, timestamp=now_ns // NS_PER_MS),
         status=direct_pb2.FIELD_STATUS_OK if is_ok else direct_pb2.FIELD_STATUS_ERROR,
         status_text=None if is_ok else _STATUS_TEXTS[verdict],
-    ).SerializeToString()
+    )
 
 
 def verdict_from_response(encoded: bytes) -> DirectVerdict:

@@ -13,7 +13,6 @@ from google.protobuf.message import DecodeError
 from libp2p.abc import INetStream
 from libp2p.custom_types import TProtocol
 from libp2p.network.stream.exceptions import StreamError
-from libp2p.utils.varint import encode_uvarint
 from wsp.direct.v1 import direct_pb2
 
 from p2pd.domain.directs import DirectReceiver, DirectVerdict
@@ -130,7 +129,7 @@ class DirectServing:
                 )
                 answer = response_from_verdict(verdict, self._agent, self._clock_ns())
                 with trio.fail_after(STEP_TIMEOUT_S):
-                    await stream.write(encode_uvarint(len(answer)) + answer)
+                    await write_frame(stream, answer)
             except (StreamError, trio.TooSlowError, FrameTooLongError):
                 self._rejections.count(RejectionReason.DIRECT_MALFORMED)
                 await end_stream(stream.reset)
@@ -148,16 +147,17 @@ class DirectServing:
         stored = iter(await self._receiver.receive_direct(peer_id, messages) if messages else ())
         return [one if isinstance(one, DirectVerdict) else next(stored) for one in found]
 
-    def _message(self, peer_id: PeerId, record: bytes) -> _Read:
+    def _verified(self, read: Callable[[], Message]) -> _Read:
+        """Read a message; one that is refused is counted."""
         try:
-            return message_from_record(record, self._own_id, peer_id, self._clock_ns())
+            return read()
         except MessageRefusedError as error:
             self._rejections.count(error.reason)
             return DirectVerdict.INVALID
 
+    def _message(self, peer_id: PeerId, record: bytes) -> _Read:
+        now_ns = self._clock_ns()
+        return self._verified(lambda: message_from_record(record, self._own_id, peer_id, now_ns))
+
     def _field_message(self, peer_id: PeerId, request: bytes) -> _Read:
-        try:
-            return message_from_request(request, peer_id, self._clock_ns())
-        except MessageRefusedError as error:
-            self._rejections.count(error.reason)
-            return DirectVerdict.INVALID
+        return self._verified(lambda: message_from_request(request, peer_id, self._clock_ns()))

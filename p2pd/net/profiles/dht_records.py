@@ -25,7 +25,7 @@ from p2pd.net.dht.lookup import NEAREST, distance_between
 from p2pd.net.dht.profile_validator import key_of_profile
 from p2pd.net.patches.basic_host import NodeHost
 from p2pd.net.profiles.exchange import PROTOCOL, ProfileBook
-from p2pd.net.profiles.record import ProfileRefusedError, open_profile
+from p2pd.net.profiles.record import open_given
 
 HOUR_S = 3600.0
 PUT_EVERY_S = 12 * HOUR_S
@@ -106,14 +106,8 @@ class ProfileRecords:
             receive(reply.record.value)
 
     def _receive(self, peer_id: PeerId, sealed: bytes) -> None:
-        if not sealed:
-            return
-        try:
-            record = open_profile(sealed, peer_id, self._clock_ns())
-        except ProfileRefusedError as error:
-            self._rejections.count(error.reason)
-            return
-        if record.sequence > self._book.sequence_of(peer_id):
+        record = open_given(sealed, peer_id, self._clock_ns(), self._rejections)
+        if record is not None and record.sequence > self._book.sequence_of(peer_id):
             self._book.receive(record)
 
     def _nearest(self, key: bytes, peers: Iterable[ID]) -> list[ID]:

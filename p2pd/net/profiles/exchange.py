@@ -14,7 +14,6 @@ from typing import Protocol
 import structlog
 import trio
 from google.protobuf.message import DecodeError
-from libp2p.utils.varint import encode_uvarint
 from wsp.profile.v1 import profile_pb2
 
 from common.rates import KeyedRates
@@ -22,7 +21,8 @@ from p2pd.domain.names import PeerId
 from p2pd.domain.peers import Peer
 from p2pd.domain.profiles import ProfileRecord
 from p2pd.domain.rejections import RejectionReason, Rejections
-from p2pd.net.profiles.record import MAX_RECORD_BYTES, ProfileRefusedError, open_profile
+from p2pd.net.profiles.record import MAX_RECORD_BYTES, open_given
+from p2pd.net.streams.framed import FrameCutError, FrameTooLongError, read_frame, write_frame
 from p2pd.net.streams.peer_stream import PeerStream
 from p2pd.net.streams.room_peers import RoomPeers
 from p2pd.tasks import attempt
@@ -31,7 +31,6 @@ PROTOCOL = "/wsp/profile/1.0.0"
 DEADLINE_S = 10.0
 """For a whole exchange, the opening of its stream included."""
 MAX_FRAME_BYTES = MAX_RECORD_BYTES + 64
-MAX_LENGTH_BYTES = 3
 MAX_SERVED = 32
 MAX_ASKED_AT_ONCE = 8
 MAX_WAITING = 512
@@ -56,10 +55,6 @@ class ProfileBook(Protocol):
 
     def receive(self, record: ProfileRecord) -> None:
         """Handle a record that is verified and of the peer that gave it."""
-
-
-class _MalformedFrameError(Exception):
-    """A frame is too long or ends early."""
 
 
 @asynccontextmanager
@@ -168,7 +163,7 @@ class ProfileExchange:
             await exchange()
             await stream.close()
             is_over = True
-        except (DecodeError, _MalformedFrameError):
+        except (DecodeError, FrameTooLongError, FrameCutError):
             self._rejections.count(RejectionReason.PROFILE_MALFORMED)
         except (ConnectionError, TimeoutError) as error:
             log.debug("profile exchange ended early", error=repr(error))
@@ -187,54 +182,20 @@ class ProfileExchange:
         request = profile_pb2.ProfileRequest(
             record=own.sealed if own else b"", known_sequence=self._book.sequence_of(peer_id)
         )
-        await _write(stream, request.SerializeToString())
-        response = profile_pb2.ProfileResponse.FromString(await _read(stream))
+        await write_frame(stream, request)
+        response = profile_pb2.ProfileResponse.FromString(await read_frame(stream, MAX_FRAME_BYTES))
         self._receive(peer_id, response.record)
 
     async def _answer_over(self, peer_id: PeerId, stream: PeerStream) -> None:
-        request = profile_pb2.ProfileRequest.FromString(await _read(stream))
+        request = profile_pb2.ProfileRequest.FromString(await read_frame(stream, MAX_FRAME_BYTES))
         own = self._book.own
         is_newer = own is not None and own.sequence > request.known_sequence
         response = profile_pb2.ProfileResponse(record=own.sealed if own and is_newer else b"")
-        await _write(stream, response.SerializeToString())
+        await write_frame(stream, response)
         self._given(peer_id, own)
         self._receive(peer_id, request.record)
 
     def _receive(self, peer_id: PeerId, sealed: bytes) -> None:
-        if not sealed:
-            return
-        try:
-            record = open_profile(sealed, peer_id, self._clock_ns())
-        except ProfileRefusedError as error:
-            self._rejections.count(error.reason)
-            return
-        self._book.receive(record)
-
-
-async def _write(stream: PeerStream, frame: bytes) -> None:
-    await stream.write(encode_uvarint(len(frame)) + frame)
-
-
-async def _read(stream: PeerStream) -> bytes:
-    """Read one frame and nothing beyond it."""
-    size = 0
-    for index in range(MAX_LENGTH_BYTES):
-        byte = (await _read_exactly(stream, 1))[0]
-        size |= (byte & 0x7F) << (7 * index)
-        if not byte & 0x80:
-            break
-    else:
-        raise _MalformedFrameError
-    if size > MAX_FRAME_BYTES:
-        raise _MalformedFrameError
-    return await _read_exactly(stream, size)
-
-
-async def _read_exactly(stream: PeerStream, size: int) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        read = await stream.read(size - len(data))
-        if not read:
-            raise _MalformedFrameError
-        data += read
-    return bytes(data)
+        record = open_given(sealed, peer_id, self._clock_ns(), self._rejections)
+        if record is not None:
+            self._book.receive(record)

@@ -16,7 +16,7 @@ from wsp.profile.v1 import profile_pb2
 
 from p2pd.domain.names import PeerId
 from p2pd.domain.profiles import Profile, ProfileRecord, profile_from_parts
-from p2pd.domain.rejections import RejectionReason
+from p2pd.domain.rejections import RejectionReason, Rejections
 from p2pd.errors import InvalidInputError
 
 DOMAIN = "wsp-profile"
@@ -95,6 +95,17 @@ def open_profile(sealed: bytes, peer_id: PeerId, now_ns: int | None) -> ProfileR
     if envelope.payload_type != PAYLOAD_TYPE or not _is_signed(key, unsigned, envelope.signature):
         raise ProfileRefusedError(RejectionReason.PROFILE_SIGNATURE_WRONG)
     return _record_from_payload(envelope.payload, sealed, peer_id, now_ns)
+
+
+def open_given(
+    sealed: bytes, peer_id: PeerId, now_ns: int, rejections: Rejections
+) -> ProfileRecord | None:
+    """Open what a peer gave as the record of one; None for nothing, and where it is refused."""
+    try:
+        return open_profile(sealed, peer_id, now_ns) if sealed else None
+    except ProfileRefusedError as error:
+        rejections.count(error.reason)
+        return None
 
 
 def _envelope_from_bytes(sealed: bytes) -> EnvelopeProto:

@@ -33,6 +33,7 @@ from p2pd.net.identity import load_or_create_identity
 from p2pd.net.network import NetworkOptions, author_bytes_from_key, peer_id_from_key
 from p2pd.net.opening import open_network
 from p2pd.net.profiles.record import ProfileKey
+from p2pd.node.parts import ports_of
 from p2pd.store.memory_store import MemoryStore
 from p2pd.store.search_index import SearchIndex
 from tests.p2pd.chat.ports import RoomsInMemory
@@ -170,24 +171,7 @@ class RunningApi:
         ):
             index = SearchIndex(None)
             chat = await start_chat(self.log, network, own, chat_options, nursery, index)
-            self.chat = self.change(
-                ChatPorts(
-                    chat.publishing,
-                    chat.membership,
-                    chat.directory,
-                    chat.dialling,
-                    chat.feed,
-                    chat.inviting,
-                    chat.profiles,
-                    chat.conversations,
-                    chat.blocks,
-                    chat.deliveries,
-                    chat.shown,
-                    chat.searching,
-                    chat.requests,
-                    chat.forgetting,
-                )
-            )
+            self.chat = self.change(ports_of(chat))
             self.stop_chat = chat.stop
             try:
                 async with open_api(self.chat, self.log.on_append, self.settings) as self.api:

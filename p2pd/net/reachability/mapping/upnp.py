@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import trio
 
 from p2pd.net.reachability.mapping.router import Granted, MappingError, Wanted
+from p2pd.workers import WORKER_THREADS
 
 DISCOVERY_MS = 1500
 CALL_TIMEOUT_S = 8.0
@@ -45,11 +46,7 @@ class UpnpRouter:
     async def _in_thread(self, call: Callable[[], T]) -> T:
         try:
             with trio.fail_after(CALL_TIMEOUT_S):
-                return await trio.to_thread.run_sync(  # the stubs are of an older trio
-                    call,
-                    abandon_on_cancel=True,  # type: ignore[call-arg]
-                    limiter=self._limiter,
-                )
+                return await WORKER_THREADS.run(call, limiter=self._limiter)
         except trio.TooSlowError:
             raise MappingError("the router does not answer") from None
 

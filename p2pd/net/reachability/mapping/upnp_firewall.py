@@ -21,6 +21,7 @@ import trio
 
 from p2pd.net.interfaces import interfaces
 from p2pd.net.reachability.mapping.router import Granted, MappingError, Wanted
+from p2pd.workers import WORKER_THREADS
 
 SERVICE = "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1"
 GROUP, PORT = "ff02::c", 1900
@@ -72,11 +73,7 @@ class UpnpFirewall:
     async def _in_thread(self, call: Callable[[], T]) -> T:
         try:
             with trio.fail_after(CALL_TIMEOUT_S):
-                return await trio.to_thread.run_sync(  # the stubs are of an older trio
-                    call,
-                    abandon_on_cancel=True,  # type: ignore[call-arg]
-                    limiter=self._limiter,
-                )
+                return await WORKER_THREADS.run(call, limiter=self._limiter)
         except (trio.TooSlowError, HTTPException, ValueError) as error:
             raise MappingError(f"the firewall does not answer: {error}") from error
 
