@@ -116,7 +116,7 @@ def test_somebody_who_is_blocked_is_seen_no_more_until_that_is_undone(
     open_card(page)
     page.page.click("#person-block")
     page.wait_text("#toasts", "Ann is blocked.")
-    assert page.texts == []
+    wait_until(lambda: page.texts, lambda seen: seen == [])
     assert scripted.frames["block_peer"][0]["peer_id"] == PEER
     page.page.click("#open-settings")
     page.wait_text("#blocked", "Ann")
